@@ -1,0 +1,319 @@
+"""Every setting of Carrel, read from the environment and safe when nothing is set.
+
+An installation is either *embedded* (one trusting person on their own machine, prepared by
+`manage.py up`) or *served* (an institution's). Only an embedded one has defaults for where its data,
+database and broker are; a served one must name them, and `config/checks.py` says which are missing.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import django_stubs_ext
+from celery.schedules import crontab
+from csp.constants import NONCE, NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from config.embedded import redis_socket
+from config.env import BASE_DIR, DATA_DIR, env
+
+django_stubs_ext.monkeypatch()  # Lets `ModelAdmin[Build]` and its like be written at run time too.
+
+# --- What kind of installation -----------------------------------------------------------------------------
+
+EMBEDDED: bool = env.bool("EMBEDDED", default=False)
+DEBUG: bool = env.bool("DEBUG", default=False)
+PORT: int = env.int("PORT", default=8000)
+CARREL_DATA = DATA_DIR
+
+SECRET_KEY: str = env.str("SECRET_KEY", default="")
+if not SECRET_KEY:
+    raise ImproperlyConfigured(
+        "SECRET_KEY is not set. Set SECRET_KEY or SECRET_KEY_FILE to at least 50 random characters, "
+        "or run `make run`, which makes an embedded installation with a key of its own."
+    )
+
+# --- Addresses ---------------------------------------------------------------------------------------------
+
+PUBLIC_URL: str = env.str("PUBLIC_URL", default=f"http://localhost:{PORT}" if EMBEDDED else "").rstrip("/")
+_public = urlsplit(PUBLIC_URL)
+NOTEBOOK_DOMAIN: str = env.str("NOTEBOOK_DOMAIN", default=_public.netloc if EMBEDDED else "")
+"""Each notebook server's own origin is `<server>.<NOTEBOOK_DOMAIN>`, port included."""
+
+ALLOWED_HOSTS: list[str] = [_public.hostname or ""] + (["127.0.0.1", "[::1]"] if EMBEDDED else [])
+ALLOWED_HOSTS = [host for host in ALLOWED_HOSTS if host]
+HTTPS = _public.scheme == "https"
+USE_X_FORWARDED_HOST = False
+if HTTPS:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000)
+    SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
+    SECURE_REDIRECT_EXEMPT = [r"^health$"]
+
+# Cookies are secure unless this is someone's own machine, where there is no HTTPS to send them over.
+_COOKIE_PREFIX = "__Host-" if not EMBEDDED or HTTPS else ""
+SESSION_COOKIE_NAME = f"{_COOKIE_PREFIX}carrel_session"
+CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}carrel_csrf"
+LANGUAGE_COOKIE_NAME = "carrel_language"
+GATEWAY_COOKIE_NAME = f"{_COOKIE_PREFIX}carrel_pass"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = GATEWAY_COOKIE_SECURE = bool(_COOKIE_PREFIX)
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "config.errors.csrf_failure"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY: dict[str, Any] = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF, NONCE],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "manifest-src": [SELF],
+    }
+}
+
+# --- Applications ------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "config.apps.ConfigConfig",
+    "environments.apps.EnvironmentsConfig",
+    "accounts.apps.AccountsConfig",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "channels",
+    "csp",
+    "django_htmx",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "knox",
+    "rest_framework",
+    "template_partials",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.middleware.IsolationMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "config.middleware.PreferencesMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "csp.middleware.CSPMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+                "config.context_processors.site",
+            ],
+            "builtins": ["config.templatetags.carrel"],
+        },
+    },
+]
+
+# --- Data --------------------------------------------------------------------------------------------------
+
+DATABASES = {
+    "default": env.db_url(
+        "DATABASE_URL", default=f"sqlite:///{CARREL_DATA / 'carrel.sqlite3'}" if EMBEDDED else "sqlite://:memory:"
+    )
+}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # Several processes write: take the write lock at the start of a transaction, and wait for it.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+_redis_socket = redis_socket(CARREL_DATA)
+REDIS_URL: str = env.str("REDIS_URL", default=f"unix://{_redis_socket}" if EMBEDDED else "")
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "carrel",
+    }
+}
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL], "prefix": "carrel"},
+    }
+}
+
+# --- Workers -----------------------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "web"
+CELERY_TASK_ROUTES = {"environments.tasks.run_build": {"queue": "build"}}
+CELERY_TASK_SOFT_TIME_LIMIT = 300
+CELERY_TASK_TIME_LIMIT = 330
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 4 * 3600}
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE_FILENAME = str(CARREL_DATA / "run" / "beat")
+CELERY_BEAT_SCHEDULE = {
+    "reconcile": {
+        "task": "environments.tasks.reconcile",
+        "schedule": timedelta(seconds=5),
+        "options": {"expires": 5},
+    },
+    "cull-idle-servers": {
+        "task": "environments.tasks.cull_idle_servers",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
+    },
+    "forget-expired": {"task": "environments.tasks.forget_expired", "schedule": crontab(minute=17)},
+}
+
+# --- People ------------------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+SIGNUP_OPEN: bool = env.bool("SIGNUP_OPEN", default=False)
+ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = env.str("ACCOUNT_EMAIL_VERIFICATION", default="none" if EMBEDDED else "mandatory")
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_SESSION_REMEMBER = True
+LOGIN_REDIRECT_URL = "environments:home"
+LOGIN_URL = "account_login"
+LOGOUT_REDIRECT_URL = ACCOUNT_LOGOUT_REDIRECT_URL = "environments:home"
+KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105
+REST_KNOX = {
+    "AUTH_HEADER_PREFIX": "Bearer",
+    "TOKEN_PREFIX": "carrel_",
+    "TOKEN_TTL": timedelta(days=90),
+}
+EMAIL_CONFIG = env.email_url(
+    "EMAIL_URL", default=f"filemail:///{CARREL_DATA / 'mail'}" if EMBEDDED else "consolemail://"
+)
+vars().update(EMAIL_CONFIG)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"carrel@{_public.hostname or 'localhost'}")
+
+# --- API ---------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.tokens.ScopedTokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.tokens.HasScope"],
+    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
+    "PAGE_SIZE": 100,
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "EXCEPTION_HANDLER": "config.errors.api_exception_handler",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Carrel",
+    "DESCRIPTION": "Notebook servers from git repositories, for teaching.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# --- Running notebooks -------------------------------------------------------------------------------------
+
+RUNTIME: str = env.str("RUNTIME", default="process" if EMBEDDED else "")
+BUILDER: str = env.str("BUILDER", default="environments.builders.venv.VenvBuilder")
+SPAWNER: str = env.str("SPAWNER", default="environments.spawners.process.ProcessSpawner")
+VOLUME_STORE: str = env.str("VOLUME_STORE", default="environments.volumes.local.LocalVolumeStore")
+
+REPOSITORY_ALLOW_LOCAL: bool = env.bool("REPOSITORY_ALLOW_LOCAL", default=False)
+REPOSITORY_ALLOWED_HOSTS: list[str] = env.list("REPOSITORY_ALLOWED_HOSTS", default=[])
+"""Hosts, as `name` or `name:port`, whose private or link-local addresses are allowed all the same."""
+REPOSITORY_TIMEOUT_SECONDS: int = env.int("REPOSITORY_TIMEOUT_SECONDS", default=15)
+GITHUB_TOKEN: str = env.str("GITHUB_TOKEN", default="")
+
+BUILD_TIME_LIMIT_SECONDS: int = env.int("BUILD_TIME_LIMIT_SECONDS", default=1800)
+BUILD_CONCURRENCY: int = env.int("BUILD_CONCURRENCY", default=2)
+START_TIME_LIMIT_SECONDS: int = env.int("START_TIME_LIMIT_SECONDS", default=60)
+START_CONCURRENCY: int = env.int("START_CONCURRENCY", default=4)
+SERVER_IDLE_MINUTES: int = env.int("SERVER_IDLE_MINUTES", default=60)
+SERVER_LIFETIME_MINUTES: int = env.int("SERVER_LIFETIME_MINUTES", default=0)
+"""How long a server may run at most, whatever it does; 0 is for ever."""
+
+# --- Words, times, files -----------------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("fr", _("French"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_TZ = True
+TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+STATIC_URL = "/static/"
+STATIC_ROOT = CARREL_DATA / "static" if EMBEDDED else BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_MANIFEST_STRICT = True
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+# --- Logs --------------------------------------------------------------------------------------------------
+
+LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {
+        name: {"level": LOG_LEVEL} for name in ("accounts", "config", "environments", "celery.worker", "uvicorn.error")
+    },
+}

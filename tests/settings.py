@@ -1,0 +1,24 @@
+"""The project's settings over a throw-away data directory: what `manage.py up` would make, for tests."""
+
+import os
+import tempfile
+
+_data = tempfile.mkdtemp(prefix="carrel-tests-")
+os.environ.update(
+    EMBEDDED="true",
+    CARREL_DATA=_data,
+    SECRET_KEY="not-a-secret-only-for-tests-" + "x" * 40,
+    PORT="8000",
+)
+
+from config.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+DATABASES["default"]["TEST"] = {"NAME": f"{_data}/test.sqlite3"}  # noqa: F405 - threads share a file, not a memory
