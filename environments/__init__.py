@@ -1,0 +1,1 @@
+"""What runs, and running it: knows users, knows nothing of courses."""

@@ -1,0 +1,1 @@
+"""Builders: one file each, behind the protocol in base.py."""

@@ -1,0 +1,54 @@
+"""Names, computed and never chosen: image keys, server names, the first labels of origins. Pure functions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+import unicodedata
+
+from environments.errors import UserError
+from environments.values import Reference, ResolvedRepository
+
+MAX_SERVER_NAME = 40
+_SERVER_NAME = re.compile(r"[a-z](?:-?[a-z0-9]){0,39}")
+_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+"""Lower-case, as host names are, without the letters that are mistaken for digits."""
+
+
+def image_key(repository: ResolvedRepository, *, builder: str, version: str, platform: str) -> str:
+    """The name of the image made from this commit by this builder: same key, same image.
+
+    Everything that changes what is built is in it; nothing that can change its meaning later (a branch,
+    a tag, the person) is. 64 hexadecimal digits.
+    """
+    facts = [repository.url, repository.commit, builder, version, platform]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def server_name(reference: Reference) -> str:
+    """The name of a server nobody named: the same for the same reference, told apart from all others."""
+    last = re.split(r"[/:]", reference.repository.rstrip("/"))[-1].removesuffix(".git")
+    ascii_text = unicodedata.normalize("NFKD", last).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "-", ascii_text).strip("-")[:28].strip("-")
+    stem = words if words[:1].isalpha() else f"server-{words}".strip("-")
+    digest = hashlib.sha256(json.dumps([reference.provider, reference.repository, reference.ref]).encode())
+    return f"{stem}-{digest.hexdigest()[:4]}"
+
+
+def check_server_name(name: str) -> str:
+    """The name, if it can be one. Raises UserError `name_invalid`."""
+    if len(name) > MAX_SERVER_NAME or not _SERVER_NAME.fullmatch(name):
+        raise UserError("name_invalid", name=name[:80])
+    return name
+
+
+def new_subdomain(name: str) -> str:
+    """The first label of a server's origin: readable, and random enough never to be used twice."""
+    return f"{name}-{''.join(secrets.choice(_ALPHABET) for _ in range(10))}"
+
+
+def new_start_id() -> str:
+    """Names one start of one server; 128 random bits, since the server's token depends on it."""
+    return secrets.token_hex(16)

@@ -1,0 +1,157 @@
+"""Repository references: one file per provider, and the functions that choose between them.
+
+`parse` reads whatever people type or paste, `path_of` writes the one `provider/spec` form back, `resolve`
+finds the commit, `fetch_source` says where to fetch it from.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qsl, quote
+
+from django.conf import settings
+
+from environments.errors import UserError
+from environments.references.addresses import MAX_ADDRESS, is_local, read_url, scheme_of, shown
+from environments.references.base import Pasted, Provider, check_ref, check_urlpath, urlpath_from, urlpath_to
+from environments.references.example import Example, example_directory
+from environments.references.gist import Gist
+from environments.references.git import Git
+from environments.references.github import GitHub
+from environments.references.gitlab import GitLab
+from environments.references.guard import git_environment, guarded_git_options
+from environments.references.remotes import fetch_url
+from environments.values import Reference, ResolvedRepository
+
+__all__ = [
+    "check_urlpath",
+    "example_directory",
+    "fetch_source",
+    "git_environment",
+    "guarded_git_options",
+    "parse",
+    "parse_with_path",
+    "path_of",
+    "providers",
+    "resolve",
+    "title_of",
+    "urlpath_from",
+    "urlpath_to",
+    "web_url_of",
+]
+
+_PROVIDERS: tuple[Provider, ...] = (GitHub(), GitLab(), Gist(), Git(), Example())
+"""In the order they are asked whose a pasted address is, and shown in."""
+_BY_PREFIX = {provider.prefix: provider for provider in _PROVIDERS}
+_CLAIMING = sorted(_PROVIDERS, key=lambda provider: provider.prefix == Git.prefix)
+"""Git claims every address, so it is asked last."""
+_LAUNCH_LINK = re.compile(r"(?:/[^/]+){0,2}/v2/(?P<spec>(?P<prefix>[a-z]+)/.+)")
+
+
+def providers() -> tuple[Provider, ...]:
+    """Every kind of repository this Carrel knows, the likeliest first."""
+    return _PROVIDERS
+
+
+def parse(text: str, *, ref: str = "") -> Reference:
+    """The repository a text means: `gh/owner/name/ref`, any pasted address, a whole Binder link.
+
+    `ref`, when given, counts instead of the one in the text. Raises UserError: `repository_missing`,
+    `repository_invalid`, `repository_scheme_forbidden`, `repository_local_forbidden`,
+    `repository_address_forbidden`, `repository_has_credentials`, `provider_unknown`, `ref_invalid`,
+    `path_invalid`.
+    """
+    return parse_with_path(text, ref)[0]
+
+
+def parse_with_path(text: str, ref: str = "") -> tuple[Reference, str]:
+    """Like `parse`, and where the pasted address says to open the server (`lab/tree/first.ipynb`), or ''."""
+    text, ref = text.strip(), ref.strip()
+    check_ref(ref)
+    pasted = _read(text, ref)
+    reference = pasted.reference
+    if ref:
+        reference = Reference(reference.provider, reference.repository, check_ref(ref))
+    return reference, pasted.urlpath
+
+
+def resolve(reference: Reference) -> ResolvedRepository:
+    """Ask the host which commit the reference means now; takes seconds, fetches nothing.
+
+    Raises UserError `repository_not_found`, `ref_unknown` or `repository_address_forbidden`, SystemFailure
+    `repository_unreachable` or `repository_rate_limited`.
+    """
+    return _provider(reference.provider).resolve(reference)
+
+
+def fetch_source(repository: ResolvedRepository) -> str:
+    """Where git can fetch the repository from at this moment: a URL without redirects, or a directory.
+
+    A URL is to be fetched with `guarded_git_options(url)` and `git_environment(home)`; a directory (it
+    begins with `/`) with `git_environment(home, local=True)` alone. Raises what `resolve` raises.
+    """
+    prefix, _colon, name = repository.url.partition(":")
+    if prefix == Example.prefix:
+        return str(example_directory(name))
+    if not is_local(repository.url):
+        return fetch_url(repository.url)
+    if not settings.REPOSITORY_ALLOW_LOCAL:
+        raise UserError("repository_local_forbidden", repository=shown(repository.url))
+    return repository.url
+
+
+def path_of(reference: Reference) -> str:
+    """The canonical `provider/spec`, percent-encoded as links need it. `parse(path_of(r)) == r`.
+
+    An empty ref is left out, which Binder itself does not understand: in a link that is to work there too,
+    give the reference the ref `HEAD`.
+    """
+    return f"{reference.provider}/{_provider(reference.provider).spec_of(reference)}"
+
+
+def title_of(reference: Reference) -> str:
+    """The repository's name for people: `owner/name`, or host and path."""
+    return _provider(reference.provider).title(reference)
+
+
+def web_url_of(reference: Reference) -> str:
+    """The page that shows the repository, or empty if there is none."""
+    return _provider(reference.provider).web_url(reference)
+
+
+def _read(text: str, ref: str) -> Pasted:
+    if not text:
+        raise UserError("repository_missing")
+    if text.startswith("-") or len(text) > 4 * MAX_ADDRESS:
+        raise UserError("repository_invalid", repository=shown(text))
+    if text.startswith("/"):
+        return Pasted(_BY_PREFIX[Git.prefix].parse(quote(text, safe="")))
+    first, _slash, spec = text.partition("/")
+    if is_local(text) or scheme_of(text) or text.startswith("git@"):
+        return _read_url(text, ref)
+    if "@" in first:
+        raise UserError("repository_has_credentials")
+    if not text.isprintable() or " " in text or not spec:
+        raise UserError("repository_invalid", repository=shown(text))
+    if first.lower() in _BY_PREFIX:
+        return Pasted(_BY_PREFIX[first.lower()].parse(spec))
+    if "." in first:
+        return _read_url(f"https://{text}", ref)
+    raise UserError("provider_unknown", provider=shown(first), providers=", ".join(_BY_PREFIX))
+
+
+def _read_url(text: str, ref: str) -> Pasted:
+    url = read_url(text)
+    link = _LAUNCH_LINK.fullmatch(url.path)
+    if link and link["prefix"] in _BY_PREFIX:
+        return Pasted(parse(link["spec"]), urlpath_from(dict(reversed(parse_qsl(url.query)))))
+    for provider in _CLAIMING:
+        if pasted := provider.claim(url, ref):
+            return pasted
+    raise UserError("repository_invalid", repository=shown(text))
+
+
+def _provider(prefix: str) -> Provider:
+    if prefix not in _BY_PREFIX:
+        raise UserError("provider_unknown", provider=shown(prefix), providers=", ".join(_BY_PREFIX))
+    return _BY_PREFIX[prefix]

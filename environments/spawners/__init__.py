@@ -1,0 +1,1 @@
+"""Spawners: one file each, behind the protocol in base.py."""

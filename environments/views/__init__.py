@@ -1,0 +1,1 @@
+"""Views by noun: one function, one URL, one template."""

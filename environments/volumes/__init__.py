@@ -1,0 +1,1 @@
+"""Volume stores: one file each, behind the protocol in base.py."""

@@ -1,0 +1,78 @@
+"""Names are computed: the same for the same thing, different for different ones."""
+
+from __future__ import annotations
+
+import pytest
+
+from environments import naming
+from environments.errors import UserError
+from environments.values import Reference, ResolvedRepository
+
+REPOSITORY = ResolvedRepository("https://github.com/carrel-tests/statistics", "1" * 40, "main")
+
+
+def key(repository: ResolvedRepository = REPOSITORY, builder: str = "venv", version: str = "1", platform: str = "p"):
+    return naming.image_key(repository, builder=builder, version=version, platform=platform)
+
+
+def test_image_key_same_for_same_commit_whatever_its_branch():
+    other_branch = ResolvedRepository(REPOSITORY.url, REPOSITORY.commit, "dev")
+
+    assert key(other_branch) == key()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        key(ResolvedRepository(REPOSITORY.url, "2" * 40, "main")),
+        key(ResolvedRepository("https://github.com/carrel-tests/other", "1" * 40, "main")),
+        key(builder="repo2docker"),
+        key(version="2"),
+        key(platform="q"),
+    ],
+)
+def test_image_key_differs_with_whatever_changes_the_image(other: str):
+    assert other != key()
+
+
+@pytest.mark.parametrize(
+    ("repository", "stem"),
+    [
+        ("Owner/Statistics-101", "statistics-101-"),
+        ("https://git.example.org/a/b/Möbius.git", "mobius-"),
+        ("https://git.example.org/42", "server-42-"),
+        ("https://git.example.org/日本語", "server-"),
+        ("o/" + "x" * 200, "x" * 28 + "-"),
+        ("o/a--b__c", "a-b-c-"),
+    ],
+)
+def test_server_name_readable_and_valid(repository: str, stem: str):
+    name = naming.server_name(Reference("git", repository))
+
+    assert name.startswith(stem)
+    assert naming.check_server_name(name) == name
+
+
+def test_server_name_differs_by_reference():
+    names = {
+        naming.server_name(Reference(provider, "a/b", ref)) for provider in ("gh", "gl") for ref in ("", "main", "dev")
+    }
+
+    assert len(names) == 6
+
+
+@pytest.mark.parametrize("name", ["", "1a", "-a", "a-", "a--b", "A", "a_b", "a.b", "é", "a" * 41, "a\n", "a b"])
+def test_check_server_name_refuses(name: str):
+    with pytest.raises(UserError) as refusal:
+        naming.check_server_name(name)
+
+    assert refusal.value.code == "name_invalid"
+
+
+def test_new_subdomain_is_a_dns_label_and_new_each_time():
+    longest = naming.check_server_name("a" * 40)
+
+    labels = {naming.new_subdomain(longest) for _ in range(50)}
+
+    assert len(labels) == 50
+    assert all(len(label) <= 63 for label in labels)
