@@ -1,0 +1,148 @@
+"""One notebook server of one person: what it should be, and what state it is in."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from environments.errors import Explanation, explain
+from environments.models.build import Build
+from environments.models.volume import Volume
+from environments.querysets import NotebookServerQuerySet
+from environments.values import Endpoint, Handle, Limits, Reference
+
+
+class NotebookServer(models.Model):
+    """A person's server. The row is what is wanted and last known; the engine is the truth."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("Waiting")
+        BUILDING = "building", _("Preparing")
+        STARTING = "starting", _("Starting")
+        RUNNING = "running", _("Running")
+        STOPPING = "stopping", _("Stopping")
+        STOPPED = "stopped", _("Stopped")
+        FAILED = "failed", _("Failed")
+
+    MOVES = {
+        State.QUEUED: {State.BUILDING, State.STARTING, State.STOPPED, State.FAILED},
+        State.BUILDING: {State.QUEUED, State.STOPPED, State.FAILED},
+        State.STARTING: {State.QUEUED, State.RUNNING, State.STOPPING, State.FAILED},
+        State.RUNNING: {State.STOPPING, State.FAILED},
+        State.STOPPING: {State.STOPPED, State.FAILED},
+        State.STOPPED: {State.QUEUED},
+        State.FAILED: {State.QUEUED, State.STOPPING},
+    }
+    """The only moves a state may make."""
+    ON_THE_WAY = (State.QUEUED, State.BUILDING, State.STARTING)
+    STARTABLE = (State.STOPPED, State.FAILED)
+    STOPPABLE = (State.QUEUED, State.BUILDING, State.STARTING, State.RUNNING)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="servers")
+    name = models.CharField(max_length=40)
+    subdomain = models.CharField(max_length=63, unique=True)
+    """The first label of its origin; random enough never to be given to anybody else."""
+
+    provider = models.CharField(max_length=32)
+    repository = models.CharField(max_length=500)
+    ref = models.CharField(max_length=250, blank=True)
+    urlpath = models.CharField(max_length=500, blank=True)
+    memory_mb = models.PositiveIntegerField(null=True, blank=True)
+    cpus = models.FloatField(null=True, blank=True)
+    idle_minutes = models.PositiveIntegerField(null=True, blank=True)
+    lifetime_minutes = models.PositiveIntegerField(null=True, blank=True)
+    keep_until = models.DateTimeField(null=True, blank=True)
+
+    repository_url = models.CharField(max_length=1000)
+    commit = models.CharField(max_length=64)
+    image_key = models.CharField(max_length=64, db_index=True)
+    build = models.ForeignKey(Build, null=True, blank=True, on_delete=models.SET_NULL, related_name="servers")
+    volume = models.OneToOneField(Volume, on_delete=models.PROTECT, related_name="server")
+
+    state = models.CharField(max_length=16, choices=State, default=State.QUEUED)
+    state_changed_at = models.DateTimeField()
+    failure_code = models.CharField(max_length=64, blank=True)
+    failure_facts = models.JSONField(default=dict, blank=True)
+    failure_log = models.TextField(blank=True)
+    start_id = models.CharField(max_length=32, blank=True)
+    """Names the present start; the server's token is derived from it and from the secret key."""
+    start_attempts = models.PositiveSmallIntegerField(default=0)
+    endpoint = models.CharField(max_length=255, blank=True)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    """Until when the worker that starts or stops it has promised to be alive."""
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    last_activity_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+    """When its deletion was asked for; it is gone from every page then, and from the engine soon after."""
+
+    objects: ClassVar[NotebookServerQuerySet] = NotebookServerQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "name"],
+                condition=models.Q(deleted_at__isnull=True),
+                name="server_name_unique_per_person",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def reference(self) -> Reference:
+        """What it was launched from."""
+        return Reference(self.provider, self.repository, self.ref)
+
+    @property
+    def limits(self) -> Limits:
+        """What it may use."""
+        return Limits(self.memory_mb, self.cpus)
+
+    @property
+    def handle(self) -> Handle:
+        """Its present start, as the spawner knows it."""
+        return Handle(str(self.id), self.start_id)
+
+    @property
+    def origin(self) -> str:
+        """Where the browser meets it: an origin no other server has or will have."""
+        scheme = "https" if settings.HTTPS else "http"
+        return f"{scheme}://{self.subdomain}.{settings.NOTEBOOK_DOMAIN}"
+
+    @property
+    def upstream(self) -> Endpoint | None:
+        """Where the gateway meets it while it runs."""
+        return Endpoint.parse(self.endpoint) if self.endpoint else None
+
+    @property
+    def failure(self) -> Explanation | None:
+        """Why it failed, in words, or None."""
+        return explain(self.failure_code, self.failure_facts) if self.failure_code else None
+
+    @property
+    def is_on_the_way(self) -> bool:
+        """Whether something is being done to make it run."""
+        return self.state in self.ON_THE_WAY
+
+    @property
+    def can_start(self) -> bool:
+        """Whether starting it is a legal move."""
+        return self.state in self.STARTABLE
+
+    @property
+    def can_stop(self) -> bool:
+        """Whether stopping it is a legal move."""
+        return self.state in self.STOPPABLE
+
+    def idle_since(self) -> datetime | None:
+        """The last sign that somebody or something was at work in it."""
+        return self.last_activity_at or self.started_at

@@ -1,0 +1,66 @@
+"""Who sees what, and what is due: the questions asked of the tables."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.db.models import Q
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from environments.models import Build, Environment, NotebookServer  # noqa: F401 - named in a base class
+
+
+class EnvironmentQuerySet(models.QuerySet["Environment"]):
+    """Questions about the catalog."""
+
+    def visible_to(self, user: User) -> EnvironmentQuerySet:
+        """What this person finds: their own, and what is for everyone."""
+        return self.filter(Q(owner=user) | Q(visibility="everyone"))
+
+
+class BuildQuerySet(models.QuerySet["Build"]):
+    """Questions about builds."""
+
+    def visible_to(self, user: User) -> BuildQuerySet:
+        """Those a server of this person was made by, or that they asked for."""
+        return self.filter(Q(requested_by=user) | Q(servers__owner=user, servers__deleted_at__isnull=True)).distinct()
+
+    def move(self, build: Build, to: str, **changes: Any) -> bool:
+        """Change the state of this build if it still is what we saw; False when somebody was quicker.
+
+        Raises ValueError for a move that is not in the table.
+        """
+        return _move(self, build, to, changes)
+
+
+class NotebookServerQuerySet(models.QuerySet["NotebookServer"]):
+    """Questions about servers."""
+
+    def present(self) -> NotebookServerQuerySet:
+        """Those that nobody has deleted."""
+        return self.filter(deleted_at__isnull=True)
+
+    def visible_to(self, user: User) -> NotebookServerQuerySet:
+        """Those this person may see: their own."""
+        return self.present().filter(owner=user)
+
+    def move(self, server: NotebookServer, to: str, *, now: datetime, **changes: Any) -> bool:
+        """Change the state of this server if it still is what we saw; False when somebody was quicker.
+
+        Raises ValueError for a move that is not in the table.
+        """
+        return _move(self, server, to, {"state_changed_at": now, **changes})
+
+
+def _move(rows: models.QuerySet[Any], row: Any, to: str, changes: dict[str, Any]) -> bool:
+    if to not in row.MOVES[row.state]:
+        raise ValueError(f"{type(row).__name__} cannot move from {row.state} to {to}")
+    changed = rows.filter(pk=row.pk, state=row.state).update(state=to, **changes)
+    if changed:
+        row.state = to
+        for name, value in changes.items():
+            setattr(row, name, value)
+    return changed == 1

@@ -1,0 +1,86 @@
+"""Rows for tests, valid with nothing said and different where it matters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import factory
+from django.contrib.auth.hashers import make_password
+from django.utils import timezone
+
+from accounts.models import Role, User
+from environments.models import Build, Environment, NotebookServer, Visibility, Volume
+
+PASSWORD = "an entirely fine passphrase"
+
+
+class UserFactory(factory.django.DjangoModelFactory[User]):
+    class Meta:
+        model = User
+        django_get_or_create = ("username",)
+
+    username = factory.Sequence(lambda n: f"person{n}")
+    email = factory.LazyAttribute(lambda user: f"{user.username}@example.org")
+    display_name = factory.LazyAttribute(lambda user: user.username.capitalize())
+    password = factory.LazyFunction(lambda: make_password(PASSWORD))
+    role = Role.MEMBER
+
+
+class EnvironmentFactory(factory.django.DjangoModelFactory[Environment]):
+    class Meta:
+        model = Environment
+
+    title = factory.Sequence(lambda n: f"Environment {n}")
+    provider = "gh"
+    repository = factory.Sequence(lambda n: f"carrel-tests/environment-{n}")
+    visibility = Visibility.EVERYONE
+
+
+class BuildFactory(factory.django.DjangoModelFactory[Build]):
+    class Meta:
+        model = Build
+
+    image_key = factory.Sequence(lambda n: f"{n:064x}")
+    builder = "fake"
+    repository_url = "https://github.com/carrel-tests/example"
+    commit = "1" * 40
+
+
+class VolumeFactory(factory.django.DjangoModelFactory[Volume]):
+    class Meta:
+        model = Volume
+
+    owner = factory.SubFactory(UserFactory)
+    purpose = Volume.Purpose.SERVER
+
+
+class NotebookServerFactory(factory.django.DjangoModelFactory[NotebookServer]):
+    class Meta:
+        model = NotebookServer
+
+    owner = factory.SubFactory(UserFactory)
+    name = factory.Sequence(lambda n: f"server-{n}")
+    subdomain = factory.LazyAttribute(lambda server: f"{server.name}-abcdefghij")
+    provider = "gh"
+    repository = "carrel-tests/example"
+    repository_url = "https://github.com/carrel-tests/example"
+    commit = "1" * 40
+    image_key = factory.Sequence(lambda n: f"{n:064x}")
+    volume = factory.LazyAttribute(lambda server: VolumeFactory(owner=server.owner))
+    state = NotebookServer.State.STOPPED
+    state_changed_at = factory.LazyFunction(timezone.now)
+
+
+def running_server(**fields: Any) -> NotebookServer:
+    """A server that runs, by its row."""
+    now = timezone.now()
+    return NotebookServerFactory(
+        **{
+            "state": NotebookServer.State.RUNNING,
+            "start_id": "f" * 32,
+            "endpoint": "127.0.0.1:9",
+            "started_at": now,
+            "last_activity_at": now,
+        }
+        | fields
+    )
