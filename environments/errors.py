@@ -156,6 +156,11 @@ REASONS: dict[str, Reason] = {
         _("Check the spelling, or leave the field empty to use the newest version."),
         status=422,
     ),
+    "git_too_old": Reason(
+        _("The program that fetches repositories is too old on this Carrel to be used safely."),
+        _("Tell whoever runs this Carrel that git 2.37 or newer is needed."),
+        status=503,
+    ),
     "repository_too_large": Reason(
         _("The repository is larger than the {megabytes} MB allowed."),
         _("Keep large data out of the repository, or use a smaller one."),
