@@ -60,7 +60,7 @@ class NotebookServerFactory(factory.django.DjangoModelFactory[NotebookServer]):
 
     owner = factory.SubFactory(UserFactory)
     name = factory.Sequence(lambda n: f"server-{n}")
-    subdomain = factory.LazyAttribute(lambda server: f"{server.name}-abcdefghij")
+    subdomain = factory.Sequence(lambda n: f"server-{n:010d}")
     provider = "gh"
     repository = "carrel-tests/example"
     repository_url = "https://github.com/carrel-tests/example"

@@ -1,0 +1,121 @@
+"""The live half of a server's page: one socket, one way, from rows. What is missed is read again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+from urllib.parse import parse_qs
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.urls import path
+
+from accounts.models import User
+from environments.following import View, view_of
+from environments.live import build_group, server_group
+from environments.models import BuildLogLine
+
+LOOK_EVERY_SECONDS = 2.0
+"""How often the rows are read even when no notice came: notices may get lost, rows do not."""
+PING_EVERY_SECONDS = 20.0
+NOT_FOUND = 4404
+
+
+class ServerConsumer(AsyncJsonWebsocketConsumer):
+    """Follows one server: its state and, while it waits for a build, that build's log.
+
+    Connect with `?build=<id>&after=<sequence>` to go on where another connection ended. Sends
+    `{"type": "status", "state", "version"}` when something changed, `{"type": "log", "build", "lines"}`
+    with new lines, and a `{"type": "ping"}` now and then. Access is asked again at every look.
+    """
+
+    async def connect(self) -> None:
+        """Accept people who may see the server; to all others it does not exist."""
+        query = parse_qs(self.scope["query_string"].decode("latin-1"))
+        after = query.get("after", ["0"])[0]
+        self._after = int(after) if after.isdecimal() and len(after) < 10 else 0
+        self._build_id: str | None = query.get("build", [None])[0]  # type: ignore[list-item]
+        self._version: str | None = None
+        self._groups: set[str] = set()
+        self._woken = asyncio.Event()
+        self._follower: asyncio.Task[None] | None = None
+        if await self._read() is None:
+            await self._refuse()
+            return
+        await self.accept()
+        await self._look()
+        self._follower = asyncio.create_task(self._follow())
+
+    async def disconnect(self, code: int) -> None:
+        """Stop following."""
+        if self._follower is not None:
+            self._follower.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._follower
+        for group in self._groups:
+            await self.channel_layer.group_discard(group, self.channel_name)
+
+    async def receive_json(self, content: Any, **kwargs: Any) -> None:
+        """Nothing a browser says changes anything here."""
+
+    async def wake(self, event: dict[str, Any]) -> None:
+        """Something changed: look at the rows now."""
+        self._woken.set()
+
+    async def _refuse(self) -> None:
+        if "websocket.http.response" not in self.scope.get("extensions", {}):
+            await self.close(code=NOT_FOUND)
+            return
+        await self.base_send({"type": "websocket.http.response.start", "status": 404, "headers": []})
+        await self.base_send({"type": "websocket.http.response.body", "body": b""})
+
+    async def _follow(self) -> None:
+        last_ping = asyncio.get_running_loop().time()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), LOOK_EVERY_SECONDS)
+            self._woken.clear()
+            if await self._look() is None:
+                await self.close(code=NOT_FOUND)
+                return
+            if asyncio.get_running_loop().time() - last_ping > PING_EVERY_SECONDS:
+                last_ping = asyncio.get_running_loop().time()
+                await self.send_json({"type": "ping"})
+
+    async def _look(self) -> View | None:
+        view = await self._read()
+        if view is None:
+            return None
+        await self._subscribe(view)
+        if view.lines:
+            self._build_id, self._after = view.build_id, view.lines[-1].sequence
+            lines = [_as_json(line) for line in view.lines]
+            await self.send_json({"type": "log", "build": view.build_id, "lines": lines})
+            self._woken.set()  # There may be more than one look carries.
+        if view.version != self._version:
+            self._version = view.version
+            await self.send_json({"type": "status", "state": view.state, "version": view.version})
+        return view
+
+    async def _read(self) -> View | None:
+        user = self.scope.get("user")
+        if not isinstance(user, User) or not user.is_active:
+            return None
+        server_id = str(self.scope["url_route"]["kwargs"]["server_id"])
+        return await database_sync_to_async(view_of)(server_id, user=user, build_id=self._build_id, after=self._after)
+
+    async def _subscribe(self, view: View) -> None:
+        groups = {server_group(self.scope["url_route"]["kwargs"]["server_id"])}
+        if view.build_id:
+            groups.add(build_group(view.build_id))
+        for group in groups - self._groups:
+            await self.channel_layer.group_add(group, self.channel_name)
+        self._groups |= groups
+
+
+def _as_json(line: BuildLogLine) -> dict[str, Any]:
+    return {"sequence": line.sequence, "phase": line.phase, "text": line.text}
+
+
+websocket_urlpatterns = [path("ws/servers/<uuid:server_id>/", ServerConsumer.as_asgi())]

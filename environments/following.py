@@ -1,0 +1,51 @@
+"""What a page that follows a server should see now, given what it has seen. Knows no transport."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from accounts.models import User
+from environments.builds import log_after
+from environments.models import BuildLogLine, NotebookServer
+from environments.servers import queue_place
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A server as its page shows it. Another `version` means that the page should be drawn again."""
+
+    state: str
+    version: str
+    build_id: str | None
+    lines: list[BuildLogLine]
+
+
+def view_of(server_id: str, *, user: User, build_id: str | None, after: int) -> View | None:
+    """The server now, with the log lines that came after the last one seen of that build.
+
+    None when this person may not see it, or no longer.
+    """
+    server = NotebookServer.objects.visible_to(user).select_related("build").filter(pk=server_id).first()
+    if server is None:
+        return None
+    build = server.build
+    if build is None:
+        return View(server.state, version_of(server), None, [])
+    seen = after if str(build.pk) == build_id else 0
+    return View(server.state, version_of(server), str(build.pk), log_after(build, seen))
+
+
+def version_of(server: NotebookServer) -> str:
+    """Changes whenever what its page says about the server changes."""
+    build = server.build
+    facts = [
+        server.state,
+        server.state_changed_at.isoformat(),
+        server.failure_code,
+        str(server.keep_until),
+        build and build.state,
+        queue_place(server),
+    ]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]

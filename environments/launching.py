@@ -1,0 +1,77 @@
+"""The one verb behind form, link and API: from what a person asks for to a server that is on its way."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from accounts.models import User
+from environments import naming, references
+from environments.backends import builder
+from environments.errors import UserError
+from environments.live import announce_server
+from environments.models import Environment, NotebookServer, Volume
+from environments.servers import prepare_server, start_server
+from environments.values import LaunchSpec, ResolvedRepository
+
+
+def launch(user: User, spec: LaunchSpec, *, now: datetime) -> NotebookServer:
+    """Give this person the server they describe: the one they have, woken if it sleeps, or a new one.
+
+    Without a name the server is derived from the reference, so the same person and reference always
+    meet the same server. Resolving asks the repository's host and may take some seconds. Raises
+    `UserError` `name_invalid`, `name_taken`, or whatever finding the repository raises.
+    """
+    name = naming.check_server_name(spec.name) if spec.name else naming.server_name(spec.reference)
+    existing = NotebookServer.objects.visible_to(user).filter(name=name).first()
+    if existing is not None:
+        return _connect(existing, spec, now=now)
+    resolved = references.resolve(spec.reference)
+    try:
+        return _create(user, name, spec, resolved, now=now)
+    except IntegrityError:  # Two clicks: the other made it first.
+        existing = NotebookServer.objects.visible_to(user).get(name=name)
+        return _connect(existing, spec, now=now)
+
+
+def launch_environment(user: User, environment: Environment, *, now: datetime) -> NotebookServer:
+    """Launch a ready environment from the catalog, and count it."""
+    server = launch(user, LaunchSpec(environment.reference, urlpath=environment.urlpath), now=now)
+    Environment.objects.filter(pk=environment.pk).update(launch_count=F("launch_count") + 1)
+    return server
+
+
+def _connect(server: NotebookServer, spec: LaunchSpec, *, now: datetime) -> NotebookServer:
+    if server.reference != spec.reference:
+        raise UserError("name_taken", name=server.name)
+    if server.can_start:
+        start_server(server, now=now)
+    return server
+
+
+@transaction.atomic
+def _create(user: User, name: str, spec: LaunchSpec, resolved: ResolvedRepository, *, now: datetime) -> NotebookServer:
+    made_by = builder()
+    server = NotebookServer.objects.create(
+        owner=user,
+        name=name,
+        subdomain=naming.new_subdomain(name),
+        provider=spec.reference.provider,
+        repository=spec.reference.repository,
+        ref=spec.reference.ref,
+        urlpath=spec.urlpath,
+        memory_mb=spec.limits.memory_mb,
+        cpus=spec.limits.cpus,
+        idle_minutes=spec.idle_minutes,
+        lifetime_minutes=spec.lifetime_minutes,
+        repository_url=resolved.url,
+        commit=resolved.commit,
+        image_key=naming.image_key(resolved, builder=made_by.name, version=made_by.version, platform=made_by.platform),
+        volume=Volume.objects.create(owner=user, purpose=Volume.Purpose.SERVER),
+        state_changed_at=now,
+    )
+    prepare_server(server, now=now)
+    announce_server(server)
+    return server

@@ -1,0 +1,45 @@
+"""Tells open pages that something changed. Only that: what changed they read from the rows."""
+
+from __future__ import annotations
+
+import logging
+
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.db import transaction
+from redis.exceptions import RedisError
+
+from environments.models import Build, NotebookServer
+
+logger = logging.getLogger(__name__)
+
+
+def server_group(server_id: object) -> str:
+    """The channel group of everybody who looks at this server."""
+    return f"server.{server_id}"
+
+
+def build_group(build_id: object) -> str:
+    """The channel group of everybody who waits for this build."""
+    return f"build.{build_id}"
+
+
+def announce_server(server: NotebookServer) -> None:
+    """Wake the pages that show this server, once the change is committed."""
+    transaction.on_commit(lambda: _wake(server_group(server.pk)))
+
+
+def announce_build(build: Build) -> None:
+    """Wake the pages that follow this build, once the change is committed."""
+    transaction.on_commit(lambda: _wake(build_group(build.pk)))
+
+
+def _wake(group: str) -> None:
+    layer = get_channel_layer()
+    if layer is None:
+        return
+    try:
+        async_to_sync(layer.group_send)(group, {"type": "wake"})
+    except (RedisError, OSError) as error:
+        # Pages look at the rows every few seconds anyway; no work may fail for want of a notice.
+        logger.warning("could not announce a change to %s: %s", group, error)

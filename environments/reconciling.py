@@ -1,0 +1,97 @@
+"""Brings rows and reality together again, whatever died in between. Runs every few seconds; safe to repeat.
+
+The engine is the truth about what runs; the rows are the truth about what is wanted.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from environments import builds
+from environments.backends import spawner
+from environments.errors import SystemFailure
+from environments.live import announce_server
+from environments.models import Build, NotebookServer
+from environments.queueing import enqueue
+from environments.servers import MAX_FAILURE_LOG, enqueue_waiting_starts, follow_build, purge_server, stop_server
+from environments.values import Handle, Liveness
+
+logger = logging.getLogger(__name__)
+
+State = NotebookServer.State
+
+
+def reconcile(*, now: datetime) -> None:
+    """One round: dead workers' builds and starts, dead servers, orphans, whatever waits."""
+    _end_interrupted_builds(now)
+    _follow_ended_builds(now)
+    _resume_abandoned_work(now)
+    try:
+        _compare_with_engine(now)
+    except SystemFailure as error:
+        logger.error("the engine could not be asked what runs: %s", error)
+    _purge_deleted()
+    builds.enqueue_waiting_builds()
+    enqueue_waiting_starts()
+
+
+def _end_interrupted_builds(now: datetime) -> None:
+    for build in Build.objects.filter(state__in=Build.UNDER_WAY, lease_expires_at__lt=now):
+        logger.warning("build %s lost its worker", build.pk)
+        builds.fail_interrupted_build(build, now=now)
+
+
+def _follow_ended_builds(now: datetime) -> None:
+    waiting = (State.QUEUED, State.BUILDING)
+    for build in Build.objects.filter(servers__state__in=waiting).exclude(state=Build.State.QUEUED).distinct():
+        follow_build(build, now=now)
+
+
+def _resume_abandoned_work(now: datetime) -> None:
+    for server in NotebookServer.objects.filter(state=State.STARTING, lease_expires_at__lt=now):
+        logger.warning("the start of server %s lost its worker", server.pk)
+        enqueue("start_server", server.pk)
+    stopping = NotebookServer.objects.filter(state=State.STOPPING)
+    for server in stopping.exclude(lease_expires_at__gte=now):
+        enqueue("stop_server", server.pk)
+
+
+def _compare_with_engine(now: datetime) -> None:
+    # The engine first: a server that is in the engine by now has been in its row for longer.
+    alive = set(spawner().list())
+    running = list(NotebookServer.objects.filter(state=State.RUNNING))
+    for server in running:
+        if server.handle not in alive:
+            _end_lost_server(server, now)
+    for handle in alive - _wanted_handles():
+        logger.warning("stopping server %s, which nobody asked for", handle.server_id)
+        spawner().stop(handle)
+
+
+def _wanted_handles() -> set[Handle]:
+    states = (State.STARTING, State.RUNNING, State.STOPPING)
+    return {server.handle for server in NotebookServer.objects.filter(state__in=states)}
+
+
+def _end_lost_server(server: NotebookServer, now: datetime) -> None:
+    status = spawner().poll(server.handle)
+    if status.liveness is Liveness.ALIVE:  # Found only now, or it was asked about too early.
+        return
+    if status.liveness is Liveness.ABSENT:  # The machine was restarted: nothing went wrong with the server.
+        stop_server(server, now=now)
+        return
+    died = {
+        "failure_code": "server_died",
+        "failure_log": status.log_tail[-MAX_FAILURE_LOG:],
+        "endpoint": "",
+        "lease_expires_at": None,
+    }
+    if NotebookServer.objects.move(server, State.FAILED, now=now, **died):
+        spawner().stop(server.handle)
+        announce_server(server)
+
+
+def _purge_deleted() -> None:
+    for server in NotebookServer.objects.filter(deleted_at__isnull=False, state__in=(State.STOPPED, State.FAILED)):
+        purge_server(server)

@@ -1,0 +1,136 @@
+"""A spawner that starts nothing, for tests and for work on everything else.
+
+All its servers share one small HTTP endpoint, which knows them by their tokens, so that they can be probed
+and reached as real ones can.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from environments.errors import UserError
+from environments.values import Endpoint, Handle, Liveness, ServerSpec, ServerStatus, Usage
+
+
+class FakeSpawner:
+    """Remembers which servers should run."""
+
+    name = "fake"
+
+    def __init__(self) -> None:
+        self.specs: dict[Handle, ServerSpec] = {}
+        """What each server that is alive was started with."""
+        self.ended: dict[Handle, ServerStatus] = {}
+        self.activity: dict[Handle, Activity] = {}
+        """What the servers say they are doing; nothing unless set."""
+        self._endpoint: _Endpoint | None = None
+        self._lock = threading.Lock()
+
+    def start(self, spec: ServerSpec) -> Endpoint:
+        """Have the server run."""
+        if not spec.image.location.startswith("fake:"):
+            raise UserError("image_missing", detail=spec.image.location)
+        self.ended.pop(spec.handle, None)
+        self.specs.setdefault(spec.handle, spec)
+        return self.endpoint
+
+    def poll(self, handle: Handle) -> ServerStatus:
+        """Whether it runs, ended by `end`, or is unknown."""
+        if handle in self.specs:
+            return ServerStatus(Liveness.ALIVE, self.endpoint, log_tail="running")
+        return self.ended.get(handle, ServerStatus(Liveness.ABSENT))
+
+    def stop(self, handle: Handle) -> None:
+        """Forget it."""
+        self.specs.pop(handle, None)
+        self.ended.pop(handle, None)
+
+    def list(self) -> Sequence[Handle]:
+        """Every server that runs."""
+        return [*self.specs]
+
+    def usage(self, handle: Handle) -> Usage | None:
+        """The same for every server that runs."""
+        return Usage(1.5, 100 * 1024**2, datetime.now(UTC)) if handle in self.specs else None
+
+    def end(self, handle: Handle, *, exit_code: int = 1, log_tail: str = "killed") -> None:
+        """Have a server end by itself."""
+        del self.specs[handle]
+        self.ended[handle] = ServerStatus(Liveness.EXITED, exit_code=exit_code, log_tail=log_tail)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where its servers listen; begins to listen when first asked for."""
+        with self._lock:
+            if self._endpoint is None:
+                self._endpoint = _Endpoint(self)
+                threading.Thread(target=self._endpoint.serve_forever, daemon=True).start()
+        host, port = self._endpoint.server_address[:2]
+        return Endpoint(str(host), int(port))
+
+    def close(self) -> None:
+        """Stop listening."""
+        with self._lock:
+            if self._endpoint is not None:
+                self._endpoint.shutdown()
+                self._endpoint.server_close()
+                self._endpoint = None
+
+    def answer(self, method: str, path: str, authorization: str) -> tuple[int, Any]:
+        """Status and JSON with which the server of this token answers, much as Jupyter does."""
+        token = authorization.removeprefix("token ").removeprefix("Bearer ")
+        handle = next((handle for handle, spec in self.specs.items() if spec.token == token), None)
+        if handle is None:
+            return 403, {"message": "Forbidden"}
+        activity = self.activity.get(handle, Activity())
+        known: dict[str, Any] = {"/api/status": {"kernels": len(activity.kernels)}}
+        known |= {"/api/kernels": activity.kernels, "/api/terminals": activity.terminals}
+        return 200, known.get(path.partition("?")[0], {"method": method, "path": path})
+
+
+@dataclass
+class Activity:
+    """The kernels and terminals of one server, as Jupyter's REST API lists them."""
+
+    kernels: list[dict[str, Any]] = field(default_factory=list)
+    terminals: list[dict[str, Any]] = field(default_factory=list)
+
+
+class _Endpoint(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, spawner: FakeSpawner) -> None:
+        self.spawner = spawner
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = 30
+
+    def do_GET(self) -> None:
+        self._respond()
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        self._respond()
+
+    def _respond(self) -> None:
+        assert isinstance(self.server, _Endpoint), "nothing else uses this handler"  # noqa: S101
+        authorization = self.headers.get("Authorization", "")
+        status, content = self.server.spawner.answer(self.command, self.path, authorization)
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""

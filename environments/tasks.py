@@ -1,0 +1,59 @@
+"""Celery's entrances to the verbs: each takes a primary key, loads, calls. Safe to run twice."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
+
+from environments import culling, reconciling, servers, tickets
+from environments.models import Build, NotebookServer
+
+_BUILD_LIMIT = settings.BUILD_TIME_LIMIT_SECONDS + 60
+_START_LIMIT = settings.START_TIME_LIMIT_SECONDS + 60
+
+
+@shared_task(soft_time_limit=_BUILD_LIMIT, time_limit=_BUILD_LIMIT + 30)
+def run_build(build_id: str) -> None:
+    """Run a waiting build."""
+    for build in Build.objects.filter(pk=build_id):
+        servers.carry_out_build(build)
+
+
+@shared_task(soft_time_limit=_START_LIMIT, time_limit=_START_LIMIT + 30)
+def start_server(server_id: str) -> None:
+    """Start a waiting server."""
+    for server in NotebookServer.objects.filter(pk=server_id).select_related("build", "volume", "owner"):
+        servers.carry_out_start(server)
+
+
+@shared_task
+def stop_server(server_id: str) -> None:
+    """Stop a server that is to stop."""
+    for server in NotebookServer.objects.filter(pk=server_id).select_related("volume"):
+        servers.carry_out_stop(server)
+
+
+@shared_task
+def purge_server(server_id: str) -> None:
+    """Remove what is left of a deleted server."""
+    for server in NotebookServer.objects.filter(pk=server_id).select_related("volume"):
+        servers.purge_server(server)
+
+
+@shared_task
+def reconcile() -> None:
+    """Bring rows and reality together."""
+    reconciling.reconcile(now=timezone.now())
+
+
+@shared_task
+def cull_idle_servers() -> None:
+    """Stop what nobody uses."""
+    culling.cull_idle_servers(now=timezone.now())
+
+
+@shared_task
+def forget_expired() -> None:
+    """Remove tickets and admissions that no longer admit anybody."""
+    tickets.forget_expired_admissions(now=timezone.now())

@@ -1,0 +1,83 @@
+"""The standing cast, and backends that run nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import pytest
+from pytest_django import Settings
+
+from accounts.models import Role, User
+from environments import backends
+from environments.builders.fake import FakeBuilder
+from environments.spawners.fake import FakeSpawner
+from environments.volumes.fake import FakeVolumeStore
+from tests.factories import UserFactory
+
+pytest_plugins = ["tests.required", "tests.stack"]
+
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def now() -> datetime:
+    """A Monday morning."""
+    return NOW
+
+
+@pytest.fixture
+def student(db: None) -> User:
+    """The person most tests are about."""
+    return UserFactory(username="student")
+
+
+@pytest.fixture
+def stranger(db: None) -> User:
+    """Somebody signed in who has nothing to do with it."""
+    return UserFactory(username="stranger")
+
+
+@pytest.fixture
+def teacher(db: None) -> User:
+    """A teacher of this site."""
+    return UserFactory(username="teacher", role=Role.TEACHER)
+
+
+@pytest.fixture
+def administrator(db: None) -> User:
+    """Who runs this site."""
+    return UserFactory(username="administrator", role=Role.ADMINISTRATOR)
+
+
+@pytest.fixture
+def use_backends(settings: Settings) -> Iterator[Callable[..., None]]:
+    """Chooses backends by class, for one test: `use_backends(builder=SlowBuilder)`. Fakes unless said."""
+
+    def use(
+        *,
+        builder: type[FakeBuilder] = FakeBuilder,
+        spawner: type[FakeSpawner] = FakeSpawner,
+        volume_store: type[FakeVolumeStore] = FakeVolumeStore,
+    ) -> None:
+        settings.BUILDER, settings.SPAWNER, settings.VOLUME_STORE = (
+            f"{backend.__module__}.{backend.__qualname__}" for backend in (builder, spawner, volume_store)
+        )
+        _forget_backends()
+
+    yield use
+    spawner = backends.spawner() if backends.spawner.cache_info().currsize else None
+    if isinstance(spawner, FakeSpawner):
+        spawner.close()
+    _forget_backends()
+
+
+@pytest.fixture
+def fake_backends(use_backends: Callable[..., None]) -> None:
+    """A builder, spawner and volume store that only remember."""
+    use_backends()
+
+
+def _forget_backends() -> None:
+    for backend in (backends.builder, backends.spawner, backends.volume_store):
+        backend.cache_clear()

@@ -1,0 +1,117 @@
+"""One verb behind form, link and API: the same person and reference always meet the same server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+from pytest_django import Settings
+
+from accounts.models import User
+from environments.errors import EnvironmentsError
+from environments.launching import launch, launch_environment
+from environments.models import Build, NotebookServer
+from environments.references import parse
+from environments.values import LaunchSpec
+from tests.factories import EnvironmentFactory
+from tests.fakes.git_host import GitHost
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fake_backends")]
+
+
+@pytest.fixture
+def host(settings: Settings) -> Iterator[GitHost]:
+    """A git host with one repository called statistics."""
+    with GitHost() as host:
+        settings.REPOSITORY_ALLOWED_HOSTS = [host.address]
+        host.add("statistics", {"requirements.txt": "numpy\n"})
+        yield host
+
+
+def spec(host: GitHost, *, repository: str = "statistics", ref: str = "", name: str = "") -> LaunchSpec:
+    """A launch of a repository of this host."""
+    return LaunchSpec(parse(host.url(repository), ref=ref), name=name)
+
+
+def test_launch_makes_a_server_of_exactly_this_commit(host: GitHost, student: User, now: datetime):
+    server = launch(student, spec(host), now=now)
+
+    assert server.owner == student
+    assert len(server.commit) == 40
+    assert server.build is not None
+    assert (server.build.commit, server.build.image_key) == (server.commit, server.image_key)
+
+
+def test_launch_twice_meets_the_same_server(host: GitHost, student: User, now: datetime):
+    first = launch(student, spec(host), now=now)
+    host.commit("statistics", {"requirements.txt": "numpy<2\n"})
+
+    second = launch(student, spec(host), now=now)
+
+    assert second == first
+    assert NotebookServer.objects.count() == 1
+
+
+def test_launch_wakes_a_sleeping_server(host: GitHost, student: User, now: datetime):
+    server = launch(student, spec(host), now=now)
+    NotebookServer.objects.update(state=NotebookServer.State.STOPPED)
+
+    again = launch(student, spec(host), now=now)
+
+    assert again == server
+    assert again.state == NotebookServer.State.QUEUED
+
+
+def test_launch_by_two_people_builds_once(host: GitHost, student: User, stranger: User, now: datetime):
+    servers = [launch(person, spec(host), now=now) for person in (student, stranger)]
+
+    assert servers[0] != servers[1]
+    assert servers[0].subdomain != servers[1].subdomain
+    assert Build.objects.count() == 1
+
+
+def test_launch_with_a_name_that_is_taken_by_something_else_is_refused(host: GitHost, student: User, now: datetime):
+    host.add("physics", {"requirements.txt": "scipy\n"})
+    launch(student, spec(host, name="mine"), now=now)
+
+    with pytest.raises(EnvironmentsError) as refusal:
+        launch(student, spec(host, repository="physics", name="mine"), now=now)
+
+    assert (refusal.value.code, refusal.value.status) == ("name_taken", 409)
+
+
+def test_launch_with_two_names_makes_two_servers(host: GitHost, student: User, now: datetime):
+    names = {launch(student, spec(host, name=name), now=now).name for name in ("one", "two")}
+
+    assert names == {"one", "two"}
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"repository": "nowhere"}, "repository_not_found"),
+        ({"ref": "no-such-branch"}, "ref_unknown"),
+        ({"name": "Not A Name"}, "name_invalid"),
+    ],
+)
+def test_launch_refused_leaves_nothing(host: GitHost, student: User, now: datetime, change: dict[str, str], code: str):
+    with pytest.raises(EnvironmentsError) as refusal:
+        launch(student, spec(host, **change), now=now)
+
+    assert refusal.value.code == code
+    assert not NotebookServer.objects.exists()
+    assert not Build.objects.exists()
+    assert not student.volumes.exists()
+
+
+def test_launch_environment_counts_launches(host: GitHost, student: User, now: datetime):
+    reference = parse(host.url("statistics"))
+    environment = EnvironmentFactory(
+        provider=reference.provider, repository=reference.repository, urlpath="lab/tree/a.ipynb"
+    )
+
+    server = launch_environment(student, environment, now=now)
+
+    environment.refresh_from_db()
+    assert (environment.launch_count, server.urlpath) == (1, "lab/tree/a.ipynb")

@@ -1,0 +1,188 @@
+"""After any crash: nothing stuck, nothing orphaned, nothing done twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from django.utils import timezone
+from pytest_django import DjangoCaptureOnCommitCallbacks
+
+from environments import backends, servers
+from environments.errors import SystemFailure
+from environments.models import Build, NotebookServer
+from environments.reconciling import reconcile
+from environments.spawners.fake import FakeSpawner
+from environments.values import Handle, Image, ServerSpec
+from tests.factories import BuildFactory, NotebookServerFactory, running_server
+
+pytestmark = pytest.mark.django_db
+
+State = NotebookServer.State
+
+
+class UnreachableSpawner(FakeSpawner):
+    """Its engine does not answer."""
+
+    def list(self) -> list[Handle]:
+        raise SystemFailure("runtime_unavailable")
+
+
+def started_server() -> NotebookServer:
+    """A server that runs, in row and engine alike."""
+    server = NotebookServerFactory(state=State.QUEUED)
+    backends.builder().images[server.image_key] = Image(server.image_key, "fake:")  # type: ignore[attr-defined]
+    servers.carry_out_start(server)
+    assert server.state == State.RUNNING
+    return server
+
+
+def spec_of(handle: Handle) -> ServerSpec:
+    """What starts a server nobody has a row for."""
+    return ServerSpec(handle, Image("k", "fake:k"), "server-" + "0" * 32, (), token="t")
+
+
+def test_reconcile_fails_a_build_whose_worker_died_and_tells_who_waits(fake_backends: None, now: datetime):
+    build = BuildFactory(state=Build.State.BUILDING, lease_expires_at=now - timedelta(seconds=1))
+    server = NotebookServerFactory(state=State.BUILDING, build=build)
+
+    reconcile(now=now)
+
+    build.refresh_from_db()
+    server.refresh_from_db()
+    assert (build.state, server.state) == (Build.State.FAILED, State.FAILED)
+    assert server.failure_code == "build_interrupted"
+
+
+def test_reconcile_leaves_a_build_under_lease_alone(fake_backends: None, now: datetime):
+    build = BuildFactory(state=Build.State.BUILDING, lease_expires_at=now + timedelta(seconds=1))
+
+    reconcile(now=now)
+
+    build.refresh_from_db()
+    assert build.state == Build.State.BUILDING
+
+
+def test_reconcile_moves_on_a_server_whose_build_ended_unnoticed(fake_backends: None, now: datetime):
+    build = BuildFactory(state=Build.State.SUCCEEDED)
+    server = NotebookServerFactory(state=State.BUILDING, build=build)
+
+    reconcile(now=now)
+
+    server.refresh_from_db()
+    assert server.state == State.QUEUED
+
+
+def test_reconcile_notices_a_server_that_died(fake_backends: None, now: datetime):
+    server = started_server()
+    backends.spawner().end(server.handle, log_tail="Killed")  # type: ignore[attr-defined]
+
+    reconcile(now=now)
+
+    server.refresh_from_db()
+    assert (server.state, server.failure_code, server.failure_log) == (State.FAILED, "server_died", "Killed")
+
+
+def test_reconcile_puts_a_server_the_engine_forgot_to_sleep(fake_backends: None, now: datetime):
+    server = running_server()
+
+    reconcile(now=now)
+
+    server.refresh_from_db()
+    assert (server.state, server.failure_code) == (State.STOPPING, "")
+
+
+def test_reconcile_leaves_running_servers_running(fake_backends: None, now: datetime):
+    server = started_server()
+
+    reconcile(now=now)
+
+    server.refresh_from_db()
+    assert server.state == State.RUNNING
+    assert server.handle in backends.spawner().list()
+
+
+def test_reconcile_stops_orphans(fake_backends: None, now: datetime):
+    wanted = started_server()
+    orphan = Handle("00000000-0000-0000-0000-000000000000", "a" * 32)
+    former_start = Handle(str(wanted.pk), "b" * 32)
+    for handle in (orphan, former_start):
+        backends.spawner().start(spec_of(handle))
+
+    reconcile(now=now)
+
+    assert backends.spawner().list() == [wanted.handle]
+
+
+def test_reconcile_goes_on_when_the_engine_does_not_answer(use_backends: Callable[..., None], now: datetime):
+    use_backends(spawner=UnreachableSpawner)
+    running = running_server()
+    build = BuildFactory(state=Build.State.BUILDING, lease_expires_at=now - timedelta(seconds=1))
+
+    reconcile(now=now)
+
+    running.refresh_from_db()
+    build.refresh_from_db()
+    assert (running.state, build.state) == (State.RUNNING, Build.State.FAILED)
+
+
+def test_reconcile_finishes_deletions(fake_backends: None, now: datetime):
+    server = NotebookServerFactory(state=State.STOPPED, deleted_at=now)
+
+    reconcile(now=now)
+
+    assert not NotebookServer.objects.filter(pk=server.pk).exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "task"),
+    [
+        ({"state": State.STARTING, "lease_expires_at": timezone.now() - timedelta(days=999)}, "start_server"),
+        ({"state": State.STOPPING, "lease_expires_at": None}, "stop_server"),
+        ({"state": State.QUEUED}, "start_server"),
+    ],
+)
+def test_reconcile_queues_work_nobody_does(
+    fake_backends: None,
+    now: datetime,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+    monkeypatch: pytest.MonkeyPatch,
+    fields: dict[str, object],
+    task: str,
+):
+    server = NotebookServerFactory(**fields)
+    sent: list[tuple[str, str]] = []
+    monkeypatch.setattr("environments.queueing._send", lambda name, key: sent.append((name, key)))
+
+    with django_capture_on_commit_callbacks(execute=True):
+        reconcile(now=now)
+
+    assert (task, str(server.pk)) in sent
+
+
+def test_reconcile_queues_waiting_builds(
+    fake_backends: None,
+    now: datetime,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    build = BuildFactory()
+    sent: list[tuple[str, str]] = []
+    monkeypatch.setattr("environments.queueing._send", lambda name, key: sent.append((name, key)))
+
+    with django_capture_on_commit_callbacks(execute=True):
+        reconcile(now=now)
+
+    assert ("run_build", str(build.pk)) in sent
+
+
+def test_reconcile_twice_is_as_good_as_once(fake_backends: None, now: datetime):
+    server = started_server()
+    backends.spawner().start(spec_of(Handle("00000000-0000-0000-0000-000000000000", "a" * 32)))
+
+    reconcile(now=now)
+    reconcile(now=now)
+
+    server.refresh_from_db()
+    assert server.state == State.RUNNING
