@@ -1,0 +1,178 @@
+"""What every builder has to do, asked of the fake and of the real one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.test import override_settings
+
+from environments.builders.base import Builder
+from environments.builders.fake import FakeBuilder
+from environments.builders.venv import VenvBuilder
+from environments.errors import EnvironmentsError
+from environments.processes import installation_label, labelled
+from environments.values import BuildEvent, BuildPhase, BuildRequest, ResolvedRepository
+from tests.contracts import images
+from tests.fakes.backends import FailingBuilder, NeverBuilder
+from tests.fakes.git_host import GitHost
+
+
+@dataclass
+class Subject:
+    """A builder with one finished image, and its variants that fail and never end."""
+
+    builder: Builder
+    built: BuildRequest
+    events: Sequence[BuildEvent]
+    """What was said while the image was made."""
+    failing: tuple[Builder, BuildRequest]
+    never: tuple[Builder, BuildRequest]
+
+    def is_quiet(self) -> bool:
+        """Whether no process of any build runs."""
+        return labelled(installation_label(settings.CARREL_DATA)) == []
+
+
+@pytest.fixture(scope="module", params=["fake", "venv"])
+def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subject]:
+    data = tmp_path_factory.mktemp("data") if request.param == "fake" else images.built().data
+    with GitHost() as host, override_settings(CARREL_DATA=data, REPOSITORY_ALLOWED_HOSTS=[host.address]):
+        empty, silent = (
+            BuildRequest(f"build-{name}", name, ResolvedRepository(host.url(name), host.add(name, files), ""), 300)
+            for name, files in {"empty": {"README.md": ""}, "silent": images.REPOSITORY}.items()
+        )
+        host.hang("silent")
+        yield _fake(empty, silent) if request.param == "fake" else _venv(empty, silent)
+
+
+def _fake(empty: BuildRequest, silent: BuildRequest) -> Subject:
+    builder, good = FakeBuilder(), replace(empty, image_key="good")
+    events = list(builder.build(good))
+    return Subject(builder, good, events, (FailingBuilder(), empty), (NeverBuilder(), silent))
+
+
+def _venv(empty: BuildRequest, silent: BuildRequest) -> Subject:
+    built = images.built()
+    return Subject(VenvBuilder(), built.request, built.events, (VenvBuilder(), empty), (VenvBuilder(), silent))
+
+
+def test_build_makes_image_that_find_returns(subject: Subject) -> None:
+    image = subject.builder.find(subject.built.image_key)
+
+    assert image is not None
+    assert image.key == subject.built.image_key
+
+
+def test_build_names_its_phases_in_order(subject: Subject) -> None:
+    phases = [event.phase for event in subject.events]
+
+    assert set(phases) == {BuildPhase.FETCHING, BuildPhase.BUILDING}
+    assert phases == sorted(phases, key=list(BuildPhase).index)
+
+
+def test_build_does_nothing_when_image_is_finished(subject: Subject) -> None:
+    assert list(subject.builder.build(subject.built)) == []
+
+
+def test_build_leaves_no_process(subject: Subject) -> None:
+    assert subject.is_quiet()
+
+
+def test_find_knows_nothing_of_other_keys(subject: Subject) -> None:
+    assert subject.builder.find("other") is None
+
+
+def test_find_knows_nothing_of_half_made_image(subject: Subject) -> None:
+    builder, request = subject.never
+
+    with closing(builder.build(request)) as events:
+        next(events)
+
+        assert builder.find(request.image_key) is None
+
+
+def test_closing_leaves_nothing(subject: Subject) -> None:
+    builder, request = subject.never
+    events = builder.build(request)
+    for _number in range(3):
+        next(events)
+
+    events.close()
+
+    assert subject.is_quiet()
+    assert builder.find(request.image_key) is None
+
+
+def test_failing_build_raises_and_leaves_nothing(subject: Subject) -> None:
+    builder, request = subject.failing
+
+    with pytest.raises(EnvironmentsError):
+        list(builder.build(request))
+
+    assert subject.is_quiet()
+    assert builder.find(request.image_key) is None
+
+
+def test_build_gives_up_at_its_time_limit(subject: Subject) -> None:
+    builder, request = subject.never
+
+    with pytest.raises(EnvironmentsError) as caught:
+        list(builder.build(replace(request, time_limit_seconds=1)))
+
+    assert (caught.value.code, caught.value.facts) == ("build_timeout", {"minutes": 1})
+    assert subject.is_quiet()
+
+
+def test_build_gives_sign_of_life_every_second(subject: Subject) -> None:
+    builder, request = subject.never
+    gaps = list[float]()
+
+    with closing(builder.build(request)) as events:
+        since = begun = time.monotonic()
+        while time.monotonic() - begun < 2:
+            next(events)
+            gaps.append(time.monotonic() - since)
+            since = time.monotonic()
+
+    assert max(gaps) < 1
+
+
+def test_discard_removes_image(subject: Subject) -> None:
+    _copy_image(subject, "doomed")
+
+    subject.builder.discard("doomed")
+
+    assert subject.builder.find("doomed") is None
+    assert subject.builder.find(subject.built.image_key) is not None
+
+
+def test_discard_does_nothing_when_there_is_nothing(subject: Subject) -> None:
+    subject.builder.discard("nothing")
+
+    assert subject.builder.find("nothing") is None
+
+
+def test_builder_says_what_image_keys_are_made_of(subject: Subject) -> None:
+    assert subject.builder.name
+    assert subject.builder.version
+    assert subject.builder.platform
+
+
+def _copy_image(subject: Subject, key: str) -> None:
+    """Another finished image, quicker than by building it."""
+    image = subject.builder.find(subject.built.image_key)
+    assert image is not None
+    if isinstance(subject.builder, FakeBuilder):
+        subject.builder.images[key] = replace(image, key=key)
+    else:
+        source = Path(image.location)
+        shutil.copytree(source, source.with_name(key), symlinks=True, copy_function=os.link)
+    assert subject.builder.find(key) is not None
