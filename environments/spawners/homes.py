@@ -1,0 +1,81 @@
+"""Prepares the folder a server of the process runtime calls home: the repository, and links to its mounts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from itertools import count
+from pathlib import Path, PurePosixPath
+
+from environments.errors import UserError
+from environments.trees import copy_tree, full_disk_reported, remove_tree
+from environments.values import Mount, ServerSpec
+from environments.volumes.local import volume_directory
+
+
+def prepare_home(spec: ServerSpec) -> Path:
+    """The home folder, seeded from the image when it is empty, with every mount in its place.
+
+    Safe to repeat: what an interrupted attempt left is done again. Raises SystemFailure `disk_full` and
+    UserError `volume_path_invalid` for a mount outside the home.
+    """
+    home = volume_directory(spec.home)
+    for mount in spec.mounts:
+        _check(mount)
+    with full_disk_reported():
+        _seed(home, Path(spec.image.location) / "repo", leave_out={mount.path.parts[0] for mount in spec.mounts})
+        for mount in spec.mounts:
+            _link(home, mount)
+    return home
+
+
+def _check(mount: Mount) -> None:
+    if not mount.path.parts or mount.path.is_absolute() or ".." in mount.path.parts:
+        raise UserError("volume_path_invalid", path=str(mount.path))
+
+
+def _seed(home: Path, repository: Path, *, leave_out: set[str]) -> None:
+    """Copy the repository to an empty home: whole beside it first, then there in one move.
+
+    Copied, never linked: what a person edits must not change what others start from.
+    """
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if any(home.iterdir()) or not repository.is_dir():
+        return
+    unfinished = home.with_name(f".{home.name}.seeding")
+    remove_tree(unfinished)
+    try:
+        copy_tree(repository, unfinished, leave_out=leave_out)
+        unfinished.chmod(0o700)
+        unfinished.rename(home)
+    except BaseException:
+        remove_tree(unfinished)
+        raise
+
+
+def _link(home: Path, mount: Mount) -> None:
+    target, place = volume_directory(mount.volume), home.joinpath(mount.path)
+    target.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in _between(home, mount.path):
+        if folder.is_symlink() or not folder.is_dir():
+            _move_aside(folder)
+            folder.mkdir()
+    if place.is_symlink():
+        if place.readlink() == target:
+            return
+        place.unlink()
+    _move_aside(place)
+    place.symlink_to(target, target_is_directory=True)
+
+
+def _between(home: Path, path: PurePosixPath) -> Iterable[Path]:
+    """The folders above a mount, from the top down."""
+    return [home.joinpath(parent) for parent in reversed(path.parents) if parent.parts]
+
+
+def _move_aside(place: Path) -> None:
+    """Make room for a mount without losing what the repository or the person put there."""
+    if not os.path.lexists(place):
+        return
+    names = (f"{place.name}.from-repository{f'-{number}' if number else ''}" for number in count())
+    place.rename(next(aside for name in names if not os.path.lexists(aside := place.with_name(name))))

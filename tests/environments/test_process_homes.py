@@ -1,0 +1,125 @@
+"""The home of a server: seeded once, mounts in their places, nothing lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+import pytest
+from pytest_django import Settings
+
+from environments.errors import UserError
+from environments.spawners.homes import prepare_home
+from environments.values import Handle, Image, Mount, ServerSpec
+from environments.volumes.local import volume_directory
+
+HOME_VOLUME = "home-" + "b" * 32
+SHARED_VOLUME = "shared-" + "c" * 32
+
+
+@pytest.fixture
+def spec(settings: Settings, tmp_path: Path) -> ServerSpec:
+    settings.CARREL_DATA = tmp_path / "data"
+    repository = tmp_path / "image" / "repo"
+    (repository / "home").mkdir(parents=True)
+    (repository / "home" / "in-the-way.txt").touch()
+    (repository / "shared" / "data").mkdir(parents=True)
+    (repository / "first.ipynb").write_text("{}")
+    (repository / "link").symlink_to("first.ipynb")
+    mounts = (Mount(HOME_VOLUME, PurePosixPath("home")),)
+    return ServerSpec(Handle("s", "x"), Image("key", str(tmp_path / "image")), "server-" + "a" * 32, mounts, "token")
+
+
+def test_prepare_home_copies_the_repository(spec: ServerSpec) -> None:
+    home = prepare_home(spec)
+
+    assert {entry.name for entry in home.iterdir()} == {"first.ipynb", "home", "link", "shared"}
+    assert str((home / "link").readlink()) == "first.ipynb"
+
+
+def test_prepare_home_leaves_out_what_a_mount_takes_the_place_of(spec: ServerSpec) -> None:
+    home = prepare_home(spec)
+
+    assert (home / "home").readlink() == volume_directory(HOME_VOLUME)
+    assert not list((home / "home").iterdir())
+
+
+def test_prepare_home_keeps_the_image_untouched_by_edits(spec: ServerSpec) -> None:
+    home = prepare_home(spec)
+
+    (home / "first.ipynb").write_text("edited")
+
+    assert (Path(spec.image.location) / "repo" / "first.ipynb").read_text() == "{}"
+
+
+def test_prepare_home_seeds_only_once(spec: ServerSpec) -> None:
+    home = prepare_home(spec)
+    (home / "first.ipynb").unlink()
+
+    prepare_home(spec)
+
+    assert not (home / "first.ipynb").exists()
+
+
+def test_prepare_home_repairs_interrupted_copy(spec: ServerSpec) -> None:
+    home = volume_directory(spec.home)
+    home.mkdir(parents=True)
+    unfinished = home.with_name(f".{home.name}.seeding")
+    unfinished.mkdir()
+    (unfinished / "half.txt").touch()
+
+    prepare_home(spec)
+
+    assert (home / "first.ipynb").exists()
+    assert not unfinished.exists()
+
+
+def test_prepare_home_moves_aside_what_is_in_the_place_of_a_mount(spec: ServerSpec) -> None:
+    home = prepare_home(replace(spec, mounts=()))
+
+    prepare_home(spec)
+    (home / "home").unlink()
+    (home / "home").mkdir()
+    prepare_home(spec)
+
+    assert (home / "home").readlink() == volume_directory(HOME_VOLUME)
+    assert (home / "home.from-repository" / "in-the-way.txt").exists()
+    assert (home / "home.from-repository-1").is_dir()
+
+
+def test_prepare_home_replaces_stale_link(spec: ServerSpec, tmp_path: Path) -> None:
+    home = prepare_home(spec)
+    (home / "home").unlink()
+    (home / "home").symlink_to(tmp_path / "elsewhere")
+
+    prepare_home(spec)
+
+    assert (home / "home").readlink() == volume_directory(HOME_VOLUME)
+
+
+def test_prepare_home_places_mount_in_folder(spec: ServerSpec) -> None:
+    mounts = (Mount(SHARED_VOLUME, PurePosixPath("shared/data")),)
+
+    home = prepare_home(replace(spec, mounts=mounts))
+
+    assert (home / "shared" / "data").readlink() == volume_directory(SHARED_VOLUME)
+
+
+def test_prepare_home_does_not_place_mount_through_link(spec: ServerSpec, tmp_path: Path) -> None:
+    home, outside = prepare_home(replace(spec, mounts=())), tmp_path / "outside"
+    outside.mkdir()
+    (home / "shared").rename(home / "renamed")
+    (home / "shared").symlink_to(outside)
+
+    prepare_home(replace(spec, mounts=(Mount(SHARED_VOLUME, PurePosixPath("shared/data")),)))
+
+    assert not list(outside.iterdir())
+    assert (home / "shared" / "data").readlink() == volume_directory(SHARED_VOLUME)
+
+
+@pytest.mark.parametrize("path", ["", "..", "a/../../b", "/etc"])
+def test_prepare_home_refuses_mount_outside(spec: ServerSpec, path: str) -> None:
+    with pytest.raises(UserError, match="volume_path_invalid"):
+        prepare_home(replace(spec, mounts=(Mount(HOME_VOLUME, PurePosixPath(path)),)))
+
+    assert not volume_directory(spec.home).exists()
