@@ -37,7 +37,7 @@ class CarrelUserManager(UserManager["User"]):
         return super().create_superuser(username, email, password, **extra_fields | {"role": Role.ADMINISTRATOR})
 
 
-class User(AbstractUser):
+class User(AbstractUser):  # type: ignore[django-manager-missing]  # of tokens: knox is untyped
     """A person. `display_name` is how others see them; the username is how they sign in."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -49,7 +49,7 @@ class User(AbstractUser):
     first_name = None  # type: ignore[assignment]
     last_name = None  # type: ignore[assignment]
 
-    objects: ClassVar[CarrelUserManager] = CarrelUserManager()  # type: ignore[assignment]
+    objects: ClassVar[CarrelUserManager] = CarrelUserManager()
 
     class Meta(AbstractUser.Meta):
         constraints = [
@@ -73,7 +73,7 @@ class User(AbstractUser):
         return self.get_full_name()
 
 
-class ApiToken(AbstractAuthToken):
+class ApiToken(AbstractAuthToken):  # type: ignore[misc]  # knox is untyped
     """A hashed, expiring key that lets a program act for a person within its scopes."""
 
     if TYPE_CHECKING:

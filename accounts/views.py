@@ -1,0 +1,82 @@
+"""The account page: who you are here, and the tokens you gave to programs."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import get_language, override
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from accounts.forms import ProfileForm, TokenForm
+from accounts.models import ApiToken, User
+from accounts.tokens import create_token
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+    class AuthenticatedRequest(HttpRequest):
+        """A request of somebody who is signed in."""
+
+        user: User
+
+
+_FORM_KEY = "token_form"
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def account(request: AuthenticatedRequest) -> HttpResponse:
+    """Show and change what this person told us about themselves; list their tokens."""
+    # A copy to change: the page around a form with errors still greets them by the name they have.
+    person = User.objects.get(pk=request.user.pk)
+    form = ProfileForm(request.POST or None, instance=person)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        with override(person.language or get_language()):
+            messages.success(request, _("Saved."))
+        return redirect("accounts:account")
+    now = timezone.now()
+    tokens = [(token, token.expiry <= now) for token in ApiToken.objects.filter(user=request.user)]
+    return render(request, "accounts/account.html", {"form": form, "tokens": tokens})
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "POST"])
+def token_create(request: AuthenticatedRequest) -> HttpResponse:
+    """Make a token and show its secret in the answer to the form: the only time anybody sees it.
+
+    Showing it after a redirect would mean to keep it somewhere until then. Sending the form again, as
+    reloading the answer does, makes no second token.
+    """
+    form = TokenForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        key = request.session.pop(_FORM_KEY, None)
+        if key is None or not secrets.compare_digest(key, request.POST.get("key", "")):
+            messages.info(request, _("That form was used already, so nothing new was made."))
+            return redirect("accounts:account")
+        token, secret = create_token(request.user, now=timezone.now(), **form.cleaned_data)
+        return render(request, "accounts/token_created.html", {"token": token, "secret": secret})
+    request.session[_FORM_KEY] = key = secrets.token_urlsafe(16)
+    return render(request, "accounts/token_create.html", {"form": form, "key": key})
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def token_revoke(request: AuthenticatedRequest, uuid: UUID) -> HttpResponse:
+    """Ask, and on the second word take the token back for good."""
+    token = get_object_or_404(ApiToken, uuid=uuid, user=request.user)
+    if request.method == "POST":
+        token.delete()
+        messages.success(request, _("The token “%(name)s” no longer works.") % {"name": token.name})
+        return redirect("accounts:account")
+    return render(request, "accounts/token_revoke.html", {"token": token})
