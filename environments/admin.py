@@ -1,0 +1,85 @@
+"""What an administrator sees of environments, builds, servers and volumes; mostly to read.
+
+Servers and builds are changed by the verbs, which know what runs; a row edited by hand would lie.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+
+from environments.models import Build, BuildLogLine, Environment, NotebookServer, Volume
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+
+class ReadOnly:
+    """Lists and shows, changes nothing."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody adds one here."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody edits one here."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody removes one here."""
+        return False
+
+
+@admin.register(Environment)
+class EnvironmentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    """The catalog. Adding one for everyone puts it on everybody's home page."""
+
+    list_display = ["title", "provider", "repository", "ref", "visibility", "owner", "launch_count"]
+    list_filter = ["visibility", "provider"]
+    list_select_related = ["owner"]
+    search_fields = ["title", "description", "repository"]
+    autocomplete_fields = ["owner"]
+    readonly_fields = ["launch_count", "created_at"]
+
+
+class BuildLogInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only
+    """The log, line by line."""
+
+    model = BuildLogLine
+    fields = ["sequence", "phase", "text"]
+    ordering = ["sequence"]
+
+
+@admin.register(Build)
+class BuildAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    """Builds and their logs."""
+
+    list_display = ["repository_url", "commit", "state", "requested_by", "created_at", "finished_at", "failure_code"]
+    list_filter = ["state", "builder", "failure_code"]
+    list_select_related = ["requested_by"]
+    search_fields = ["repository_url", "commit", "image_key"]
+    date_hierarchy = "created_at"
+    ordering = ["-created_at"]
+    inlines = [BuildLogInline]
+
+
+@admin.register(NotebookServer)
+class NotebookServerAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    """Everybody's servers: what state they are in, and why they failed."""
+
+    list_display = ["name", "owner", "state", "repository", "ref", "last_activity_at", "failure_code", "deleted_at"]
+    list_filter = ["state", "failure_code", ("deleted_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["owner"]
+    search_fields = ["name", "subdomain", "owner__username", "owner__display_name", "repository"]
+    date_hierarchy = "created_at"
+
+
+@admin.register(Volume)
+class VolumeAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    """Stored files: whose, and what for."""
+
+    list_display = ["key", "owner", "purpose", "created_at"]
+    list_filter = ["purpose"]
+    list_select_related = ["owner"]
+    search_fields = ["id", "owner__username", "owner__display_name"]

@@ -1,0 +1,225 @@
+"""The API: the same queries, policies and verbs as the pages, in JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import mixins, status
+from rest_framework.decorators import action
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.pagination import LimitOffsetPagination
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from accounts.models import Scope, User
+from environments import builds, servers
+from environments.errors import UserError
+from environments.launching import launch
+from environments.models import Build, Environment, NotebookServer
+from environments.parsers import BoundedJSONParser
+from environments.policies import can_change_server
+from environments.querysets import BuildQuerySet, EnvironmentQuerySet, NotebookServerQuerySet
+from environments.serializers import (
+    BuildLogSerializer,
+    BuildSerializer,
+    EnvironmentSerializer,
+    ErrorSerializer,
+    LaunchSerializer,
+    LogPositionSerializer,
+    ServerSerializer,
+)
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+
+
+def _errors(own: dict[int, str] | None = None) -> dict[int, OpenApiResponse]:
+    """The refusals an operation documents: those every operation has, and its own."""
+    common = {
+        401: "`not_authenticated`: no token, or not a good one.",
+        403: "`scope_missing`, `permission_denied`.",
+        429: "`throttled`: the header Retry-After says how long.",
+    }
+    meanings = sorted((common | (own or {})).items())
+    return {code: OpenApiResponse(ErrorSerializer, meaning) for code, meaning in meanings}
+
+
+_NOT_FOUND = "`not_found`: there is no such thing, or it is somebody else's."
+_CONFLICT = "`state_conflict`: not possible in its present state."
+
+
+class Pages(LimitOffsetPagination):
+    """Lists come in pages; no request is answered with more than `max_limit` rows."""
+
+    max_limit = 500
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Your servers", responses={200: ServerSerializer(many=True), **_errors()}),
+    retrieve=extend_schema(summary="One server", responses={200: ServerSerializer, **_errors({404: _NOT_FOUND})}),
+)
+class ServerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[NotebookServer]):
+    """Notebook servers: those of whoever asks, and nobody else's."""
+
+    required_scopes = {"GET": Scope.SERVERS_READ, "POST": Scope.SERVERS_WRITE, "DELETE": Scope.SERVERS_WRITE}
+    queryset = NotebookServer.objects.none()
+    serializer_class = ServerSerializer
+    parser_classes = [BoundedJSONParser]
+    pagination_class = Pages
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> NotebookServerQuerySet:
+        """The servers of whoever asks."""
+        return NotebookServer.objects.visible_to(_person(self.request)).select_related("build")
+
+    @extend_schema(
+        summary="Launch a server",
+        request=LaunchSerializer,
+        responses={
+            200: OpenApiResponse(ServerSerializer, "You have this server already; it is started if it was asleep."),
+            201: OpenApiResponse(ServerSerializer, "A new server is on its way."),
+            **_errors(
+                {
+                    400: "`invalid`, `parse_error`, `option_unavailable`, `name_invalid`, `repository_invalid` and "
+                    "other codes about the repository's address.",
+                    409: "`name_taken`: you have a server of this name made from something else; `state_conflict`.",
+                    413: "`too_large`: more was sent than a launch can need.",
+                    415: "`unsupported_media_type`.",
+                    422: "`repository_not_found`, `ref_unknown`: the address is fine, but nothing is there.",
+                    502: "`repository_unreachable`: its host did not answer.",
+                    503: "`repository_rate_limited`: its host answers no more questions for a while.",
+                }
+            ),
+        },
+    )
+    def create(self, request: Request) -> Response:
+        """Asks for a server made from a repository.
+
+        Answers as soon as the repository is found, with the server in the state `queued`, `building` or
+        later: read it again until it is `running` or `failed`. Without a `name`, the same repository and
+        version always meet the same server.
+        """
+        asked = LaunchSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        now = timezone.now()
+        server = launch(_person(request), asked.to_spec(), now=now)
+        is_new = server.created_at >= now
+        return self._answer(server, status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
+
+    @extend_schema(summary="Delete a server and its files", responses={204: None, **_errors({404: _NOT_FOUND})})
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Stops the server and removes it with the files in it. Personal files in `~/home` stay."""
+        servers.delete_server(self._changeable(), now=timezone.now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(
+        summary="Start a server",
+        request=None,
+        responses={202: ServerSerializer, **_errors({404: _NOT_FOUND, 409: _CONFLICT})},
+    )
+    @action(detail=True, methods=["post"])
+    def start(self, request: Request, pk: str) -> Response:
+        """Asks for the server to be started; does nothing to one that runs or is on its way."""
+        server = self._changeable()
+        servers.start_server(server, now=timezone.now())
+        return self._answer(server, status.HTTP_202_ACCEPTED)
+
+    @extend_schema(
+        summary="Stop a server",
+        request=None,
+        responses={202: ServerSerializer, **_errors({404: _NOT_FOUND, 409: _CONFLICT})},
+    )
+    @action(detail=True, methods=["post"])
+    def stop(self, request: Request, pk: str) -> Response:
+        """Asks for the server to be stopped. Its files stay."""
+        server = self._changeable()
+        servers.stop_server(server, now=timezone.now())
+        return self._answer(server, status.HTTP_202_ACCEPTED)
+
+    def _changeable(self) -> NotebookServer:
+        server = self.get_object()
+        if not can_change_server(_person(self.request), server):
+            raise PermissionDenied
+        return server
+
+    def _answer(self, server: NotebookServer, status_code: int) -> Response:
+        # Read again: the verbs may have moved the row on behind the object they were given.
+        fresh = self.get_queryset().get(pk=server.pk)
+        return Response(self.get_serializer(fresh).data, status=status_code)
+
+
+@extend_schema_view(
+    retrieve=extend_schema(summary="One build", responses={200: BuildSerializer, **_errors({404: _NOT_FOUND})})
+)
+class BuildViewSet(mixins.RetrieveModelMixin, GenericViewSet[Build]):
+    """Builds that whoever asks waits or waited for."""
+
+    required_scopes = {"GET": Scope.SERVERS_READ, "POST": Scope.SERVERS_WRITE}
+    queryset = Build.objects.none()
+    serializer_class = BuildSerializer
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> BuildQuerySet:
+        """The builds of whoever asks."""
+        return Build.objects.visible_to(_person(self.request))
+
+    @extend_schema(
+        summary="The log of a build",
+        parameters=[LogPositionSerializer],
+        responses={200: BuildLogSerializer, **_errors({400: "`invalid`.", 404: _NOT_FOUND})},
+    )
+    @action(detail=True)
+    def log(self, request: Request, pk: str) -> Response:
+        """The lines after the one with the number `after`; at most a thousand at a time.
+
+        Ask again with `after` set to `last` until `state` is `succeeded`, `failed` or `cancelled` and no
+        lines come.
+        """
+        position = LogPositionSerializer(data=request.query_params)
+        position.is_valid(raise_exception=True)
+        after: int = position.validated_data["after"]
+        build = self.get_object()
+        lines = builds.log_after(build, after)
+        last = lines[-1].sequence if lines else after
+        return Response(BuildLogSerializer({"state": build.state, "last": last, "lines": lines}).data)
+
+    @extend_schema(
+        summary="Cancel a build",
+        request=None,
+        responses={202: BuildSerializer, **_errors({404: _NOT_FOUND, 409: _CONFLICT})},
+    )
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        """Stops your servers that wait for this build; the build goes on only if other people wait for it."""
+        build = self.get_object()
+        waiting = NotebookServer.objects.visible_to(_person(request)).filter(
+            build=build, state__in=(NotebookServer.State.QUEUED, NotebookServer.State.BUILDING)
+        )
+        if not build.is_active or not waiting:
+            raise UserError("state_conflict", state=str(Build.State(build.state).label))
+        for server in waiting:
+            servers.stop_server(server, now=timezone.now())
+        build.refresh_from_db()
+        return Response(self.get_serializer(build).data, status=status.HTTP_202_ACCEPTED)
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Ready environments", responses={200: EnvironmentSerializer(many=True), **_errors()})
+)
+class EnvironmentViewSet(mixins.ListModelMixin, GenericViewSet[Environment]):
+    """The catalog: your own environments and those for everyone."""
+
+    required_scopes = {"GET": Scope.SERVERS_READ}
+    queryset = Environment.objects.none()
+    serializer_class = EnvironmentSerializer
+    pagination_class = Pages
+
+    def get_queryset(self) -> EnvironmentQuerySet:
+        """What whoever asks finds in the catalog."""
+        return Environment.objects.visible_to(_person(self.request))
+
+
+def _person(request: Request) -> User:
+    return cast("User", request.user)

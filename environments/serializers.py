@@ -1,0 +1,272 @@
+"""How servers, builds and environments look from outside, and what a launch may ask for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.reverse import reverse
+
+from environments import builds, references, servers
+from environments.errors import Explanation, UserError
+from environments.models import Build, BuildLogLine, Environment, NotebookServer
+from environments.values import LaunchSpec, Limits, Reference
+
+MAX_MEMORY_MB = 4 * 1024 * 1024
+MAX_CPUS = 1024
+MAX_MINUTES = 366 * 24 * 60
+MAX_SEQUENCE = 2**31 - 1
+
+
+def refuse_not_finite(value: float) -> None:
+    """A validator: “nan” is a number to Python, and neither too small nor too large."""
+    if not math.isfinite(value):
+        raise ValidationError(_("Give a number."), code="invalid")
+
+
+class LaunchSerializer(serializers.Serializer[LaunchSpec]):
+    """What a program may ask for when it launches a server. Every other field is refused."""
+
+    UNAVAILABLE = ("mounts", "collaborators", "public", "credentials")
+    """Asked for in links and clients written for later versions; ignoring them would be a lie."""
+
+    repository = serializers.CharField(
+        max_length=2000,
+        help_text="A reference `provider/spec` as in Binder (`gh/owner/name`, `git/<encoded address>`), or any "
+        "address of a repository as a browser shows it.",
+    )
+    ref = serializers.CharField(
+        max_length=250, default="", allow_blank=True, help_text="Branch, tag or commit; empty for the newest version."
+    )
+    urlpath = serializers.CharField(
+        max_length=500, default="", allow_blank=True, help_text="What to open, for example `lab/tree/first.ipynb`."
+    )
+    name = serializers.CharField(
+        max_length=100,
+        default="",
+        allow_blank=True,
+        help_text="The server's name; empty derives it from the repository, so that asking twice meets one server.",
+    )
+    memory_mb = serializers.IntegerField(min_value=1, max_value=MAX_MEMORY_MB, default=None, allow_null=True)
+    cpus = serializers.FloatField(
+        min_value=0.01, max_value=MAX_CPUS, default=None, allow_null=True, validators=[refuse_not_finite]
+    )
+    idle_minutes = serializers.IntegerField(
+        min_value=1,
+        max_value=MAX_MINUTES,
+        default=None,
+        allow_null=True,
+        help_text="Stop it after so many minutes without work; null for the site's own setting.",
+    )
+    lifetime_minutes = serializers.IntegerField(
+        min_value=1,
+        max_value=MAX_MINUTES,
+        default=None,
+        allow_null=True,
+        help_text="Stop it after so many minutes whatever it does; null for the site's own setting.",
+    )
+    mounts = serializers.ListField(
+        child=serializers.JSONField(), required=False, allow_null=True, help_text="Not available yet: leave empty."
+    )
+    collaborators = serializers.ListField(
+        child=serializers.CharField(), required=False, allow_null=True, help_text="Not available yet: leave empty."
+    )
+    public = serializers.BooleanField(required=False, allow_null=True, help_text="Not available yet: leave false.")
+    credentials = serializers.BooleanField(required=False, allow_null=True, help_text="Not available yet: leave false.")
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """As always, but nothing is ignored. Raises UserError `option_unavailable`."""
+        if isinstance(data, Mapping):
+            unknown = {str(name): [_("There is no such field.")] for name in data if name not in self.fields}
+            if unknown:
+                raise serializers.ValidationError(unknown)
+            for name in self.UNAVAILABLE:
+                if data.get(name):
+                    raise UserError("option_unavailable", option=name)
+        values: dict[str, Any] = super().to_internal_value(data)
+        return values
+
+    def to_spec(self) -> LaunchSpec:
+        """What to launch. Raises whatever parsing the reference raises."""
+        values = self.validated_data
+        reference, urlpath = references.parse_with_path(values["repository"], values["ref"])
+        return LaunchSpec(
+            reference,
+            urlpath=references.check_urlpath(values["urlpath"]) or urlpath,
+            name=values["name"],
+            limits=Limits(values["memory_mb"], values["cpus"]),
+            idle_minutes=values["idle_minutes"],
+            lifetime_minutes=values["lifetime_minutes"],
+        )
+
+
+class ReasonSerializer(serializers.Serializer[Explanation]):
+    """Why something failed: a stable code, and words in the reader's language."""
+
+    code = serializers.CharField()
+    message = serializers.CharField(source="sentence")
+    next_step = serializers.CharField()
+
+
+class ErrorSerializer(serializers.Serializer[Any]):
+    """What every refusal looks like."""
+
+    code = serializers.CharField(help_text="Stable; made for programs.")
+    message = serializers.CharField(help_text="What happened, in the reader's language.")
+    next_step = serializers.CharField(help_text="What to do about it.")
+    fields_ = serializers.DictField(
+        child=serializers.ListField(child=serializers.CharField()),
+        required=False,
+        help_text="Which fields are wrong, and how.",
+    )
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """`fields` is a name that serializers keep for themselves, so it is given here."""
+        fields = super().get_fields()
+        fields["fields"] = fields.pop("fields_")
+        return fields
+
+
+class BuildSerializer(serializers.ModelSerializer[Build]):
+    """One attempt to make an environment."""
+
+    state = serializers.ChoiceField(choices=Build.State.choices, read_only=True)
+    reason = ReasonSerializer(source="failure", read_only=True, allow_null=True)
+    queue_place = serializers.SerializerMethodField()
+    log_url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Build
+        fields = [
+            "id",
+            "state",
+            "reason",
+            "repository_url",
+            "ref",
+            "commit",
+            "queue_place",
+            "log_url",
+            "created_at",
+            "started_at",
+            "finished_at",
+        ]
+        read_only_fields = fields
+
+    def get_queue_place(self, build: Build) -> int | None:
+        """Its place among those that wait, the next being 1; null when it does not wait."""
+        return builds.queue_place(build)
+
+    @extend_schema_field({"type": "string", "format": "uri"})
+    def get_log_url(self, build: Build) -> str:
+        """Where its log is read."""
+        return str(reverse("api:build-log", kwargs={"pk": build.pk}, request=self.context.get("request")))
+
+
+class BuildSummarySerializer(BuildSerializer):
+    """As much of a build as a server shows."""
+
+    class Meta(BuildSerializer.Meta):
+        fields = ["id", "state", "log_url"]
+        read_only_fields = fields
+
+
+class BuildLogLineSerializer(serializers.ModelSerializer[BuildLogLine]):
+    """One line of a build's log."""
+
+    class Meta:
+        model = BuildLogLine
+        fields = ["sequence", "phase", "text", "created_at"]
+        read_only_fields = fields
+
+
+class BuildLogSerializer(serializers.Serializer[Any]):
+    """A stretch of a build's log."""
+
+    state = serializers.ChoiceField(choices=Build.State.choices, help_text="The build's; final ones end the log.")
+    last = serializers.IntegerField(help_text="What to give as `after` next time.")
+    lines = BuildLogLineSerializer(many=True)
+
+
+class LogPositionSerializer(serializers.Serializer[Any]):
+    """From where on a log is wanted."""
+
+    after = serializers.IntegerField(
+        min_value=0, max_value=MAX_SEQUENCE, default=0, help_text="Only lines after the one with this number."
+    )
+
+
+class ServerSerializer(serializers.ModelSerializer[NotebookServer]):
+    """One of your notebook servers."""
+
+    state = serializers.ChoiceField(choices=NotebookServer.State.choices, read_only=True)
+    reason = ReasonSerializer(source="failure", read_only=True, allow_null=True)
+    url = serializers.URLField(source="origin", read_only=True)
+    build = BuildSummarySerializer(read_only=True, allow_null=True)
+    repository = serializers.SerializerMethodField()
+    queue_place = serializers.SerializerMethodField()
+
+    class Meta:
+        model = NotebookServer
+        fields = [
+            "id",
+            "name",
+            "state",
+            "reason",
+            "url",
+            "build",
+            "queue_place",
+            "repository",
+            "ref",
+            "commit",
+            "urlpath",
+            "memory_mb",
+            "cpus",
+            "idle_minutes",
+            "lifetime_minutes",
+            "created_at",
+            "started_at",
+            "last_activity_at",
+        ]
+        read_only_fields = fields
+
+    def get_repository(self, server: NotebookServer) -> str:
+        """The reference it was launched from, `provider/spec`, without `ref`."""
+        return _repository_of(server)
+
+    def get_queue_place(self, server: NotebookServer) -> int | None:
+        """Its place among those that wait, the next being 1; null when it does not wait."""
+        return servers.queue_place(server)
+
+
+class EnvironmentSerializer(serializers.ModelSerializer[Environment]):
+    """A ready environment: what `repository`, `ref` and `urlpath` of a launch can be."""
+
+    repository = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Environment
+        fields = [
+            "id",
+            "title",
+            "description",
+            "repository",
+            "ref",
+            "urlpath",
+            "visibility",
+            "launch_count",
+            "created_at",
+        ]
+        read_only_fields = fields
+
+    def get_repository(self, environment: Environment) -> str:
+        """The reference it launches, `provider/spec`, without `ref`."""
+        return _repository_of(environment)
+
+
+def _repository_of(row: NotebookServer | Environment) -> str:
+    return references.path_of(Reference(row.provider, row.repository))

@@ -1,0 +1,78 @@
+"""The admin of what runs: to look at, not to lie in."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from accounts.models import User
+from environments.models import Build, BuildLogLine, Environment, NotebookServer
+from tests.factories import BuildFactory, EnvironmentFactory, NotebookServerFactory
+
+READ_ONLY = ["build", "notebookserver", "volume"]
+
+
+@pytest.fixture
+def browser(administrator: User) -> Client:
+    """The administrator's browser."""
+    client = Client()
+    client.force_login(administrator)
+    return client
+
+
+def make_one_of_each() -> None:
+    """A server, with its owner, build and volume, and an environment."""
+    NotebookServerFactory.create(build=BuildFactory.create())
+    EnvironmentFactory.create(owner=NotebookServer.objects.first().owner)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("model", [*READ_ONLY, "environment"])
+def test_admin_lists_many_with_as_many_queries_as_one(browser: Client, model: str) -> None:
+    address = reverse(f"admin:environments_{model}_changelist")
+    make_one_of_each()
+    browser.get(address)
+
+    with CaptureQueriesContext(connection) as with_one:
+        browser.get(address)
+    for _number in range(5):
+        make_one_of_each()
+    with CaptureQueriesContext(connection) as with_many:
+        browser.get(address)
+
+    assert len(with_many) == len(with_one)
+
+
+@pytest.mark.parametrize("model", READ_ONLY)
+def test_admin_adds_none(browser: Client, model: str) -> None:
+    assert browser.get(reverse(f"admin:environments_{model}_add")).status_code == 403
+
+
+def test_admin_shows_a_build_with_its_log(browser: Client) -> None:
+    build = BuildFactory.create(state=Build.State.FAILED)
+    BuildLogLine.objects.create(build=build, sequence=1, phase="building", text="Collecting numpy")
+
+    page = browser.get(reverse("admin:environments_build_change", args=[build.pk])).content.decode()
+
+    assert "Collecting numpy" in page
+
+
+def test_admin_changes_no_server(browser: Client) -> None:
+    server = NotebookServerFactory.create(name="mine")
+    address = reverse("admin:environments_notebookserver_change", args=[server.pk])
+
+    assert browser.get(address).status_code == 200
+    assert browser.post(address, {"name": "other", "state": "running"}).status_code == 403
+
+    server.refresh_from_db()
+    assert (server.name, server.state) == ("mine", NotebookServer.State.STOPPED)
+
+
+def test_admin_publishes_an_environment(browser: Client) -> None:
+    fields = {"title": "Statistics", "provider": "gh", "repository": "a/b", "visibility": "everyone"}
+
+    browser.post(reverse("admin:environments_environment_add"), fields)
+
+    assert Environment.objects.get().title == "Statistics"

@@ -1,0 +1,67 @@
+"""The OpenAPI description: complete, valid, open to all."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    """The description as clients get it."""
+    response = Client().get("/api/v1/schema/", HTTP_ACCEPT="application/json")
+    description: dict[str, Any] = json.loads(response.content)
+    return description
+
+
+def operations(schema: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Every operation with its name."""
+    return [
+        (f"{method.upper()} {path}", operation)
+        for path, methods in schema["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def test_schema_is_valid_and_raises_no_warning() -> None:
+    call_command("spectacular", validate=True, fail_on_warn=True, stdout=StringIO())
+
+
+def test_schema_has_every_address(schema: dict[str, Any]) -> None:
+    assert sorted(name for name, _operation in operations(schema)) == [
+        "DELETE /api/v1/servers/{id}/",
+        "GET /api/v1/builds/{id}/",
+        "GET /api/v1/builds/{id}/log/",
+        "GET /api/v1/environments/",
+        "GET /api/v1/servers/",
+        "GET /api/v1/servers/{id}/",
+        "POST /api/v1/builds/{id}/cancel/",
+        "POST /api/v1/servers/",
+        "POST /api/v1/servers/{id}/start/",
+        "POST /api/v1/servers/{id}/stop/",
+    ]
+
+
+def test_schema_describes_errors_of_every_operation(schema: dict[str, Any]) -> None:
+    for name, operation in operations(schema):
+        assert {"401", "403", "429"} <= set(operation["responses"]), name
+        assert ("404" in operation["responses"]) == ("{id}" in name), name
+
+
+def test_schema_says_in_words_what_every_operation_does(schema: dict[str, Any]) -> None:
+    for name, operation in operations(schema):
+        assert operation["summary"], name
+        assert operation["description"], name
+
+
+def test_docs_page_is_served_to_everybody_without_inline_scripts(client: Client, db: None) -> None:
+    page = client.get("/api/v1/docs/").content.decode()
+
+    assert "swagger-ui-bundle.js" in page
+    assert "<style" not in page
+    assert "https://" not in page
