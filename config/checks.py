@@ -1,0 +1,161 @@
+"""System checks: each finds one way an installation can be set up wrong, and names the variable and the remedy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core import checks
+from django.core.checks import CheckMessage
+
+TAG = "carrel"
+MIN_SECRET_KEY_LENGTH = 50
+
+REQUIRED_WHEN_SERVED = (
+    ("carrel.E002", "REDIS_URL", "the address of a Redis server, for example redis://redis:6379/0"),
+    ("carrel.E003", "PUBLIC_URL", "the address people reach Carrel at, for example https://carrel.example.org"),
+    (
+        "carrel.E004",
+        "NOTEBOOK_DOMAIN",
+        "the domain whose sub-domains are the notebook servers, for example notebooks.example.net",
+    ),
+    ("carrel.E005", "RUNTIME", "what notebook servers run on, for example docker"),
+)
+
+
+def register() -> None:
+    """Make Django run the checks of this module."""
+    for check in (check_required, check_addresses, check_secrets, check_runtime, check_data_directory):
+        checks.register(check, TAG)
+
+
+def check_required(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """A served installation names its database, broker, addresses and runtime."""
+    if settings.EMBEDDED:
+        return []
+    messages: list[CheckMessage] = [
+        checks.Error(f"{name} is not set.", hint=f"Set {name} to {meaning}.", id=code)
+        for code, name, meaning in REQUIRED_WHEN_SERVED
+        if not getattr(settings, name)
+    ]
+    if settings.DATABASES["default"]["NAME"] == ":memory:":
+        messages.append(
+            checks.Error(
+                "DATABASE_URL is not set.",
+                hint="Set DATABASE_URL to the address of a database, for example postgres://carrel@db/carrel.",
+                id="carrel.E001",
+            )
+        )
+    return messages
+
+
+def check_addresses(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """The addresses are origins, encrypted, and apart from one another."""
+    return list(_public_url_problems()) + list(_notebook_domain_problems())
+
+
+def _public_url_problems() -> Iterator[CheckMessage]:
+    if not settings.PUBLIC_URL:
+        return
+    public = urlsplit(settings.PUBLIC_URL)
+    if public.scheme not in ("http", "https") or not public.hostname or public.path or public.query:
+        yield checks.Error(
+            f"PUBLIC_URL is {settings.PUBLIC_URL}, which is not the address of a site.",
+            hint="Set PUBLIC_URL to scheme and host alone, without a path, for example https://carrel.example.org.",
+            id="carrel.E006",
+        )
+    elif public.scheme != "https" and not settings.EMBEDDED:
+        yield checks.Error(
+            "PUBLIC_URL does not begin with https://, so passwords and notebooks would cross the network in the clear.",
+            hint="Put a certificate in front of Carrel and set PUBLIC_URL to its https:// address.",
+            id="carrel.E007",
+        )
+
+
+def _notebook_domain_problems() -> Iterator[CheckMessage]:
+    public = (urlsplit(settings.PUBLIC_URL).hostname or "").lower()
+    notebooks = settings.NOTEBOOK_DOMAIN.partition(":")[0].lower()
+    if settings.EMBEDDED or not public or not notebooks:
+        return
+    if f".{public}".endswith(f".{notebooks}") or f".{notebooks}".endswith(f".{public}"):
+        yield checks.Warning(
+            f"NOTEBOOK_DOMAIN ({notebooks}) and PUBLIC_URL ({public}) share a domain, so a notebook can set cookies "
+            "that reach Carrel itself.",
+            hint="Set NOTEBOOK_DOMAIN to a separate domain, for example notebooks.example.net "
+            "beside carrel.example.org.",
+            id="carrel.W001",
+        )
+
+
+def check_secrets(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Nothing that should stay secret can be guessed or is shown."""
+    messages: list[CheckMessage] = []
+    if len(settings.SECRET_KEY) < MIN_SECRET_KEY_LENGTH:
+        messages.append(
+            checks.Error(
+                f"SECRET_KEY has fewer than {MIN_SECRET_KEY_LENGTH} characters.",
+                hint="Set SECRET_KEY or SECRET_KEY_FILE to a long random value, for example what "
+                "`openssl rand -base64 48` prints.",
+                id="carrel.E008",
+            )
+        )
+    if settings.DEBUG and not settings.EMBEDDED:
+        messages.append(
+            checks.Error(
+                "DEBUG is on, so error pages show settings and source code to everybody.",
+                hint="Unset DEBUG.",
+                id="carrel.E009",
+            )
+        )
+    return messages
+
+
+def check_runtime(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """What is meant for one trusting person on their own machine stays there."""
+    if settings.EMBEDDED:
+        return []
+    messages: list[CheckMessage] = []
+    if settings.RUNTIME == "process":
+        messages.append(
+            checks.Error(
+                "RUNTIME is process, which runs everybody's code as the user Carrel runs as.",
+                hint="Set RUNTIME to docker. Only an embedded installation may use processes.",
+                id="carrel.E010",
+            )
+        )
+    if settings.REPOSITORY_ALLOW_LOCAL:
+        messages.append(
+            checks.Error(
+                "REPOSITORY_ALLOW_LOCAL is on, so anybody who signs in can read folders of this machine.",
+                hint="Unset REPOSITORY_ALLOW_LOCAL and put the repositories on a git host.",
+                id="carrel.E011",
+            )
+        )
+    return messages
+
+
+def check_data_directory(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """The data directory can be written by Carrel and read by nobody else."""
+    path = Path(settings.CARREL_DATA)
+    if not path.is_dir() or not os.access(path, os.W_OK | os.X_OK):
+        return [
+            checks.Error(
+                f"CARREL_DATA is {path}, which is not a folder Carrel can write to.",
+                hint="Create the folder and give it to the user Carrel runs as, or set CARREL_DATA to another.",
+                id="carrel.E012",
+            )
+        ]
+    if path.stat().st_mode & 0o007:
+        return [
+            checks.Warning(
+                f"CARREL_DATA is {path}, which other users of this machine can enter.",
+                hint=f"Run chmod o-rwx {path}: it holds people's files and the keys to their sign-ins.",
+                id="carrel.W002",
+            )
+        ]
+    return []
