@@ -1,0 +1,74 @@
+"""What the gateway has to know, asked of the database: where a subdomain leads, and who shows a credential."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from django.contrib.sessions.models import Session
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+from knox.crypto import hash_token
+
+from accounts.models import ApiToken, Scope, User
+from environments.models import Admission, NotebookServer
+from environments.tickets import secret_hash, server_token
+from environments.values import Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One server as the gateway sees it. `endpoint` is None unless it runs."""
+
+    server: NotebookServer
+    endpoint: Endpoint | None
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A person who showed a valid credential. `server_id` is the only server it is good for, None for any."""
+
+    user: User
+    server_id: UUID | None
+
+
+def find_route(subdomain: str) -> Route | None:
+    """The server of this subdomain, running or not; None when there is none or it was deleted."""
+    servers = NotebookServer.objects.present().defer("failure_log", "failure_facts")
+    server = servers.filter(subdomain=subdomain).first()
+    if server is None:
+        return None
+    endpoint = server.upstream if server.state == NotebookServer.State.RUNNING else None
+    return Route(server, endpoint, server_token(server.handle))
+
+
+def find_pass_holder(cookie: str) -> Visitor | None:
+    """Whose pass this is, as long as the session it came from is signed in and the person active."""
+    now = timezone.now()
+    admission = (
+        Admission.objects.select_related("user").filter(cookie_hash=secret_hash(cookie), expires_at__gt=now).first()
+    )
+    if admission is None or not _is_signed_in(admission, now):
+        return None
+    return Visitor(admission.user, admission.server_id)
+
+
+def find_token_holder(token: str) -> Visitor | None:
+    """Whose API token this is, as long as it lets programs work inside servers and the person is active."""
+    unexpired = Q(expiry__isnull=True) | Q(expiry__gt=timezone.now())
+    found = ApiToken.objects.select_related("user").filter(unexpired, digest=hash_token(token)).first()
+    if found is None or Scope.SERVERS_USE not in found.scopes or not found.user.is_active:
+        return None
+    return Visitor(found.user, None)
+
+
+def _is_signed_in(admission: Admission, now: datetime) -> bool:
+    user = admission.user
+    return (
+        user.is_active
+        and constant_time_compare(admission.session_hash, user.get_session_auth_hash())
+        and Session.objects.filter(session_key=admission.session_key, expire_date__gt=now).exists()
+    )

@@ -1,0 +1,171 @@
+"""Joins a browser's websocket to a notebook server's, message by message, for as long as it may last."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
+
+import aiohttp
+from asgiref.typing import ASGIReceiveCallable, ASGISendCallable
+from yarl import URL
+
+from environments.gateway.authorize import Allowed, Decision, Refusal, Refused
+from environments.gateway.forwarding import RECHECK_SECONDS
+from environments.gateway.headers import Header
+from environments.gateway.upstream import CONNECT_SECONDS, UpstreamError, UpstreamUnreachable
+
+MAX_MESSAGE_BYTES = 128 * 1024 * 1024
+"""Jupyter sets no limit of its own, and an output with a large picture is one message."""
+ACCESS_LOST = 4403
+GOING_AWAY = 1001
+SERVER_ERROR = 1011
+_HANDSHAKE_SECONDS = 30.0
+_CLOSE_SECONDS = 5.0
+
+
+class UpstreamRefused(UpstreamError):
+    """The notebook server answered the handshake with this status instead."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"status {status}")
+        self.status = status
+
+
+class WebsocketConnector:
+    """Opens websockets to notebook servers. Belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
+
+    async def connect(
+        self, allowed: Allowed, target: bytes, headers: Sequence[Header], subprotocols: Sequence[str]
+    ) -> aiohttp.ClientWebSocketResponse:
+        """A websocket to `target`. Raises UpstreamUnreachable, UpstreamRefused or UpstreamError."""
+        url = URL(f"http://{allowed.endpoint}{target.decode('latin-1')}", encoded=True)
+        try:
+            async with asyncio.timeout(_HANDSHAKE_SECONDS):
+                return await self._own_session().ws_connect(
+                    url,
+                    protocols=subprotocols,
+                    headers=[(name.decode(), value.decode(errors="replace")) for name, value in headers],
+                    max_msg_size=MAX_MESSAGE_BYTES,
+                    timeout=aiohttp.ClientWSTimeout(ws_receive=None, ws_close=_CLOSE_SECONDS),
+                )
+        except aiohttp.WSServerHandshakeError as error:
+            raise UpstreamRefused(error.status) from error
+        except aiohttp.ClientConnectorError as error:
+            raise UpstreamUnreachable(str(allowed.endpoint)) from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise UpstreamError(str(error)) from error
+
+    async def close(self) -> None:
+        """Close what is open."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _own_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, force_close=True),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+                skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
+                auto_decompress=False,
+            )
+        return self._session
+
+
+async def relay(
+    receive: ASGIReceiveCallable,
+    send: ASGISendCallable,
+    upstream: aiohttp.ClientWebSocketResponse,
+    *,
+    allowed: Allowed,
+    reauthorize: Callable[[], Awaitable[Decision]],
+    recheck_seconds: float = RECHECK_SECONDS,
+) -> None:
+    """Pass messages both ways until one side closes, or access is lost; then close the other with its code."""
+    from_browser = asyncio.create_task(_from_browser(receive, upstream))
+    from_server = asyncio.create_task(_from_server(upstream, send))
+    access = asyncio.create_task(_until_access_lost(allowed, reauthorize, recheck_seconds))
+    tasks = (from_browser, from_server, access)
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if from_browser.done():
+            await upstream.close(code=_sendable(from_browser.result(), otherwise=GOING_AWAY))
+            return
+        close = access.result() if access.done() else from_server.result()
+        with contextlib.suppress(OSError):  # It left in the same moment.
+            await send({"type": "websocket.close", "code": close.code, "reason": close.reason})
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        await upstream.close(code=GOING_AWAY)
+
+
+class Close(NamedTuple):
+    """How a websocket ends."""
+
+    code: int
+    reason: str = ""
+
+
+async def _from_browser(receive: ASGIReceiveCallable, upstream: aiohttp.ClientWebSocketResponse) -> int:
+    """Pass on what the browser sends; the code it closed with."""
+    while True:
+        event = await receive()
+        if event["type"] == "websocket.receive":
+            text = event.get("text")
+            try:
+                if text is not None:
+                    await upstream.send_str(text)
+                else:
+                    await upstream.send_bytes(event.get("bytes") or b"")
+            except aiohttp.ClientConnectionError:
+                # The server closed; what it said last is still being passed on.
+                await asyncio.Event().wait()
+        elif event["type"] == "websocket.disconnect":
+            return event["code"]
+
+
+async def _from_server(upstream: aiohttp.ClientWebSocketResponse, send: ASGISendCallable) -> Close:
+    """Pass on what the server sends; how it closed."""
+    while True:
+        message = await upstream.receive()
+        try:
+            if message.type is aiohttp.WSMsgType.TEXT:
+                await send({"type": "websocket.send", "text": message.data, "bytes": None})
+            elif message.type is aiohttp.WSMsgType.BINARY:
+                await send({"type": "websocket.send", "text": None, "bytes": message.data})
+            else:
+                reason = message.extra if isinstance(message.extra, str) else ""
+                return Close(_sendable(upstream.close_code, otherwise=SERVER_ERROR), reason)
+        except OSError:
+            return Close(GOING_AWAY)  # The browser is gone; nobody will hear this.
+
+
+async def _until_access_lost(
+    allowed: Allowed, reauthorize: Callable[[], Awaitable[Decision]], recheck_seconds: float
+) -> Close:
+    """Wait until this person, or this start of this server, may no longer be talked to."""
+    while True:
+        await asyncio.sleep(recheck_seconds)
+        decision = await reauthorize()
+        if decision == allowed:
+            continue
+        if isinstance(decision, Refused) and decision.refusal is not Refusal.ASLEEP:
+            return Close(ACCESS_LOST)
+        return Close(GOING_AWAY)
+
+
+def _sendable(code: int | None, *, otherwise: int) -> int:
+    """A code as it came, if it is one that can be sent; 1005 (none was given) is an ordinary end."""
+    if code == 1005:
+        return 1000
+    if code is not None and ((1000 <= code <= 1014 and code not in (1004, 1006)) or 3000 <= code <= 4999):
+        return code
+    return otherwise
