@@ -266,7 +266,7 @@ REASONS: dict[str, Reason] = {
     "server_died": Reason(
         _("The server stopped by itself."),
         _(
-            "Start it again. Your saved files are untouched; if it keeps happening, a notebook may need too much memory."
+            "Start it again: your saved files are untouched. If it keeps happening, a notebook may need more memory."
         ),
         status=500,
     ),

@@ -1,0 +1,89 @@
+"""What happens to every request: pages of other origins are kept out, and the reader's preferences apply."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Callable
+from functools import cache
+
+from django.conf import settings
+from django.core.exceptions import DisallowedHost, PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone, translation
+
+from config.errors import permission_denied
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+OTHER_SITES = frozenset({"cross-site", "same-site"})
+TIME_ZONE_COOKIE = "carrel_timezone"
+
+
+class IsolationMiddleware:
+    """Refuses what a page of another origin asks for; a notebook is such a page, and not to be trusted.
+
+    Such a page may lead the reader here (a link, a redirect: a top-level GET) and nothing else. It may
+    not call, embed, post, or read. Programs outside browsers send neither header and are unaffected.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer 403 or pass the request on."""
+        if _comes_from_another_site(request) or _changes_from_another_origin(request):
+            return permission_denied(request, PermissionDenied())
+        return self.get_response(request)
+
+
+def _comes_from_another_site(request: HttpRequest) -> bool:
+    headers = request.headers
+    if headers.get("Sec-Fetch-Site", "none") not in OTHER_SITES:
+        return False
+    is_navigation = headers.get("Sec-Fetch-Mode") == "navigate" and headers.get("Sec-Fetch-Dest") == "document"
+    return not (is_navigation and request.method == "GET")
+
+
+def _changes_from_another_origin(request: HttpRequest) -> bool:
+    origin = request.headers.get("Origin")
+    if origin is None or request.method in SAFE_METHODS:
+        return False
+    try:
+        own = f"{request.scheme}://{request.get_host()}"
+    except DisallowedHost:
+        return True
+    return origin != own
+
+
+class PreferencesMiddleware:
+    """Speaks the reader's language and tells times in the reader's zone."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Activate both for the length of this request."""
+        if language := getattr(request.user, "language", "") if request.user.is_authenticated else "":
+            _activate_language(request, language)
+        with timezone.override(_zone_of(request)):
+            return self.get_response(request)
+
+
+def _activate_language(request: HttpRequest, language: str) -> None:
+    if language in dict(settings.LANGUAGES):
+        translation.activate(language)
+        request.LANGUAGE_CODE = translation.get_language()
+
+
+def _zone_of(request: HttpRequest) -> zoneinfo.ZoneInfo | None:
+    chosen = request.user.time_zone if request.user.is_authenticated else ""
+    for name in (chosen, request.COOKIES.get(TIME_ZONE_COOKIE, "")):
+        if name in _known_zones():
+            return zoneinfo.ZoneInfo(name)
+    return None
+
+
+@cache
+def _known_zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())

@@ -1,0 +1,22 @@
+"""Every address of Carrel's own origin."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from config import views
+
+handler400 = "config.errors.bad_request"
+handler403 = "config.errors.permission_denied"
+handler404 = "config.errors.page_not_found"
+handler500 = "config.errors.server_error"
+
+urlpatterns = [
+    path("", include("environments.urls")),
+    path("account/", include("accounts.urls")),
+    path("accounts/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include("config.api_urls")),
+    path("health", views.health, name="health"),
+    path("preferences/", views.preferences, name="preferences"),
+    path("styleguide/", views.styleguide, name="styleguide"),
+]

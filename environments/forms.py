@@ -1,0 +1,97 @@
+"""The launch form: a repository and, for those who want more, which version, what to open, what to call it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from environments.errors import EnvironmentsError, UserError
+from environments.references import check_urlpath, parse_with_path, urlpath_to
+from environments.values import LaunchSpec
+
+_ADDRESS_IN_JUPYTER = re.compile(r"(?:lab|tree)/?(?:[?#].*)?|(?:lab/tree|lab/workspaces|tree)/.*|[^/]*\?.*")
+"""What is meant as an address inside JupyterLab rather than as a file of the repository."""
+
+FIELD_OF_CODE_PREFIX = {"ref": "ref", "path": "path", "name": "name"}
+"""Which field an error belongs to, by the first word of its code; all others are about the repository."""
+
+
+class LaunchForm(forms.Form):
+    """What to launch. `spec` is what came of it once the form is valid."""
+
+    repository = forms.CharField(
+        label=_("Address of the repository"),
+        help_text=_("Copy it from your browser, for example https://github.com/binder-examples/requirements."),
+        max_length=1000,
+        error_messages={"required": _("Paste the address of a repository first.")},
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false", "inputmode": "url"}
+        ),
+    )
+    path = forms.CharField(
+        label=_("What to open"),
+        help_text=_("A file or folder in the repository, for example notebooks/first.ipynb."),
+        max_length=400,
+        required=False,
+    )
+    name = forms.CharField(
+        label=_("Name of the server"),
+        help_text=_("For your own list. Lower-case letters, digits and hyphens."),
+        max_length=40,
+        required=False,
+    )
+    ref = forms.CharField(
+        label=_("Version"),
+        help_text=_("A branch or tag. Leave it empty for the newest."),
+        max_length=250,
+        required=False,
+    )
+
+    spec: LaunchSpec
+
+    @property
+    def has_more(self) -> bool:
+        """Whether anything but the repository is filled in or wrong, so that it must not stay folded away."""
+        return any(self[name].value() or self[name].errors for name in ("path", "name", "ref"))
+
+    def clean_path(self) -> str:
+        """The path as an address inside the server."""
+        try:
+            return urlpath_of(self.cleaned_data["path"])
+        except UserError as error:
+            raise forms.ValidationError(_words(error)) from error
+
+    def clean(self) -> dict[str, Any]:
+        """Understand the repository as it was typed or pasted."""
+        data = super().clean() or {}
+        if "repository" in data and "ref" in data:
+            try:
+                reference, pasted_path = parse_with_path(data["repository"], data["ref"])
+            except UserError as error:
+                self.add_launch_error(error)
+            else:
+                self.spec = LaunchSpec(reference, urlpath=data.get("path") or pasted_path, name=data.get("name", ""))
+        return data
+
+    def add_launch_error(self, error: EnvironmentsError) -> None:
+        """Say what went wrong at the field that can be changed."""
+        self.add_error(FIELD_OF_CODE_PREFIX.get(error.code.split("_")[0], "repository"), _words(error))
+
+
+def urlpath_of(path: str) -> str:
+    """Where to open a server, from what a person writes: a file of the repository, or Jupyter's own address.
+
+    Raises UserError `path_invalid` for what is neither.
+    """
+    clean = path.strip().lstrip("/")
+    if "://" in clean:
+        raise UserError("path_invalid", path=path[:100])
+    return check_urlpath(clean) if _ADDRESS_IN_JUPYTER.fullmatch(clean) else urlpath_to(clean)
+
+
+def _words(error: EnvironmentsError) -> list[str]:
+    explanation = error.explain()
+    return [explanation.sentence, explanation.next_step]

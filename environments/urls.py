@@ -1,0 +1,18 @@
+"""The pages of this app."""
+
+from django.urls import path
+
+from environments.views import builds, home, opening, servers
+
+app_name = "environments"
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("servers/<uuid:server_id>/", servers.server_detail, name="server-detail"),
+    path("servers/<uuid:server_id>/start/", servers.server_start, name="server-start"),
+    path("servers/<uuid:server_id>/stop/", servers.server_stop, name="server-stop"),
+    path("servers/<uuid:server_id>/delete/", servers.server_delete, name="server-delete"),
+    path("servers/<uuid:server_id>/open/", opening.server_open, name="server-open"),
+    path("builds/<uuid:build_id>/cancel/", builds.build_cancel, name="build-cancel"),
+    path("open/<str:subdomain>/", opening.subdomain_open, name="subdomain-open"),
+]

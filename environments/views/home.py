@@ -1,0 +1,112 @@
+"""The first page: what Carrel is, what is ready to use, one's own servers, and the launch form."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, cast
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from environments.errors import EnvironmentsError
+from environments.forms import LaunchForm
+from environments.launching import launch, launch_environment
+from environments.models import Environment, NotebookServer
+from environments.references import path_of
+from environments.views.requests import PageRequest
+
+UNPROCESSABLE = 422
+PREFILLED_BY_LINK = ("repository", "ref", "path", "name")
+REFRESH_SECONDS = 3
+"""How often the list of servers is drawn again while something in it is about to change."""
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def home(request: HttpRequest) -> HttpResponse:
+    """The welcome page for a stranger; for somebody signed in what they have and can launch. POST launches."""
+    if request.method == "POST":
+        return _launch(request)
+    if not request.user.is_authenticated:
+        return render(request, "environments/welcome.html")
+    person = cast("PageRequest", request)
+    if person.htmx:
+        return render(request, "environments/home.html#servers", _server_list(person) | {"out_of_band": True})
+    prefilled = {name: request.GET[name] for name in PREFILLED_BY_LINK if name in request.GET}
+    return _page(person, LaunchForm(initial=prefilled))
+
+
+@login_required
+def _launch(request: HttpRequest) -> HttpResponse:
+    person = cast("PageRequest", request)
+    if "environment" in request.POST:
+        return _launch_ready(person, _environment(person, request.POST["environment"]))
+    form = LaunchForm(request.POST)
+    if not form.is_valid():
+        return _page(person, form, status=UNPROCESSABLE)
+    try:
+        server = launch(person.user, form.spec, now=timezone.now())
+    except EnvironmentsError as error:
+        return _refused(person, form, error)
+    return _to_server(server, form.spec.urlpath)
+
+
+def _launch_ready(request: PageRequest, environment: Environment) -> HttpResponse:
+    try:
+        server = launch_environment(request.user, environment, now=timezone.now())
+    except EnvironmentsError as error:
+        return _refused(request, _form_of(environment), error)
+    return _to_server(server, environment.urlpath)
+
+
+def _environment(request: PageRequest, environment_id: str) -> Environment:
+    try:
+        key = UUID(environment_id)
+    except ValueError as error:
+        raise Http404 from error
+    return get_object_or_404(Environment.objects.visible_to(request.user), pk=key)
+
+
+def _form_of(environment: Environment) -> LaunchForm:
+    repository = path_of(replace(environment.reference, ref=""))
+    return LaunchForm({"repository": repository, "ref": environment.ref, "path": environment.urlpath, "name": ""})
+
+
+def _refused(request: PageRequest, form: LaunchForm, error: EnvironmentsError) -> HttpResponse:
+    form.full_clean()
+    form.add_launch_error(error)
+    return _page(request, form, status=UNPROCESSABLE)
+
+
+def _to_server(server: NotebookServer, urlpath: str) -> HttpResponse:
+    place = {"next": urlpath} if urlpath and urlpath != server.urlpath else {}
+    if server.state == NotebookServer.State.RUNNING:
+        return redirect(f"{reverse('environments:server-open', args=[server.pk])}?{urlencode(place)}")
+    address = reverse("environments:server-detail", args=[server.pk])
+    return redirect(f"{address}?{urlencode({'launching': '1'} | place)}")
+
+
+def _page(request: PageRequest, form: LaunchForm, *, status: int = 200) -> HttpResponse:
+    context = {
+        "form": form,
+        "environments": Environment.objects.visible_to(request.user),
+        "has_answer": form.is_bound,
+        **_server_list(request),
+    }
+    return render(request, "environments/home.html", context, status=status)
+
+
+def _server_list(request: PageRequest) -> dict[str, Any]:
+    servers = sorted(NotebookServer.objects.visible_to(request.user), key=_last_used_at, reverse=True)
+    is_changing = any(server.is_on_the_way or server.state == NotebookServer.State.STOPPING for server in servers)
+    return {"servers": servers, "refresh_seconds": REFRESH_SECONDS if is_changing else 0}
+
+
+def _last_used_at(server: NotebookServer) -> datetime:
+    return server.idle_since() or server.created_at

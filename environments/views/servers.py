@@ -1,0 +1,151 @@
+"""One server's page: how it comes along, what it is, and the buttons that start, stop and delete it."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from environments.errors import UserError
+from environments.following import version_of
+from environments.models import Build, BuildLogLine, NotebookServer
+from environments.policies import can_change_server
+from environments.references import web_url_of
+from environments.servers import delete_server, queue_place, start_server, stop_server
+from environments.views.progress import sentence_of, steps_of
+from environments.views.requests import PageRequest
+
+LOG_LINES_SHOWN = 500
+LOG_LINES_OF_FAILURE = 12
+
+
+@login_required
+@require_safe
+def server_detail(request: HttpRequest, server_id: UUID) -> HttpResponse:
+    """The page; only the part about its state when htmx asks."""
+    person = cast("PageRequest", request)
+    server = server_or_404(person, server_id)
+    context = _state_of(person, server)
+    if person.htmx:
+        return render(request, "environments/server.html#status", context)
+    return render(request, "environments/server.html", context | _details_of(server))
+
+
+@login_required
+@require_POST
+def server_start(request: HttpRequest, server_id: UUID) -> HttpResponse:
+    """Have it started, and open it when it runs."""
+    server = _changeable_server(cast("PageRequest", request), server_id)
+    try:
+        start_server(server, now=timezone.now())
+    except UserError as error:
+        return _refused(request, server, error)
+    place = {"next": request.POST["next"]} if request.POST.get("next") else {}
+    return redirect(f"{_address(server)}?{urlencode({'launching': '1'} | place)}")
+
+
+@login_required
+@require_POST
+def server_stop(request: HttpRequest, server_id: UUID) -> HttpResponse:
+    """Have it stopped, and go back to where the button was."""
+    server = _changeable_server(cast("PageRequest", request), server_id)
+    try:
+        stop_server(server, now=timezone.now())
+    except UserError as error:
+        return _refused(request, server, error)
+    return _back(request, server)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def server_delete(request: HttpRequest, server_id: UUID) -> HttpResponse:
+    """Ask first, saying what goes and what stays; POST deletes."""
+    server = _changeable_server(cast("PageRequest", request), server_id)
+    if request.method != "POST":
+        return render(request, "environments/server_delete.html", {"server": server})
+    try:
+        delete_server(server, now=timezone.now())
+    except UserError as error:
+        return _refused(request, server, error)
+    messages.success(request, _("The server “%(name)s” and its files are deleted.") % {"name": server.name})
+    return redirect("environments:home")
+
+
+def server_or_404(request: PageRequest, server_id: UUID) -> NotebookServer:
+    """The server, if this person may know of it."""
+    return get_object_or_404(NotebookServer.objects.visible_to(request.user).select_related("build"), pk=server_id)
+
+
+def _changeable_server(request: PageRequest, server_id: UUID) -> NotebookServer:
+    server = server_or_404(request, server_id)
+    if not can_change_server(request.user, server):
+        raise PermissionDenied
+    return server
+
+
+def _refused(request: HttpRequest, server: NotebookServer, error: UserError) -> HttpResponse:
+    words = error.explain()
+    messages.error(request, f"{words.sentence} {words.next_step}")
+    return _back(request, server)
+
+
+def _back(request: HttpRequest, server: NotebookServer) -> HttpResponse:
+    if request.POST.get("back") == "home":
+        return redirect("environments:home")
+    return redirect(_address(server))
+
+
+def _address(server: NotebookServer) -> str:
+    return reverse("environments:server-detail", args=[server.pk])
+
+
+def _state_of(request: PageRequest, server: NotebookServer) -> dict[str, Any]:
+    is_launching = request.GET.get("launching") == "1"
+    place = request.GET.get("next", "")
+    open_url = reverse("environments:server-open", args=[server.pk])
+    return {
+        "server": server,
+        "version": version_of(server),
+        "steps": steps_of(server) if server.is_on_the_way or server.state == NotebookServer.State.FAILED else [],
+        "sentence": sentence_of(server) if server.is_on_the_way else "",
+        "queue_place": queue_place(server),
+        "is_changing": server.is_on_the_way or server.state == NotebookServer.State.STOPPING,
+        "is_launching": is_launching,
+        "next": place,
+        "open_url": f"{open_url}?{urlencode({'next': place})}" if place else open_url,
+        "idle_minutes": server.idle_minutes or settings.SERVER_IDLE_MINUTES,
+        "failure_log": _failure_log(server),
+    }
+
+
+def _failure_log(server: NotebookServer) -> str:
+    if server.state != NotebookServer.State.FAILED:
+        return ""
+    if server.failure_log or server.build is None or server.build.state != Build.State.FAILED:
+        return server.failure_log
+    return "\n".join(line.text for line in _last_lines(server.build, LOG_LINES_OF_FAILURE))
+
+
+def _details_of(server: NotebookServer) -> dict[str, Any]:
+    lines = _last_lines(server.build, LOG_LINES_SHOWN) if server.build else []
+    return {
+        "web_url": web_url_of(server.reference),
+        "log_lines": lines,
+        "log_after": lines[-1].sequence if lines else 0,
+        "log_is_cut": bool(lines) and lines[0].sequence > 1,
+    }
+
+
+def _last_lines(build: Build, count: int) -> list[BuildLogLine]:
+    return list(build.log_lines.order_by("-sequence")[:count])[::-1]

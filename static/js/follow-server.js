@@ -1,0 +1,60 @@
+/**
+ * Follows a server over a websocket: has its status region refreshed when something changed, and hands new
+ * log lines to the log. A lost connection is taken up again after the last line that came.
+ */
+
+import { attach } from "./attach.js";
+
+const FIRST_RETRY_MS = 1000;
+const LONGEST_RETRY_MS = 30000;
+const NOT_FOUND = 4404;
+
+attach("[data-follow-server]", (region) => {
+  const log = document.querySelector("[data-log]");
+  let build = log instanceof HTMLElement ? (log.dataset.build ?? "") : "";
+  let after = log instanceof HTMLElement ? Number(log.dataset.after ?? 0) : 0;
+  let retry = FIRST_RETRY_MS;
+  let version = region.dataset.version;
+
+  function refresh() {
+    if (version !== region.dataset.version) {
+      region.dispatchEvent(new CustomEvent("carrel:refresh"));
+    }
+  }
+
+  /** @param {MessageEvent<string>} event */
+  function receive(event) {
+    const message = JSON.parse(event.data);
+    if (message.type === "status") {
+      version = message.version;
+      refresh();
+    } else if (message.type === "log") {
+      build = message.build;
+      after = message.lines.at(-1).sequence;
+      log?.dispatchEvent(new CustomEvent("carrel:log", { detail: message }));
+    }
+  }
+
+  function connect() {
+    const address = new URL(region.dataset.followServer ?? "", location.href);
+    address.protocol = address.protocol.replace("http", "ws");
+    if (build) {
+      address.search = new URLSearchParams({ build, after: String(after) }).toString();
+    }
+    const socket = new WebSocket(address);
+    socket.addEventListener("open", () => {
+      retry = FIRST_RETRY_MS;
+    });
+    socket.addEventListener("message", receive);
+    socket.addEventListener("close", (event) => {
+      if (event.code !== NOT_FOUND) {
+        setTimeout(connect, retry * (0.75 + Math.random() / 2));
+        retry = Math.min(retry * 2, LONGEST_RETRY_MS);
+      }
+    });
+  }
+
+  // What changed while a refresh was on its way is asked for again, but not in a hurry.
+  document.addEventListener("htmx:after:swap", () => setTimeout(refresh, 1000));
+  connect();
+});

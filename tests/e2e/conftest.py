@@ -1,0 +1,99 @@
+"""A real browser on the real stack, and the screenshots it leaves in `test-artifacts/`."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from config.env import BASE_DIR
+from tests.fakes.git_host import GitHost
+from tests.stack import Stack
+
+ARTEFACTS = BASE_DIR / "test-artifacts"
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, without a screen."""
+    if not CHROMIUM:
+        pytest.skip("no Chromium on PATH: install it, or set CHROMIUM to its path")
+    # Playwright keeps an event loop running in this thread; Django must not take that for async code.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser profile nobody has used."""
+    context = browser.new_context(viewport={"width": 1280, "height": 860}, locale="en-GB", timezone_id="Europe/Paris")
+    context.set_default_timeout(20_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, stack: Stack, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """An empty tab. The test fails when a page of Carrel's own writes an error to the console."""
+    page, errors = context.new_page(), []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error" and message.location["url"].startswith(f"{stack.base_url}/"):
+            errors.append(message.text)
+
+    page.on("console", note)
+    yield page
+    ARTEFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTEFACTS / f"last-{request.node.name}.png")
+    assert not errors
+
+
+@pytest.fixture
+def sign_in(page: Page, stack: Stack) -> Callable[[str], None]:
+    """Signs one of the demo's people in, by the form."""
+
+    def as_person(username: str) -> None:
+        page.goto(f"{stack.base_url}/accounts/login/")
+        page.get_by_label(re.compile("user ?name", re.IGNORECASE)).fill(username)
+        page.get_by_label("Password", exact=True).fill(stack.password(username))
+        page.get_by_role("main").get_by_role("button", name="Sign in").click()
+        page.wait_for_url(f"{stack.base_url}/")
+
+    return as_person
+
+
+@pytest.fixture
+def keep(page: Page, request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Keeps a screenshot of the page under this name."""
+    folder: Path = ARTEFACTS / request.node.name
+    shutil.rmtree(folder, ignore_errors=True)
+
+    def screenshot(name: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=folder / f"{name}.png", full_page=True)
+
+    return screenshot
+
+
+@pytest.fixture
+def git_host() -> Iterator[GitHost]:
+    """A git host of this test, which the stack may fetch from."""
+    with GitHost() as host:
+        yield host

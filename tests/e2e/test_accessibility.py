@@ -1,0 +1,186 @@
+"""Every page, in both themes and at the width of a telephone: for screen readers, keyboards and strict browsers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
+from django.test import Client
+from playwright.sync_api import Browser, Page, ViewportSize, expect
+from pytest_django.live_server_helper import LiveServer
+
+from accounts.models import User
+from environments.models import Build, BuildLogLine, NotebookServer
+from tests.factories import BuildFactory, EnvironmentFactory, NotebookServerFactory, UserFactory
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+
+State = NotebookServer.State
+Theme = Literal["light", "dark"]
+PHONE: ViewportSize = {"width": 360, "height": 740}
+DESK: ViewportSize = {"width": 1280, "height": 800}
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A page to look at: signed in or not, and with which state of the server it is about."""
+
+    path: str
+    is_signed_in: bool = True
+    state: str = State.RUNNING
+
+
+VISITS = {
+    "welcome": Visit("/", is_signed_in=False),
+    "sign in": Visit("/accounts/login/", is_signed_in=False),
+    "password reset": Visit("/accounts/password/reset/", is_signed_in=False),
+    "nothing": Visit("/nothing/", is_signed_in=False),
+    "home": Visit("/"),
+    "account": Visit("/account/"),
+    "new token": Visit("/account/tokens/new/"),
+    "e-mail": Visit("/accounts/email/"),
+    "style guide": Visit("/styleguide/"),
+    "preparing": Visit("/servers/{server}/", state=State.BUILDING),
+    "running": Visit("/servers/{server}/?launching=1", state=State.STARTING),
+    "stopped": Visit("/servers/{server}/", state=State.STOPPED),
+    "failed": Visit("/servers/{server}/", state=State.FAILED),
+    "delete": Visit("/servers/{server}/delete/"),
+}
+
+
+@pytest.fixture
+def person() -> User:
+    return UserFactory(username="student")
+
+
+@pytest.fixture
+def open_page(browser: Browser, live_server: LiveServer, person: User) -> Iterator[Callable[..., Page]]:
+    """Opens a path in a browser of its own, signed in or not."""
+    contexts = []
+
+    def open_path(path: str, *, is_signed_in: bool = True, theme: Theme = "light", viewport: ViewportSize) -> Page:
+        context = browser.new_context(viewport=viewport, color_scheme=theme)
+        contexts.append(context)
+        if is_signed_in:
+            client = Client()
+            client.force_login(person)
+            name = settings.SESSION_COOKIE_NAME
+            context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": live_server.url}])
+        page = context.new_page()
+        page.goto(f"{live_server.url}{path}")
+        return page
+
+    yield open_path
+    for context in contexts:
+        context.close()
+
+
+def make_server(owner: User, state: str) -> NotebookServer:
+    failure = {"failure_code": "build_failed"} if state == State.FAILED else {}
+    build_states = {State.BUILDING: Build.State.BUILDING, State.FAILED: Build.State.FAILED}
+    build = BuildFactory(state=build_states.get(State(state), Build.State.SUCCEEDED))
+    BuildLogLine.objects.bulk_create(
+        BuildLogLine(build=build, sequence=n, phase="building", text=f"Downloading package {n} " + "x" * 200)
+        for n in range(1, 60)
+    )
+    return NotebookServerFactory(owner=owner, state=state, build=build, name="statistics", **failure)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("visit", VISITS.values(), ids=VISITS.keys())
+def test_page_is_accessible(open_page: Callable[..., Page], person: User, visit: Visit, theme: Theme) -> None:
+    EnvironmentFactory(title="First steps", description="Variables, loops and a first plot.")
+    path = visit.path.format(server=make_server(person, visit.state).pk)
+
+    page = open_page(path, is_signed_in=visit.is_signed_in, theme=theme, viewport=DESK)
+
+    results = Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
+
+
+@pytest.mark.parametrize("visit", VISITS.values(), ids=VISITS.keys())
+def test_page_fits_a_telephone(open_page: Callable[..., Page], person: User, visit: Visit) -> None:
+    EnvironmentFactory(title="First steps")
+    path = visit.path.format(server=make_server(person, visit.state).pk)
+
+    page = open_page(path, is_signed_in=visit.is_signed_in, viewport=PHONE)
+
+    assert page.evaluate(OVERFLOW) == 0
+
+
+@pytest.mark.parametrize("path", ["/", "/styleguide/"])
+def test_page_obeys_its_content_security_policy(open_page: Callable[..., Page], path: str) -> None:
+    page = open_page(path, viewport=DESK)
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type != "log" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+
+    page.reload(wait_until="networkidle")
+
+    assert complaints == []
+
+
+def test_skip_link_leads_past_the_masthead(open_page: Callable[..., Page]) -> None:
+    page = open_page("/", viewport=DESK)
+
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+
+    expect(page.locator("main")).to_be_focused()
+
+
+def test_theme_changes_in_place_and_stays(open_page: Callable[..., Page]) -> None:
+    page = open_page("/", viewport=DESK)
+    page.get_by_label("Address of the repository").fill("half an address")
+
+    with page.expect_response(lambda response: response.url.endswith("/preferences/")):
+        page.get_by_role("button", name="Dark").click()
+
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+    expect(page.get_by_label("Address of the repository")).to_have_value("half an address")
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+
+
+def test_list_of_servers_refreshes_and_keeps_the_focus(open_page: Callable[..., Page], person: User) -> None:
+    server = make_server(person, State.BUILDING)
+    page = open_page("/", viewport=DESK)
+    page.get_by_role("link", name="statistics", exact=True).focus()
+
+    NotebookServer.objects.filter(pk=server.pk).update(state=State.RUNNING)
+
+    expect(page.get_by_role("link", name="Open statistics")).to_be_visible(timeout=10_000)
+    expect(page.get_by_role("link", name="statistics", exact=True)).to_be_focused()
+
+
+def test_stopping_from_the_list_needs_no_page_load(open_page: Callable[..., Page], person: User) -> None:
+    make_server(person, State.RUNNING)
+    page = open_page("/", viewport=DESK)
+    page.get_by_label("Address of the repository").fill("half an address")
+
+    page.get_by_role("button", name="Stop statistics").click()
+
+    expect(page.locator("#servers .status")).to_have_text("Stopping")
+    expect(page.get_by_label("Address of the repository")).to_have_value("half an address")
+
+
+def test_launch_form_works_without_scripts(browser: Browser, live_server: LiveServer, person: User) -> None:
+    client = Client()
+    client.force_login(person)
+    name = settings.SESSION_COOKIE_NAME
+    context = browser.new_context(java_script_enabled=False)
+    context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": live_server.url}])
+    page = context.new_page()
+    page.goto(live_server.url)
+
+    page.get_by_label("Address of the repository").fill("file:///etc")
+    page.get_by_role("button", name="Launch").click()
+
+    expect(page.get_by_text("own disk")).to_be_visible()
+    context.close()

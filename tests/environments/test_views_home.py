@@ -1,0 +1,264 @@
+"""The first page, and launching from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from accounts.models import User
+from environments.models import NotebookServer, Visibility
+from environments.naming import server_name
+from environments.values import Reference
+from tests.factories import EnvironmentFactory, NotebookServerFactory, running_server
+from tests.fakes.git_host import GitHost
+
+State = NotebookServer.State
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def host(settings: Settings) -> Iterator[GitHost]:
+    with GitHost() as host:
+        settings.REPOSITORY_ALLOWED_HOSTS = [host.address]
+        host.add("statistics", {"requirements.txt": "numpy\n"})
+        yield host
+
+
+@pytest.fixture
+def page(client: Client, student: User) -> Client:
+    client.force_login(student)
+    return client
+
+
+@pytest.mark.django_db
+def test_say_what_carrel_is_to_a_stranger(client: Client) -> None:
+    text = client.get("/").content.decode()
+
+    assert "Nothing to install" in text
+    assert "/accounts/login/" in text
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_open", [True, False])
+def test_offer_an_account_only_when_sign_up_is_open(client: Client, settings: Settings, is_open: bool) -> None:
+    settings.SIGNUP_OPEN = is_open
+
+    text = client.get("/").content.decode()
+
+    assert ("/accounts/signup/" in text) is is_open
+
+
+def test_show_ready_environments_first_to_a_new_person(page: Client) -> None:
+    EnvironmentFactory(title="First steps")
+
+    text = page.get("/").content.decode()
+
+    assert text.index("First steps") < text.index("My servers")
+
+
+def test_show_own_servers_first_to_somebody_who_has_some(page: Client, student: User) -> None:
+    EnvironmentFactory(title="First steps")
+    NotebookServerFactory(owner=student)
+
+    text = page.get("/").content.decode()
+
+    assert text.index("My servers") < text.index("First steps")
+
+
+def test_hide_what_belongs_to_others(page: Client, stranger: User) -> None:
+    NotebookServerFactory(owner=stranger, name="secret-server")
+    EnvironmentFactory(owner=stranger, title="Secret recipe", visibility=Visibility.PRIVATE)
+
+    text = page.get("/").content.decode()
+
+    assert "secret-server" not in text
+    assert "Secret recipe" not in text
+
+
+def test_list_last_used_server_first(page: Client, student: User) -> None:
+    running_server(owner=student, name="yesterday", last_activity_at=timezone.now() - timedelta(days=1))
+    running_server(owner=student, name="today")
+
+    text = page.get("/").content.decode()
+
+    assert text.index(">today<") < text.index(">yesterday<")
+
+
+@pytest.mark.parametrize(
+    ("state", "buttons", "missing"),
+    [
+        (State.QUEUED, {"Watch", "Cancel", "Delete"}, {"Open", "Start"}),
+        (State.BUILDING, {"Watch", "Cancel", "Delete"}, {"Open", "Start"}),
+        (State.STARTING, {"Watch", "Cancel", "Delete"}, {"Open", "Start"}),
+        (State.RUNNING, {"Open", "Stop", "Delete"}, {"Start", "Cancel"}),
+        (State.STOPPING, {"Delete"}, {"Open", "Start", "Stop", "Cancel"}),
+        (State.STOPPED, {"Start", "Delete"}, {"Open", "Stop", "Cancel"}),
+        (State.FAILED, {"Try again", "Delete"}, {"Open", "Stop", "Cancel"}),
+    ],
+)
+def test_offer_what_each_state_allows(
+    page: Client, student: User, state: str, buttons: set[str], missing: set[str]
+) -> None:
+    NotebookServerFactory(owner=student, state=state)
+
+    row = page.get("/", headers=HTMX).content.decode()
+
+    assert {words for words in buttons if f"{words}<span" in row} == buttons
+    assert {words for words in missing if f"{words}<span" in row} == set()
+
+
+@pytest.mark.parametrize(("state", "seconds"), [(State.BUILDING, 3), (State.STOPPING, 3), (State.STOPPED, 0)])
+def test_refresh_only_while_something_changes(page: Client, student: User, state: str, seconds: int) -> None:
+    NotebookServerFactory(owner=student, state=state)
+
+    text = page.get("/").content.decode()
+
+    assert f'data-refresh-seconds="{seconds}"' in text
+
+
+def test_answer_htmx_with_the_list_alone(page: Client, student: User) -> None:
+    NotebookServerFactory(owner=student, name="mine")
+
+    text = page.get("/", headers=HTMX).content.decode()
+
+    assert text.strip().startswith("<section")
+    assert "mine" in text
+    assert 'id="messages" hx-swap-oob="true"' in text
+
+
+def test_query_the_same_for_many_servers(
+    page: Client, student: User, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    NotebookServerFactory.create_batch(30, owner=student)
+    EnvironmentFactory.create_batch(30)
+
+    with django_assert_max_num_queries(4):
+        page.get("/")
+
+
+def test_launch_repository_and_go_to_its_page(page: Client, student: User, host: GitHost, fake_backends: None) -> None:
+    form = {"repository": host.url("statistics"), "path": "week 1/first.ipynb", "name": "my-statistics"}
+
+    response = page.post("/", form)
+
+    server = NotebookServer.objects.get(owner=student)
+    assert response["Location"] == f"/servers/{server.pk}/?launching=1"
+    assert (server.name, server.urlpath) == ("my-statistics", "lab/tree/week%201/first.ipynb")
+
+
+def test_launch_ready_environment_in_one_click(page: Client, student: User, host: GitHost, fake_backends: None) -> None:
+    environment = EnvironmentFactory(provider="git", repository=host.url("statistics"), urlpath="lab/tree/index.ipynb")
+
+    response = page.post("/", {"environment": str(environment.pk)})
+
+    server = NotebookServer.objects.get(owner=student)
+    environment.refresh_from_db()
+    assert response["Location"] == f"/servers/{server.pk}/?launching=1"
+    assert environment.launch_count == 1
+
+
+def test_wake_server_that_sleeps_and_open_what_was_asked_for(page: Client, student: User, fake_backends: None) -> None:
+    reference = Reference("gh", "carrel-tests/example")
+    server = NotebookServerFactory(owner=student, name=server_name(reference), urlpath="lab/tree/other.ipynb")
+
+    response = page.post("/", {"repository": "gh/carrel-tests/example", "path": "first.ipynb"})
+
+    server.refresh_from_db()
+    assert response["Location"] == f"/servers/{server.pk}/?launching=1&next=lab%2Ftree%2Ffirst.ipynb"
+    assert server.is_on_the_way
+
+
+def test_open_server_that_runs_already(page: Client, student: User) -> None:
+    server = running_server(owner=student, name=server_name(Reference("gh", "carrel-tests/example")))
+
+    response = page.post("/", {"repository": "https://github.com/carrel-tests/example"})
+
+    assert response["Location"].startswith(f"/servers/{server.pk}/open/")
+
+
+@pytest.mark.parametrize(
+    ("form", "field", "sentence"),
+    [
+        ({"repository": ""}, "repository", "Paste the address"),
+        ({"repository": "file:///etc"}, "repository", "own disk"),
+        ({"repository": "ext::sh -c id"}, "repository", "“ext"),
+        ({"repository": "--upload-pack=id"}, "repository", "is not an address"),
+        ({"repository": "https://user:secret@example.org/x"}, "repository", "password or token"),
+        ({"repository": "gh/owner/name", "ref": "-x"}, "ref", "branch, tag or commit"),
+        ({"repository": "gh/owner/name", "path": "../../etc/passwd"}, "path", "is not a path inside"),
+        ({"repository": "gh/owner/name", "path": "https://evil.example"}, "path", "is not a path inside"),
+        ({"repository": "gh/owner/name", "name": "No Spaces"}, "name", "cannot be the name"),
+    ],
+)
+def test_explain_at_the_field_that_is_wrong(page: Client, form: dict[str, str], field: str, sentence: str) -> None:
+    response = page.post("/", form)
+
+    text = response.content.decode()
+    error = text[text.index(f'id="id_{field}_error"') :][:900]
+    assert response.status_code == 422
+    assert sentence in error
+    assert NotebookServer.objects.count() == 0
+
+
+def test_keep_what_was_typed_when_launching_fails(page: Client, host: GitHost) -> None:
+    form = {"repository": host.url("nothing-here"), "ref": "v1", "path": "a.ipynb", "name": "kept"}
+
+    text = page.post("/", form).content.decode()
+
+    assert "There is no repository at" in text
+    assert all(f'value="{value}"' in text for value in form.values())
+    assert '<details class="disclosure" open>' in text
+
+
+def test_explain_ready_environment_that_cannot_be_found(page: Client, host: GitHost) -> None:
+    environment = EnvironmentFactory(provider="git", repository=host.url("gone"))
+
+    response = page.post("/", {"environment": str(environment.pk)})
+
+    environment.refresh_from_db()
+    assert response.status_code == 422
+    assert "There is no repository at" in response.content.decode()
+    assert environment.launch_count == 0
+
+
+def test_explain_name_that_is_taken(page: Client, student: User) -> None:
+    NotebookServerFactory(owner=student, name="mine", repository="carrel-tests/other")
+
+    text = page.post("/", {"repository": "gh/carrel-tests/example", "name": "mine"}).content.decode()
+
+    assert "You already have a server called “mine”" in text[text.index('id="id_name_error"') :]
+
+
+@pytest.mark.parametrize("environment_id", ["not-a-uuid", "00000000-0000-4000-8000-000000000000", "", "0" * 500])
+def test_find_no_environment_that_does_not_exist(page: Client, environment_id: str) -> None:
+    assert page.post("/", {"environment": environment_id}).status_code == 404
+
+
+def test_find_no_private_environment_of_another(page: Client, stranger: User) -> None:
+    environment = EnvironmentFactory(owner=stranger, visibility=Visibility.PRIVATE)
+
+    assert page.post("/", {"environment": str(environment.pk)}).status_code == 404
+
+
+@pytest.mark.django_db
+def test_have_strangers_sign_in_before_they_launch(client: Client) -> None:
+    response = client.post("/", {"repository": "gh/owner/name"})
+
+    assert response["Location"] == "/accounts/login/?next=/"
+
+
+def test_prefill_form_from_a_link_without_launching(page: Client) -> None:
+    text = page.get("/?repository=gh/owner/name&path=<b>.ipynb").content.decode()
+
+    assert 'value="gh/owner/name"' in text
+    assert 'value="&lt;b&gt;.ipynb"' in text
+    assert NotebookServer.objects.count() == 0
+
+
+def test_refuse_other_methods(page: Client) -> None:
+    assert page.delete("/").status_code == 405

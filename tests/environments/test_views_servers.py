@@ -1,0 +1,250 @@
+"""One server's page, and its buttons."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from accounts.models import User
+from environments.following import version_of
+from environments.models import Build, BuildLogLine, NotebookServer
+from tests.factories import BuildFactory, NotebookServerFactory, running_server
+
+State = NotebookServer.State
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def page(client: Client, student: User) -> Client:
+    client.force_login(student)
+    return client
+
+
+def log(build: Build, count: int) -> None:
+    lines = [BuildLogLine(build=build, sequence=n, phase="building", text=f"line <{n}>") for n in range(1, count + 1)]
+    BuildLogLine.objects.bulk_create(lines)
+
+
+@pytest.mark.parametrize(
+    ("state", "build_state", "words"),
+    [
+        (State.BUILDING, "queued", "Waiting for a free place to prepare"),
+        (State.BUILDING, "fetching", "Fetching the files"),
+        (State.BUILDING, "building", "The first time takes a few minutes"),
+        (State.QUEUED, None, "Waiting for a free place to start"),
+        (State.STARTING, "succeeded", "Starting your server"),
+        (State.RUNNING, "succeeded", "Your server is ready"),
+        (State.STOPPING, "succeeded", "Your files are kept"),
+        (State.STOPPED, None, "Your server is asleep"),
+    ],
+)
+def test_say_what_is_happening(page: Client, student: User, state: str, build_state: str | None, words: str) -> None:
+    build = BuildFactory(state=build_state) if build_state else None
+    server = NotebookServerFactory(owner=student, state=state, build=build)
+
+    text = page.get(f"/servers/{server.pk}/").content.decode()
+
+    assert words in text
+
+
+def test_say_how_many_wait_before(page: Client, student: User) -> None:
+    BuildFactory(state="queued")
+    server = NotebookServerFactory(owner=student, state=State.QUEUED, build=BuildFactory(state="queued"))
+
+    text = page.get(f"/servers/{server.pk}/").content.decode()
+
+    assert "You are number 2 in the queue." in text
+
+
+def test_explain_failure_with_next_step_and_last_lines(page: Client, student: User) -> None:
+    failure = {"failure_code": "package_not_found", "failure_facts": {"package": "<nympy>"}}
+    build = BuildFactory(state="failed", **failure)
+    log(build, 30)
+    server = NotebookServerFactory(owner=student, state=State.FAILED, build=build, **failure)
+
+    text = page.get(f"/servers/{server.pk}/", headers=HTMX).content.decode()
+
+    assert "the package &lt;nympy&gt;" in text
+    assert "Correct its name or version" in text
+    assert "line &lt;30&gt;" in text
+    assert "line &lt;18&gt;" not in text
+    assert "Try again" in text
+
+
+def test_show_the_end_of_the_servers_own_log_when_it_failed_to_start(page: Client, student: User) -> None:
+    server = NotebookServerFactory(
+        owner=student, state=State.FAILED, failure_code="start_failed", failure_log="ImportError: no module"
+    )
+
+    text = page.get(f"/servers/{server.pk}/").content.decode()
+
+    assert "ImportError: no module" in text
+
+
+def test_render_log_so_that_a_socket_can_go_on_after_it(page: Client, student: User) -> None:
+    build = BuildFactory(state="building")
+    log(build, 3)
+    server = NotebookServerFactory(owner=student, state=State.BUILDING, build=build)
+
+    text = page.get(f"/servers/{server.pk}/").content.decode()
+
+    assert f'data-build="{build.pk}" data-after="3" open' in text
+    assert "<span>line &lt;1&gt;</span><span>line &lt;2&gt;</span>" in text
+
+
+def test_show_only_the_end_of_a_long_log(page: Client, student: User) -> None:
+    build = BuildFactory(state="building")
+    log(build, 700)
+    server = NotebookServerFactory(owner=student, state=State.BUILDING, build=build)
+
+    text = page.get(f"/servers/{server.pk}/").content.decode()
+
+    assert text.count("<span>line ") == 500
+    assert "Earlier lines are left out." in text
+
+
+def test_answer_htmx_with_the_state_alone(page: Client, student: User) -> None:
+    server = running_server(owner=student)
+
+    text = page.get(f"/servers/{server.pk}/", headers=HTMX).content.decode()
+
+    assert text.strip().startswith("<section")
+    assert f'data-version="{version_of(server)}"' in text
+
+
+def test_reload_without_scripts_only_while_something_changes(page: Client, student: User) -> None:
+    on_the_way = NotebookServerFactory(owner=student, state=State.BUILDING, build=BuildFactory(state="building"))
+    running = running_server(owner=student)
+
+    texts = [page.get(f"/servers/{server.pk}/").content.decode() for server in (on_the_way, running)]
+
+    assert ['http-equiv="refresh"' in text for text in texts] == [True, False]
+
+
+def test_open_by_itself_only_for_somebody_who_launched(page: Client, student: User) -> None:
+    server = running_server(owner=student)
+
+    texts = [page.get(f"/servers/{server.pk}/{query}").content.decode() for query in ("?launching=1", "")]
+
+    assert [f'data-auto-open="/servers/{server.pk}/open/"' in text for text in texts] == [True, False]
+
+
+def test_keep_the_way_to_what_was_asked_for(page: Client, student: User) -> None:
+    server = running_server(owner=student)
+
+    text = page.get(f"/servers/{server.pk}/?next=lab/tree/a.ipynb").content.decode()
+
+    assert f"/servers/{server.pk}/open/?next=lab%2Ftree%2Fa.ipynb" in text
+
+
+@pytest.mark.parametrize("state", State.values)
+def test_query_a_bounded_number_of_times(
+    page: Client, student: User, state: str, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    build = BuildFactory(state="building" if state == State.BUILDING else "succeeded")
+    log(build, 50)
+    server = NotebookServerFactory(owner=student, state=state, build=build)
+
+    with django_assert_max_num_queries(7):
+        page.get(f"/servers/{server.pk}/")
+
+
+def test_start_server_and_open_it_when_it_runs(page: Client, student: User, fake_backends: None) -> None:
+    server = NotebookServerFactory(owner=student)
+
+    response = page.post(f"/servers/{server.pk}/start/", {"next": "lab/tree/a b.ipynb"})
+
+    server.refresh_from_db()
+    assert response["Location"] == f"/servers/{server.pk}/?launching=1&next=lab%2Ftree%2Fa+b.ipynb"
+    assert server.is_on_the_way
+
+
+def test_explain_why_a_server_cannot_start_now(page: Client, student: User) -> None:
+    server = NotebookServerFactory(owner=student, state=State.STOPPING)
+
+    response = page.post(f"/servers/{server.pk}/start/", follow=True)
+
+    assert "That is not possible while" in response.content.decode()
+
+
+@pytest.mark.parametrize(("back", "expected"), [("home", "/"), ("", None), ("https://evil.example", None)])
+def test_stop_server_and_go_back(page: Client, student: User, back: str, expected: str | None) -> None:
+    server = running_server(owner=student)
+
+    response = page.post(f"/servers/{server.pk}/stop/", {"back": back})
+
+    server.refresh_from_db()
+    assert response["Location"] == (expected or f"/servers/{server.pk}/")
+    assert server.state == State.STOPPING
+
+
+def test_ask_before_deleting_what_goes_and_what_stays(page: Client, student: User) -> None:
+    server = NotebookServerFactory(owner=student)
+
+    text = page.get(f"/servers/{server.pk}/delete/").content.decode()
+
+    server.refresh_from_db()
+    assert "Deleted for good:" in text
+    assert "Kept:" in text
+    assert server.deleted_at is None
+
+
+def test_delete_server(page: Client, student: User) -> None:
+    server = NotebookServerFactory(owner=student, name="old")
+
+    response = page.post(f"/servers/{server.pk}/delete/", follow=True)
+
+    server.refresh_from_db()
+    assert server.deleted_at is not None
+    assert "The server “old” and its files are deleted." in response.content.decode()
+    assert page.get(f"/servers/{server.pk}/").status_code == 404
+
+
+def test_leave_build_and_with_it_the_queue(page: Client, student: User) -> None:
+    build = BuildFactory(state="queued", requested_by=student)
+    server = NotebookServerFactory(owner=student, state=State.QUEUED, build=build)
+
+    response = page.post(f"/builds/{build.pk}/cancel/")
+
+    server.refresh_from_db()
+    assert response["Location"] == "/"
+    assert server.state == State.STOPPED
+
+
+@pytest.mark.parametrize("action", ["start", "stop"])
+def test_change_nothing_by_get(page: Client, student: User, action: str) -> None:
+    server = running_server(owner=student)
+
+    assert page.get(f"/servers/{server.pk}/{action}/").status_code == 405
+
+
+def test_change_nothing_without_a_csrf_token(student: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(student)
+    server = running_server(owner=student)
+
+    response = client.post(f"/servers/{server.pk}/stop/")
+
+    server.refresh_from_db()
+    assert response.status_code == 403
+    assert server.state == State.RUNNING
+
+
+@pytest.mark.parametrize(
+    "query", [{"next": "x" * 5000}, {"launching": "<script>"}, {"next": "\x00\r\nSet-Cookie: a=b"}]
+)
+def test_survive_hostile_queries(page: Client, student: User, query: dict[str, Any]) -> None:
+    server = running_server(owner=student)
+
+    response = page.get(f"/servers/{server.pk}/", query)
+
+    assert response.status_code == 200
+    assert b"<script>" not in response.content
+
+
+def test_find_no_server_that_does_not_exist(page: Client) -> None:
+    assert page.get(f"/servers/{uuid4()}/").status_code == 404
