@@ -119,7 +119,13 @@ def bare_jupyter(stack: Stack) -> float:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as home:
-        command = [image / "venv" / "bin" / "python", "-m", "jupyterlab", "--no-browser", f"--ServerApp.port={port}"]
+        command = [
+            str(image / "venv" / "bin" / "python"),
+            "-m",
+            "jupyterlab",
+            "--no-browser",
+            f"--ServerApp.port={port}",
+        ]
         command += ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
         command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={home}", "--allow-root"]
         environment = {**os.environ, "HOME": home, "JUPYTER_TOKEN": "bare"}

@@ -35,7 +35,7 @@ class ServerConsumer(AsyncJsonWebsocketConsumer):
         query = parse_qs(self.scope["query_string"].decode("latin-1"))
         after = query.get("after", ["0"])[0]
         self._after = int(after) if after.isdecimal() and len(after) < 10 else 0
-        self._build_id: str | None = query.get("build", [None])[0]  # type: ignore[list-item]
+        self._build_id: str | None = query.get("build", [""])[0]
         self._version: str | None = None
         self._groups: set[str] = set()
         self._woken = asyncio.Event()
@@ -103,7 +103,10 @@ class ServerConsumer(AsyncJsonWebsocketConsumer):
         if not isinstance(user, User) or not user.is_active:
             return None
         server_id = str(self.scope["url_route"]["kwargs"]["server_id"])
-        return await database_sync_to_async(view_of)(server_id, user=user, build_id=self._build_id, after=self._after)
+        view: View | None = await database_sync_to_async(view_of)(
+            server_id, user=user, build_id=self._build_id, after=self._after
+        )
+        return view
 
     async def _subscribe(self, view: View) -> None:
         groups = {server_group(self.scope["url_route"]["kwargs"]["server_id"])}

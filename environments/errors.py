@@ -265,9 +265,7 @@ REASONS: dict[str, Reason] = {
     ),
     "server_died": Reason(
         _("The server stopped by itself."),
-        _(
-            "Start it again: your saved files are untouched. If it keeps happening, a notebook may need more memory."
-        ),
+        _("Start it again: your saved files are untouched. If it keeps happening, a notebook may need more memory."),
         status=500,
     ),
     "server_unresponsive": Reason(

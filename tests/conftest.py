@@ -29,25 +29,25 @@ def now() -> datetime:
 @pytest.fixture
 def student(db: None) -> User:
     """The person most tests are about."""
-    return UserFactory(username="student")
+    return UserFactory.create(username="student")
 
 
 @pytest.fixture
 def stranger(db: None) -> User:
     """Somebody signed in who has nothing to do with it."""
-    return UserFactory(username="stranger")
+    return UserFactory.create(username="stranger")
 
 
 @pytest.fixture
 def teacher(db: None) -> User:
     """A teacher of this site."""
-    return UserFactory(username="teacher", role=Role.TEACHER)
+    return UserFactory.create(username="teacher", role=Role.TEACHER)
 
 
 @pytest.fixture
 def administrator(db: None) -> User:
     """Who runs this site."""
-    return UserFactory(username="administrator", role=Role.ADMINISTRATOR)
+    return UserFactory.create(username="administrator", role=Role.ADMINISTRATOR)
 
 
 @pytest.fixture

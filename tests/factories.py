@@ -66,7 +66,7 @@ class NotebookServerFactory(factory.django.DjangoModelFactory[NotebookServer]):
     repository_url = "https://github.com/carrel-tests/example"
     commit = "1" * 40
     image_key = factory.Sequence(lambda n: f"{n:064x}")
-    volume = factory.LazyAttribute(lambda server: VolumeFactory(owner=server.owner))
+    volume = factory.LazyAttribute(lambda server: VolumeFactory.create(owner=server.owner))
     state = NotebookServer.State.STOPPED
     state_changed_at = factory.LazyFunction(timezone.now)
 
@@ -74,7 +74,7 @@ class NotebookServerFactory(factory.django.DjangoModelFactory[NotebookServer]):
 def running_server(**fields: Any) -> NotebookServer:
     """A server that runs, by its row."""
     now = timezone.now()
-    return NotebookServerFactory(
+    return NotebookServerFactory.create(
         **{
             "state": NotebookServer.State.RUNNING,
             "start_id": "f" * 32,

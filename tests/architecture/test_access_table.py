@@ -51,8 +51,8 @@ PAGES = [
 def test_page_answers_each_person_as_the_table_says(
     client: Client, student: User, stranger: User, fake_backends: None, page: Page, who: str
 ) -> None:
-    build = BuildFactory(requested_by=student)
-    server = NotebookServerFactory(owner=student, build=build)
+    build = BuildFactory.create(requested_by=student)
+    server = NotebookServerFactory.create(owner=student, build=build)
     if who != "anonymous":
         client.force_login(student if who == "owner" else stranger)
     path = page.path.format(server=server.pk, build=build.pk, subdomain=server.subdomain)

@@ -55,7 +55,7 @@ VISITS = {
 
 @pytest.fixture
 def person() -> User:
-    return UserFactory(username="student")
+    return UserFactory.create(username="student")
 
 
 @pytest.fixture
@@ -83,18 +83,18 @@ def open_page(browser: Browser, live_server: LiveServer, person: User) -> Iterat
 def make_server(owner: User, state: str) -> NotebookServer:
     failure = {"failure_code": "build_failed"} if state == State.FAILED else {}
     build_states = {State.BUILDING: Build.State.BUILDING, State.FAILED: Build.State.FAILED}
-    build = BuildFactory(state=build_states.get(State(state), Build.State.SUCCEEDED))
+    build = BuildFactory.create(state=build_states.get(State(state), Build.State.SUCCEEDED))
     BuildLogLine.objects.bulk_create(
         BuildLogLine(build=build, sequence=n, phase="building", text=f"Downloading package {n} " + "x" * 200)
         for n in range(1, 60)
     )
-    return NotebookServerFactory(owner=owner, state=state, build=build, name="statistics", **failure)
+    return NotebookServerFactory.create(owner=owner, state=state, build=build, name="statistics", **failure)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("visit", VISITS.values(), ids=VISITS.keys())
 def test_page_is_accessible(open_page: Callable[..., Page], person: User, visit: Visit, theme: Theme) -> None:
-    EnvironmentFactory(title="First steps", description="Variables, loops and a first plot.")
+    EnvironmentFactory.create(title="First steps", description="Variables, loops and a first plot.")
     path = visit.path.format(server=make_server(person, visit.state).pk)
 
     page = open_page(path, is_signed_in=visit.is_signed_in, theme=theme, viewport=DESK)
@@ -105,7 +105,7 @@ def test_page_is_accessible(open_page: Callable[..., Page], person: User, visit:
 
 @pytest.mark.parametrize("visit", VISITS.values(), ids=VISITS.keys())
 def test_page_fits_a_telephone(open_page: Callable[..., Page], person: User, visit: Visit) -> None:
-    EnvironmentFactory(title="First steps")
+    EnvironmentFactory.create(title="First steps")
     path = visit.path.format(server=make_server(person, visit.state).pk)
 
     page = open_page(path, is_signed_in=visit.is_signed_in, viewport=PHONE)

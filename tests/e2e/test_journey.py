@@ -50,7 +50,7 @@ def run_in_new_notebook(page: Page, code: str, expected: str) -> None:
 
 def test_launch_work_stop_and_find_the_work_again(
     page: Page, stack: Stack, git_host: GitHost, sign_in: Callable[[str], None], keep: Callable[[str], None]
-):
+) -> None:
     git_host.add("statistics", {"requirements.txt": "tabulate==0.9.0\n", "README.md": "# Statistics\n"})
     page.goto(stack.base_url)
     keep("1-welcome")

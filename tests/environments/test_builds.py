@@ -43,12 +43,12 @@ class BrokenBuilder(FakeBuilder):
 
 def claimed(now: datetime) -> Build:
     """A build this worker may run."""
-    build = BuildFactory(image_key=KEY)
+    build = BuildFactory.create(image_key=KEY)
     assert builds.claim_build(build, now=now)
     return build
 
 
-def test_request_twice_attaches_to_the_build_under_way(fake_backends: None, student: User, now: datetime):
+def test_request_twice_attaches_to_the_build_under_way(fake_backends: None, student: User, now: datetime) -> None:
     first = builds.request_build(KEY, REPOSITORY, requested_by=student, now=now)
 
     second = builds.request_build(KEY, REPOSITORY, requested_by=None, now=now)
@@ -56,29 +56,29 @@ def test_request_twice_attaches_to_the_build_under_way(fake_backends: None, stud
     assert second == first
 
 
-def test_request_after_a_failure_makes_a_new_attempt(fake_backends: None, student: User, now: datetime):
-    failed = BuildFactory(image_key=KEY, state=Build.State.FAILED)
+def test_request_after_a_failure_makes_a_new_attempt(fake_backends: None, student: User, now: datetime) -> None:
+    failed = BuildFactory.create(image_key=KEY, state=Build.State.FAILED)
 
     again = builds.request_build(KEY, REPOSITORY, requested_by=student, now=now)
 
     assert again != failed
 
 
-def test_claim_is_given_to_one_only(fake_backends: None, now: datetime):
-    build = BuildFactory()
+def test_claim_is_given_to_one_only(fake_backends: None, now: datetime) -> None:
+    build = BuildFactory.create()
     seen_by_another = Build.objects.get(pk=build.pk)
 
     assert [builds.claim_build(row, now=now) for row in (build, seen_by_another)] == [True, False]
 
 
-def test_claim_waits_for_a_place(fake_backends: None, settings: Settings, now: datetime):
+def test_claim_waits_for_a_place(fake_backends: None, settings: Settings, now: datetime) -> None:
     settings.BUILD_CONCURRENCY = 1
-    BuildFactory(state=Build.State.BUILDING)
+    BuildFactory.create(state=Build.State.BUILDING)
 
-    assert not builds.claim_build(BuildFactory(), now=now)
+    assert not builds.claim_build(BuildFactory.create(), now=now)
 
 
-def test_run_makes_the_image_and_keeps_the_log(fake_backends: None, now: datetime):
+def test_run_makes_the_image_and_keeps_the_log(fake_backends: None, now: datetime) -> None:
     build = claimed(now)
 
     builds.run_claimed_build(build)
@@ -89,7 +89,7 @@ def test_run_makes_the_image_and_keeps_the_log(fake_backends: None, now: datetim
     assert [line.sequence for line in builds.log_after(build, 0)] == [1, 2]
 
 
-def test_run_builds_nothing_that_was_made_meanwhile(fake_backends: None, now: datetime):
+def test_run_builds_nothing_that_was_made_meanwhile(fake_backends: None, now: datetime) -> None:
     builds.run_claimed_build(claimed(now))
 
     builds.run_claimed_build(claimed(now))
@@ -98,7 +98,7 @@ def test_run_builds_nothing_that_was_made_meanwhile(fake_backends: None, now: da
     assert set(Build.objects.values_list("state", flat=True)) == {"succeeded"}
 
 
-def test_run_records_why_it_failed(use_backends: Callable[..., None], now: datetime):
+def test_run_records_why_it_failed(use_backends: Callable[..., None], now: datetime) -> None:
     use_backends(builder=FailingBuilder)
     build = claimed(now)
 
@@ -110,7 +110,7 @@ def test_run_records_why_it_failed(use_backends: Callable[..., None], now: datet
     assert "no-such-package" in build.failure.sentence
 
 
-def test_run_ends_as_failed_and_raises_when_there_is_a_bug(use_backends: Callable[..., None], now: datetime):
+def test_run_ends_as_failed_and_raises_when_there_is_a_bug(use_backends: Callable[..., None], now: datetime) -> None:
     use_backends(builder=BrokenBuilder)
     build = claimed(now)
 
@@ -121,7 +121,9 @@ def test_run_ends_as_failed_and_raises_when_there_is_a_bug(use_backends: Callabl
     assert (build.state, build.failure_code) == (Build.State.FAILED, "unexpected")
 
 
-def test_run_stops_when_cancelled(use_backends: Callable[..., None], monkeypatch: pytest.MonkeyPatch, now: datetime):
+def test_run_stops_when_cancelled(
+    use_backends: Callable[..., None], monkeypatch: pytest.MonkeyPatch, now: datetime
+) -> None:
     use_backends(builder=NeverBuilder)
     monkeypatch.setattr("environments.leases.RENEW_EVERY_SECONDS", 0.0)
     build = claimed(now)
@@ -133,7 +135,9 @@ def test_run_stops_when_cancelled(use_backends: Callable[..., None], monkeypatch
     assert build.state == Build.State.CANCELLED
 
 
-def test_run_leaves_the_row_alone_when_its_lease_was_taken_away(use_backends: Callable[..., None], now: datetime):
+def test_run_leaves_the_row_alone_when_its_lease_was_taken_away(
+    use_backends: Callable[..., None], now: datetime
+) -> None:
     use_backends(builder=NeverBuilder)
     build = claimed(now)
     Build.objects.filter(pk=build.pk).update(state=Build.State.FAILED, failure_code="build_interrupted")
@@ -144,8 +148,8 @@ def test_run_leaves_the_row_alone_when_its_lease_was_taken_away(use_backends: Ca
     assert (build.state, build.failure_code) == (Build.State.FAILED, "build_interrupted")
 
 
-def test_cancel_ends_a_waiting_build_at_once(fake_backends: None, now: datetime):
-    build = BuildFactory()
+def test_cancel_ends_a_waiting_build_at_once(fake_backends: None, now: datetime) -> None:
+    build = BuildFactory.create()
 
     builds.cancel_build(build, now=now)
 
@@ -153,7 +157,7 @@ def test_cancel_ends_a_waiting_build_at_once(fake_backends: None, now: datetime)
     assert build.state == Build.State.CANCELLED
 
 
-def test_log_is_redacted_and_bounded_before_it_is_stored(use_backends: Callable[..., None], now: datetime):
+def test_log_is_redacted_and_bounded_before_it_is_stored(use_backends: Callable[..., None], now: datetime) -> None:
     use_backends(builder=TalkativeBuilder)
     build = claimed(now)
 
@@ -167,7 +171,7 @@ def test_log_is_redacted_and_bounded_before_it_is_stored(use_backends: Callable[
     assert max(len(line.text) for line in lines) <= builds.MAX_LINE
 
 
-def test_fail_interrupted_build_removes_what_was_left(fake_backends: None, now: datetime):
+def test_fail_interrupted_build_removes_what_was_left(fake_backends: None, now: datetime) -> None:
     build = claimed(now)
 
     builds.fail_interrupted_build(build, now=now)
@@ -176,10 +180,10 @@ def test_fail_interrupted_build_removes_what_was_left(fake_backends: None, now: 
     assert (build.state, build.failure_code, build.lease_expires_at) == (Build.State.FAILED, "build_interrupted", None)
 
 
-def test_queue_place_counts_those_before(fake_backends: None, now: datetime):
-    first, second = BuildFactory(), BuildFactory()
+def test_queue_place_counts_those_before(fake_backends: None, now: datetime) -> None:
+    first, second = BuildFactory.create(), BuildFactory.create()
     Build.objects.filter(pk=first.pk).update(created_at=now - timedelta(hours=1))
 
     assert builds.queue_place(first) == 1 or builds.queue_place(Build.objects.get(pk=first.pk)) == 1
     assert builds.queue_place(second) == 2
-    assert builds.queue_place(BuildFactory(state=Build.State.BUILDING)) is None
+    assert builds.queue_place(BuildFactory.create(state=Build.State.BUILDING)) is None

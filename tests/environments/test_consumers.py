@@ -24,9 +24,9 @@ application = URLRouter(websocket_urlpatterns)
 @sync_to_async
 def building_server(lines: int = 0) -> NotebookServer:
     """A server that waits for a build with so many lines in its log."""
-    build = BuildFactory(state=Build.State.BUILDING)
+    build = BuildFactory.create(state=Build.State.BUILDING)
     add_lines(build, lines)
-    return NotebookServerFactory(state=NotebookServer.State.BUILDING, build=build)
+    return NotebookServerFactory.create(state=NotebookServer.State.BUILDING, build=build)
 
 
 def add_lines(build: Build, count: int) -> None:
@@ -48,7 +48,7 @@ def connection(server: NotebookServer, user: User | AnonymousUser, query: str = 
 async def received(socket: WebsocketCommunicator, kind: str) -> dict[str, Any]:
     """The next message of this kind."""
     while True:
-        message = await socket.receive_json_from(timeout=5)
+        message: dict[str, Any] = await socket.receive_json_from(timeout=5)
         if message["type"] == kind:
             return message
 
@@ -61,12 +61,13 @@ async def sequences(socket: WebsocketCommunicator, last: int) -> list[int]:
     return seen
 
 
-async def test_connect_replays_the_log_and_then_follows():
+async def test_connect_replays_the_log_and_then_follows() -> None:
     server = await building_server(lines=3)
     socket = connection(server, server.owner)
 
     await socket.connect()
     replayed = await sequences(socket, last=3)
+    assert server.build is not None
     await sync_to_async(add_lines)(server.build, 2)
     followed = await sequences(socket, last=5)
 
@@ -74,7 +75,7 @@ async def test_connect_replays_the_log_and_then_follows():
     await socket.disconnect()
 
 
-async def test_connect_after_a_dropped_connection_repeats_nothing():
+async def test_connect_after_a_dropped_connection_repeats_nothing() -> None:
     server = await building_server(lines=5)
     socket = connection(server, server.owner, f"?build={server.build_id}&after=3")
 
@@ -84,7 +85,7 @@ async def test_connect_after_a_dropped_connection_repeats_nothing():
     await socket.disconnect()
 
 
-async def test_connect_with_another_builds_position_starts_from_the_beginning():
+async def test_connect_with_another_builds_position_starts_from_the_beginning() -> None:
     server = await building_server(lines=2)
     socket = connection(server, server.owner, "?build=00000000-0000-0000-0000-000000000000&after=99")
 
@@ -94,7 +95,7 @@ async def test_connect_with_another_builds_position_starts_from_the_beginning():
     await socket.disconnect()
 
 
-async def test_connect_replays_a_log_longer_than_one_look():
+async def test_connect_replays_a_log_longer_than_one_look() -> None:
     server = await building_server(lines=2500)
     socket = connection(server, server.owner)
 
@@ -104,7 +105,7 @@ async def test_connect_replays_a_log_longer_than_one_look():
     await socket.disconnect()
 
 
-async def test_status_is_sent_at_first_and_at_each_change():
+async def test_status_is_sent_at_first_and_at_each_change() -> None:
     server = await building_server()
     socket = connection(server, server.owner)
     await socket.connect()
@@ -119,7 +120,7 @@ async def test_status_is_sent_at_first_and_at_each_change():
     await socket.disconnect()
 
 
-async def test_a_change_nobody_announced_is_noticed_all_the_same():
+async def test_a_change_nobody_announced_is_noticed_all_the_same() -> None:
     server = await building_server()
     socket = connection(server, server.owner)
     await socket.connect()
@@ -132,9 +133,9 @@ async def test_a_change_nobody_announced_is_noticed_all_the_same():
 
 
 @pytest.mark.parametrize("who", ["nobody", "stranger", "administrator"])
-async def test_connect_shows_others_nothing(who: str):
+async def test_connect_shows_others_nothing(who: str) -> None:
     server = await building_server(lines=1)
-    user = AnonymousUser() if who == "nobody" else await sync_to_async(UserFactory)(role=_role(who))
+    user = AnonymousUser() if who == "nobody" else await sync_to_async(UserFactory.create)(role=_role(who))
     socket = connection(server, user)
 
     is_accepted, code = await socket.connect()
@@ -142,8 +143,8 @@ async def test_connect_shows_others_nothing(who: str):
     assert (is_accepted, code) == (False, 4404)
 
 
-async def test_connect_to_what_one_may_not_see_is_answered_with_404_where_the_server_can():
-    server, stranger = await building_server(), await sync_to_async(UserFactory)()
+async def test_connect_to_what_one_may_not_see_is_answered_with_404_where_the_server_can() -> None:
+    server, stranger = await building_server(), await sync_to_async(UserFactory.create)()
     socket = connection(server, stranger)
     socket.scope["extensions"] = {"websocket.http.response": {}}
 
@@ -152,7 +153,7 @@ async def test_connect_to_what_one_may_not_see_is_answered_with_404_where_the_se
     assert (await socket.receive_output(timeout=5))["status"] == 404
 
 
-async def test_follow_ends_when_the_server_is_deleted():
+async def test_follow_ends_when_the_server_is_deleted() -> None:
     server = await building_server()
     socket = connection(server, server.owner)
     await socket.connect()
@@ -166,7 +167,7 @@ async def test_follow_ends_when_the_server_is_deleted():
 
 
 @pytest.mark.parametrize("query", ["?after=-1", "?after=x", "?after=99999999999999999999", "?build=;drop&after=1"])
-async def test_connect_with_nonsense_replays_everything(query: str):
+async def test_connect_with_nonsense_replays_everything(query: str) -> None:
     server = await building_server(lines=2)
     socket = connection(server, server.owner, query)
 

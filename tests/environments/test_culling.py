@@ -23,7 +23,7 @@ HOUR = timedelta(hours=1)
 
 def server_started_at(start: datetime, **fields: Any) -> NotebookServer:
     """A server that runs since then."""
-    server = NotebookServerFactory(state=State.QUEUED, **fields)
+    server = NotebookServerFactory.create(state=State.QUEUED, **fields)
     backends.builder().images[server.image_key] = Image(server.image_key, "fake:")  # type: ignore[attr-defined]
     servers.carry_out_start(server, clock=lambda: start)
     return server
@@ -41,21 +41,21 @@ def state_after_culling(server: NotebookServer, now: datetime) -> str:
     return server.state
 
 
-def test_cull_stops_a_server_nobody_used(fake_backends: None, settings: Settings, now: datetime):
+def test_cull_stops_a_server_nobody_used(fake_backends: None, settings: Settings, now: datetime) -> None:
     settings.SERVER_IDLE_MINUTES = 60
     server = server_started_at(now - HOUR)
 
     assert state_after_culling(server, now) == State.STOPPING
 
 
-def test_cull_leaves_a_server_that_was_just_started(fake_backends: None, settings: Settings, now: datetime):
+def test_cull_leaves_a_server_that_was_just_started(fake_backends: None, settings: Settings, now: datetime) -> None:
     settings.SERVER_IDLE_MINUTES = 60
     server = server_started_at(now - HOUR + timedelta(minutes=1))
 
     assert state_after_culling(server, now) == State.RUNNING
 
 
-def test_cull_leaves_a_busy_kernel_however_silent(fake_backends: None, now: datetime):
+def test_cull_leaves_a_busy_kernel_however_silent(fake_backends: None, now: datetime) -> None:
     server = server_started_at(now - 10 * HOUR)
     says(server, kernels=[{"execution_state": "busy", "last_activity": (now - 9 * HOUR).isoformat()}])
 
@@ -63,7 +63,7 @@ def test_cull_leaves_a_busy_kernel_however_silent(fake_backends: None, now: date
 
 
 @pytest.mark.parametrize("kind", ["kernels", "terminals"])
-def test_cull_counts_what_kernels_and_terminals_did(fake_backends: None, now: datetime, kind: str):
+def test_cull_counts_what_kernels_and_terminals_did(fake_backends: None, now: datetime, kind: str) -> None:
     server = server_started_at(now - 10 * HOUR)
     recent = (now - timedelta(minutes=5)).isoformat().replace("+00:00", "Z")
     says(server, **{kind: [{"execution_state": "idle", "last_activity": recent}]})
@@ -72,7 +72,7 @@ def test_cull_counts_what_kernels_and_terminals_did(fake_backends: None, now: da
     assert server.last_activity_at == now - timedelta(minutes=5)
 
 
-def test_cull_stops_a_server_that_only_an_open_tab_looks_at(fake_backends: None, now: datetime):
+def test_cull_stops_a_server_that_only_an_open_tab_looks_at(fake_backends: None, now: datetime) -> None:
     server = server_started_at(now - 10 * HOUR)
     says(
         server,
@@ -82,21 +82,21 @@ def test_cull_stops_a_server_that_only_an_open_tab_looks_at(fake_backends: None,
     assert state_after_culling(server, now) == State.STOPPING
 
 
-def test_cull_respects_until_when_somebody_asked_to_keep_it(fake_backends: None, now: datetime):
+def test_cull_respects_until_when_somebody_asked_to_keep_it(fake_backends: None, now: datetime) -> None:
     server = server_started_at(now - 10 * HOUR, keep_until=now + HOUR)
 
     assert state_after_culling(server, now) == State.RUNNING
     assert state_after_culling(server, now + HOUR) == State.STOPPING
 
 
-def test_cull_ends_a_lifetime_whatever_runs(fake_backends: None, now: datetime):
+def test_cull_ends_a_lifetime_whatever_runs(fake_backends: None, now: datetime) -> None:
     server = server_started_at(now - 10 * HOUR, lifetime_minutes=600, keep_until=now + HOUR)
     says(server, kernels=[{"execution_state": "busy", "last_activity": now.isoformat()}])
 
     assert state_after_culling(server, now) == State.STOPPING
 
 
-def test_cull_survives_a_server_that_answers_nonsense(fake_backends: None, now: datetime):
+def test_cull_survives_a_server_that_answers_nonsense(fake_backends: None, now: datetime) -> None:
     server = server_started_at(now - timedelta(minutes=5))
     says(server, kernels=[{"execution_state": "idle", "last_activity": "yesterday"}])
 
@@ -113,13 +113,13 @@ def test_cull_survives_a_server_that_answers_nonsense(fake_backends: None, now: 
         ({"idle_minutes": 90, "lifetime_minutes": 30}, 30),
     ],
 )
-def test_stops_at_is_the_earlier_end(fake_backends: None, now: datetime, fields: dict[str, int], minutes: int):
+def test_stops_at_is_the_earlier_end(fake_backends: None, now: datetime, fields: dict[str, int], minutes: int) -> None:
     server = server_started_at(now, **fields)
 
     assert stops_at(server) == now + timedelta(minutes=minutes)
 
 
-def test_stops_at_is_never_when_nothing_limits_it(fake_backends: None, settings: Settings, now: datetime):
+def test_stops_at_is_never_when_nothing_limits_it(fake_backends: None, settings: Settings, now: datetime) -> None:
     settings.SERVER_IDLE_MINUTES = settings.SERVER_LIFETIME_MINUTES = 0
 
     assert stops_at(server_started_at(now)) is None

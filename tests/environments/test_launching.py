@@ -34,7 +34,7 @@ def spec(host: GitHost, *, repository: str = "statistics", ref: str = "", name: 
     return LaunchSpec(parse(host.url(repository), ref=ref), name=name)
 
 
-def test_launch_makes_a_server_of_exactly_this_commit(host: GitHost, student: User, now: datetime):
+def test_launch_makes_a_server_of_exactly_this_commit(host: GitHost, student: User, now: datetime) -> None:
     server = launch(student, spec(host), now=now)
 
     assert server.owner == student
@@ -43,7 +43,7 @@ def test_launch_makes_a_server_of_exactly_this_commit(host: GitHost, student: Us
     assert (server.build.commit, server.build.image_key) == (server.commit, server.image_key)
 
 
-def test_launch_twice_meets_the_same_server(host: GitHost, student: User, now: datetime):
+def test_launch_twice_meets_the_same_server(host: GitHost, student: User, now: datetime) -> None:
     first = launch(student, spec(host), now=now)
     host.commit("statistics", {"requirements.txt": "numpy<2\n"})
 
@@ -53,7 +53,7 @@ def test_launch_twice_meets_the_same_server(host: GitHost, student: User, now: d
     assert NotebookServer.objects.count() == 1
 
 
-def test_launch_wakes_a_sleeping_server(host: GitHost, student: User, now: datetime):
+def test_launch_wakes_a_sleeping_server(host: GitHost, student: User, now: datetime) -> None:
     server = launch(student, spec(host), now=now)
     NotebookServer.objects.update(state=NotebookServer.State.STOPPED)
 
@@ -63,7 +63,7 @@ def test_launch_wakes_a_sleeping_server(host: GitHost, student: User, now: datet
     assert again.state == NotebookServer.State.QUEUED
 
 
-def test_launch_by_two_people_builds_once(host: GitHost, student: User, stranger: User, now: datetime):
+def test_launch_by_two_people_builds_once(host: GitHost, student: User, stranger: User, now: datetime) -> None:
     servers = [launch(person, spec(host), now=now) for person in (student, stranger)]
 
     assert servers[0] != servers[1]
@@ -71,7 +71,9 @@ def test_launch_by_two_people_builds_once(host: GitHost, student: User, stranger
     assert Build.objects.count() == 1
 
 
-def test_launch_with_a_name_that_is_taken_by_something_else_is_refused(host: GitHost, student: User, now: datetime):
+def test_launch_with_a_name_that_is_taken_by_something_else_is_refused(
+    host: GitHost, student: User, now: datetime
+) -> None:
     host.add("physics", {"requirements.txt": "scipy\n"})
     launch(student, spec(host, name="mine"), now=now)
 
@@ -81,7 +83,7 @@ def test_launch_with_a_name_that_is_taken_by_something_else_is_refused(host: Git
     assert (refusal.value.code, refusal.value.status) == ("name_taken", 409)
 
 
-def test_launch_with_two_names_makes_two_servers(host: GitHost, student: User, now: datetime):
+def test_launch_with_two_names_makes_two_servers(host: GitHost, student: User, now: datetime) -> None:
     names = {launch(student, spec(host, name=name), now=now).name for name in ("one", "two")}
 
     assert names == {"one", "two"}
@@ -95,7 +97,9 @@ def test_launch_with_two_names_makes_two_servers(host: GitHost, student: User, n
         ({"name": "Not A Name"}, "name_invalid"),
     ],
 )
-def test_launch_refused_leaves_nothing(host: GitHost, student: User, now: datetime, change: dict[str, str], code: str):
+def test_launch_refused_leaves_nothing(
+    host: GitHost, student: User, now: datetime, change: dict[str, str], code: str
+) -> None:
     with pytest.raises(EnvironmentsError) as refusal:
         launch(student, spec(host, **change), now=now)
 
@@ -105,9 +109,9 @@ def test_launch_refused_leaves_nothing(host: GitHost, student: User, now: dateti
     assert not student.volumes.exists()
 
 
-def test_launch_environment_counts_launches(host: GitHost, student: User, now: datetime):
+def test_launch_environment_counts_launches(host: GitHost, student: User, now: datetime) -> None:
     reference = parse(host.url("statistics"))
-    environment = EnvironmentFactory(
+    environment = EnvironmentFactory.create(
         provider=reference.provider, repository=reference.repository, urlpath="lab/tree/a.ipynb"
     )
 

@@ -11,11 +11,13 @@ from environments.values import Reference, ResolvedRepository
 REPOSITORY = ResolvedRepository("https://github.com/carrel-tests/statistics", "1" * 40, "main")
 
 
-def key(repository: ResolvedRepository = REPOSITORY, builder: str = "venv", version: str = "1", platform: str = "p"):
+def key(
+    repository: ResolvedRepository = REPOSITORY, builder: str = "venv", version: str = "1", platform: str = "p"
+) -> str:
     return naming.image_key(repository, builder=builder, version=version, platform=platform)
 
 
-def test_image_key_same_for_same_commit_whatever_its_branch():
+def test_image_key_same_for_same_commit_whatever_its_branch() -> None:
     other_branch = ResolvedRepository(REPOSITORY.url, REPOSITORY.commit, "dev")
 
     assert key(other_branch) == key()
@@ -31,7 +33,7 @@ def test_image_key_same_for_same_commit_whatever_its_branch():
         key(platform="q"),
     ],
 )
-def test_image_key_differs_with_whatever_changes_the_image(other: str):
+def test_image_key_differs_with_whatever_changes_the_image(other: str) -> None:
     assert other != key()
 
 
@@ -46,14 +48,14 @@ def test_image_key_differs_with_whatever_changes_the_image(other: str):
         ("o/a--b__c", "a-b-c-"),
     ],
 )
-def test_server_name_readable_and_valid(repository: str, stem: str):
+def test_server_name_readable_and_valid(repository: str, stem: str) -> None:
     name = naming.server_name(Reference("git", repository))
 
     assert name.startswith(stem)
     assert naming.check_server_name(name) == name
 
 
-def test_server_name_differs_by_reference():
+def test_server_name_differs_by_reference() -> None:
     names = {
         naming.server_name(Reference(provider, "a/b", ref)) for provider in ("gh", "gl") for ref in ("", "main", "dev")
     }
@@ -62,14 +64,14 @@ def test_server_name_differs_by_reference():
 
 
 @pytest.mark.parametrize("name", ["", "1a", "-a", "a-", "a--b", "A", "a_b", "a.b", "é", "a" * 41, "a\n", "a b"])
-def test_check_server_name_refuses(name: str):
+def test_check_server_name_refuses(name: str) -> None:
     with pytest.raises(UserError) as refusal:
         naming.check_server_name(name)
 
     assert refusal.value.code == "name_invalid"
 
 
-def test_new_subdomain_is_a_dns_label_and_new_each_time():
+def test_new_subdomain_is_a_dns_label_and_new_each_time() -> None:
     longest = naming.check_server_name("a" * 40)
 
     labels = {naming.new_subdomain(longest) for _ in range(50)}

@@ -31,7 +31,7 @@ class UnreachableSpawner(FakeSpawner):
 
 def started_server() -> NotebookServer:
     """A server that runs, in row and engine alike."""
-    server = NotebookServerFactory(state=State.QUEUED)
+    server = NotebookServerFactory.create(state=State.QUEUED)
     backends.builder().images[server.image_key] = Image(server.image_key, "fake:")  # type: ignore[attr-defined]
     servers.carry_out_start(server)
     assert server.state == State.RUNNING
@@ -43,9 +43,9 @@ def spec_of(handle: Handle) -> ServerSpec:
     return ServerSpec(handle, Image("k", "fake:k"), "server-" + "0" * 32, (), token="t")
 
 
-def test_reconcile_fails_a_build_whose_worker_died_and_tells_who_waits(fake_backends: None, now: datetime):
-    build = BuildFactory(state=Build.State.BUILDING, lease_expires_at=now - timedelta(seconds=1))
-    server = NotebookServerFactory(state=State.BUILDING, build=build)
+def test_reconcile_fails_a_build_whose_worker_died_and_tells_who_waits(fake_backends: None, now: datetime) -> None:
+    build = BuildFactory.create(state=Build.State.BUILDING, lease_expires_at=now - timedelta(seconds=1))
+    server = NotebookServerFactory.create(state=State.BUILDING, build=build)
 
     reconcile(now=now)
 
@@ -55,8 +55,8 @@ def test_reconcile_fails_a_build_whose_worker_died_and_tells_who_waits(fake_back
     assert server.failure_code == "build_interrupted"
 
 
-def test_reconcile_leaves_a_build_under_lease_alone(fake_backends: None, now: datetime):
-    build = BuildFactory(state=Build.State.BUILDING, lease_expires_at=now + timedelta(seconds=1))
+def test_reconcile_leaves_a_build_under_lease_alone(fake_backends: None, now: datetime) -> None:
+    build = BuildFactory.create(state=Build.State.BUILDING, lease_expires_at=now + timedelta(seconds=1))
 
     reconcile(now=now)
 
@@ -64,9 +64,9 @@ def test_reconcile_leaves_a_build_under_lease_alone(fake_backends: None, now: da
     assert build.state == Build.State.BUILDING
 
 
-def test_reconcile_moves_on_a_server_whose_build_ended_unnoticed(fake_backends: None, now: datetime):
-    build = BuildFactory(state=Build.State.SUCCEEDED)
-    server = NotebookServerFactory(state=State.BUILDING, build=build)
+def test_reconcile_moves_on_a_server_whose_build_ended_unnoticed(fake_backends: None, now: datetime) -> None:
+    build = BuildFactory.create(state=Build.State.SUCCEEDED)
+    server = NotebookServerFactory.create(state=State.BUILDING, build=build)
 
     reconcile(now=now)
 
@@ -74,7 +74,7 @@ def test_reconcile_moves_on_a_server_whose_build_ended_unnoticed(fake_backends: 
     assert server.state == State.QUEUED
 
 
-def test_reconcile_notices_a_server_that_died(fake_backends: None, now: datetime):
+def test_reconcile_notices_a_server_that_died(fake_backends: None, now: datetime) -> None:
     server = started_server()
     backends.spawner().end(server.handle, log_tail="Killed")  # type: ignore[attr-defined]
 
@@ -84,7 +84,7 @@ def test_reconcile_notices_a_server_that_died(fake_backends: None, now: datetime
     assert (server.state, server.failure_code, server.failure_log) == (State.FAILED, "server_died", "Killed")
 
 
-def test_reconcile_puts_a_server_the_engine_forgot_to_sleep(fake_backends: None, now: datetime):
+def test_reconcile_puts_a_server_the_engine_forgot_to_sleep(fake_backends: None, now: datetime) -> None:
     server = running_server()
 
     reconcile(now=now)
@@ -93,7 +93,7 @@ def test_reconcile_puts_a_server_the_engine_forgot_to_sleep(fake_backends: None,
     assert (server.state, server.failure_code) == (State.STOPPING, "")
 
 
-def test_reconcile_leaves_running_servers_running(fake_backends: None, now: datetime):
+def test_reconcile_leaves_running_servers_running(fake_backends: None, now: datetime) -> None:
     server = started_server()
 
     reconcile(now=now)
@@ -103,7 +103,7 @@ def test_reconcile_leaves_running_servers_running(fake_backends: None, now: date
     assert server.handle in backends.spawner().list()
 
 
-def test_reconcile_stops_orphans(fake_backends: None, now: datetime):
+def test_reconcile_stops_orphans(fake_backends: None, now: datetime) -> None:
     wanted = started_server()
     orphan = Handle("00000000-0000-0000-0000-000000000000", "a" * 32)
     former_start = Handle(str(wanted.pk), "b" * 32)
@@ -115,10 +115,10 @@ def test_reconcile_stops_orphans(fake_backends: None, now: datetime):
     assert backends.spawner().list() == [wanted.handle]
 
 
-def test_reconcile_goes_on_when_the_engine_does_not_answer(use_backends: Callable[..., None], now: datetime):
+def test_reconcile_goes_on_when_the_engine_does_not_answer(use_backends: Callable[..., None], now: datetime) -> None:
     use_backends(spawner=UnreachableSpawner)
     running = running_server()
-    build = BuildFactory(state=Build.State.BUILDING, lease_expires_at=now - timedelta(seconds=1))
+    build = BuildFactory.create(state=Build.State.BUILDING, lease_expires_at=now - timedelta(seconds=1))
 
     reconcile(now=now)
 
@@ -127,8 +127,8 @@ def test_reconcile_goes_on_when_the_engine_does_not_answer(use_backends: Callabl
     assert (running.state, build.state) == (State.RUNNING, Build.State.FAILED)
 
 
-def test_reconcile_finishes_deletions(fake_backends: None, now: datetime):
-    server = NotebookServerFactory(state=State.STOPPED, deleted_at=now)
+def test_reconcile_finishes_deletions(fake_backends: None, now: datetime) -> None:
+    server = NotebookServerFactory.create(state=State.STOPPED, deleted_at=now)
 
     reconcile(now=now)
 
@@ -150,8 +150,8 @@ def test_reconcile_queues_work_nobody_does(
     monkeypatch: pytest.MonkeyPatch,
     fields: dict[str, object],
     task: str,
-):
-    server = NotebookServerFactory(**fields)
+) -> None:
+    server = NotebookServerFactory.create(**fields)
     sent: list[tuple[str, str]] = []
     monkeypatch.setattr("environments.queueing._send", lambda name, key: sent.append((name, key)))
 
@@ -166,8 +166,8 @@ def test_reconcile_queues_waiting_builds(
     now: datetime,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
     monkeypatch: pytest.MonkeyPatch,
-):
-    build = BuildFactory()
+) -> None:
+    build = BuildFactory.create()
     sent: list[tuple[str, str]] = []
     monkeypatch.setattr("environments.queueing._send", lambda name, key: sent.append((name, key)))
 
@@ -177,7 +177,7 @@ def test_reconcile_queues_waiting_builds(
     assert ("run_build", str(build.pk)) in sent
 
 
-def test_reconcile_twice_is_as_good_as_once(fake_backends: None, now: datetime):
+def test_reconcile_twice_is_as_good_as_once(fake_backends: None, now: datetime) -> None:
     server = started_server()
     backends.spawner().start(spec_of(Handle("00000000-0000-0000-0000-000000000000", "a" * 32)))
 

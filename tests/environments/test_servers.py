@@ -41,7 +41,7 @@ def has_image(server: NotebookServer) -> NotebookServer:
 
 def waiting_server(**fields: Any) -> NotebookServer:
     """A server whose image is there and that waits for a start."""
-    return has_image(NotebookServerFactory(state=State.QUEUED, **fields))
+    return has_image(NotebookServerFactory.create(state=State.QUEUED, **fields))
 
 
 def is_alive(server: NotebookServer) -> bool:
@@ -52,8 +52,8 @@ def is_alive(server: NotebookServer) -> bool:
 # --- Asking
 
 
-def test_start_asks_for_the_environment_when_it_is_not_there(fake_backends: None, now: datetime):
-    server = NotebookServerFactory(state=State.STOPPED)
+def test_start_asks_for_the_environment_when_it_is_not_there(fake_backends: None, now: datetime) -> None:
+    server = NotebookServerFactory.create(state=State.STOPPED)
 
     servers.start_server(server, now=now)
 
@@ -63,8 +63,8 @@ def test_start_asks_for_the_environment_when_it_is_not_there(fake_backends: None
     assert server.build.image_key == server.image_key
 
 
-def test_start_forgets_the_last_failure(fake_backends: None, now: datetime):
-    server = has_image(NotebookServerFactory(state=State.FAILED, failure_code="server_died", failure_log="x"))
+def test_start_forgets_the_last_failure(fake_backends: None, now: datetime) -> None:
+    server = has_image(NotebookServerFactory.create(state=State.FAILED, failure_code="server_died", failure_log="x"))
 
     servers.start_server(server, now=now)
 
@@ -73,8 +73,8 @@ def test_start_forgets_the_last_failure(fake_backends: None, now: datetime):
 
 
 @pytest.mark.parametrize("state", [State.QUEUED, State.BUILDING, State.STARTING, State.RUNNING])
-def test_start_twice_changes_nothing(fake_backends: None, now: datetime, state: str):
-    server = NotebookServerFactory(state=state)
+def test_start_twice_changes_nothing(fake_backends: None, now: datetime, state: str) -> None:
+    server = NotebookServerFactory.create(state=state)
 
     servers.start_server(server, now=now)
 
@@ -82,16 +82,16 @@ def test_start_twice_changes_nothing(fake_backends: None, now: datetime, state: 
     assert server.state == state
 
 
-def test_start_while_stopping_is_refused(fake_backends: None, now: datetime):
+def test_start_while_stopping_is_refused(fake_backends: None, now: datetime) -> None:
     with pytest.raises(UserError) as refusal:
-        servers.start_server(NotebookServerFactory(state=State.STOPPING), now=now)
+        servers.start_server(NotebookServerFactory.create(state=State.STOPPING), now=now)
 
     assert refusal.value.code == "state_conflict"
 
 
-def test_stop_takes_a_waiting_server_out_of_the_queue_and_its_build_with_it(fake_backends: None, now: datetime):
-    build = BuildFactory()
-    server = NotebookServerFactory(state=State.QUEUED, build=build)
+def test_stop_takes_a_waiting_server_out_of_the_queue_and_its_build_with_it(fake_backends: None, now: datetime) -> None:
+    build = BuildFactory.create()
+    server = NotebookServerFactory.create(state=State.QUEUED, build=build)
 
     servers.stop_server(server, now=now)
 
@@ -99,9 +99,9 @@ def test_stop_takes_a_waiting_server_out_of_the_queue_and_its_build_with_it(fake
     assert (server.state, build.state) == (State.STOPPED, Build.State.CANCELLED)
 
 
-def test_stop_lets_a_build_go_on_for_others(fake_backends: None, now: datetime):
-    build = BuildFactory()
-    mine, _other = (NotebookServerFactory(state=State.QUEUED, build=build) for _ in range(2))
+def test_stop_lets_a_build_go_on_for_others(fake_backends: None, now: datetime) -> None:
+    build = BuildFactory.create()
+    mine, _other = (NotebookServerFactory.create(state=State.QUEUED, build=build) for _ in range(2))
 
     servers.stop_server(mine, now=now)
 
@@ -109,10 +109,10 @@ def test_stop_lets_a_build_go_on_for_others(fake_backends: None, now: datetime):
     assert build.state == Build.State.QUEUED
 
 
-def test_leave_build_touches_only_ones_own_servers(fake_backends: None, student: User, now: datetime):
-    build = BuildFactory(state=Build.State.BUILDING)
-    mine = NotebookServerFactory(owner=student, state=State.BUILDING, build=build)
-    other = NotebookServerFactory(state=State.BUILDING, build=build)
+def test_leave_build_touches_only_ones_own_servers(fake_backends: None, student: User, now: datetime) -> None:
+    build = BuildFactory.create(state=Build.State.BUILDING)
+    mine = NotebookServerFactory.create(owner=student, state=State.BUILDING, build=build)
+    other = NotebookServerFactory.create(state=State.BUILDING, build=build)
 
     servers.leave_build(build, user=student, now=now)
 
@@ -123,8 +123,8 @@ def test_leave_build_touches_only_ones_own_servers(fake_backends: None, student:
 
 
 @pytest.mark.parametrize("state", [State.STOPPING, State.STOPPED, State.FAILED])
-def test_stop_what_does_not_run_changes_nothing(fake_backends: None, now: datetime, state: str):
-    server = NotebookServerFactory(state=state)
+def test_stop_what_does_not_run_changes_nothing(fake_backends: None, now: datetime, state: str) -> None:
+    server = NotebookServerFactory.create(state=state)
 
     servers.stop_server(server, now=now)
 
@@ -135,9 +135,11 @@ def test_stop_what_does_not_run_changes_nothing(fake_backends: None, now: dateti
 # --- Carrying out
 
 
-def test_carry_out_build_leads_everybody_who_waits_to_a_start(fake_backends: None):
-    build = BuildFactory()
-    waiting = [NotebookServerFactory(state=State.QUEUED, build=build, image_key=build.image_key) for _ in range(3)]
+def test_carry_out_build_leads_everybody_who_waits_to_a_start(fake_backends: None) -> None:
+    build = BuildFactory.create()
+    waiting = [
+        NotebookServerFactory.create(state=State.QUEUED, build=build, image_key=build.image_key) for _ in range(3)
+    ]
 
     servers.carry_out_build(build)
     for server in NotebookServer.objects.filter(build=build):
@@ -147,7 +149,7 @@ def test_carry_out_build_leads_everybody_who_waits_to_a_start(fake_backends: Non
     assert len(backends.builder().requests) == 1  # type: ignore[attr-defined]
 
 
-def test_carry_out_start_runs_the_server_with_its_files(fake_backends: None):
+def test_carry_out_start_runs_the_server_with_its_files(fake_backends: None) -> None:
     server = waiting_server()
 
     servers.carry_out_start(server)
@@ -162,7 +164,7 @@ def test_carry_out_start_runs_the_server_with_its_files(fake_backends: None):
     )
 
 
-def test_carry_out_start_uses_another_token_each_time(fake_backends: None):
+def test_carry_out_start_uses_another_token_each_time(fake_backends: None) -> None:
     tokens = set()
     server = waiting_server()
     for _ in range(2):
@@ -176,7 +178,7 @@ def test_carry_out_start_uses_another_token_each_time(fake_backends: None):
     assert all(len(token) == 64 for token in tokens)
 
 
-def test_carry_out_start_twice_starts_once(fake_backends: None):
+def test_carry_out_start_twice_starts_once(fake_backends: None) -> None:
     server = waiting_server()
     seen_by_another = NotebookServer.objects.get(pk=server.pk)
 
@@ -186,7 +188,7 @@ def test_carry_out_start_twice_starts_once(fake_backends: None):
     assert len(backends.spawner().list()) == 1
 
 
-def test_carry_out_start_waits_until_it_answers(use_backends: Callable[..., None]):
+def test_carry_out_start_waits_until_it_answers(use_backends: Callable[..., None]) -> None:
     use_backends(spawner=SlowSpawner)
     server = waiting_server()
 
@@ -195,9 +197,9 @@ def test_carry_out_start_waits_until_it_answers(use_backends: Callable[..., None
     assert server.state == State.RUNNING
 
 
-def test_carry_out_start_waits_for_a_place(fake_backends: None, settings: Settings):
+def test_carry_out_start_waits_for_a_place(fake_backends: None, settings: Settings) -> None:
     settings.START_CONCURRENCY = 1
-    NotebookServerFactory(state=State.STARTING)
+    NotebookServerFactory.create(state=State.STARTING)
     server = waiting_server()
 
     servers.carry_out_start(server)
@@ -206,7 +208,7 @@ def test_carry_out_start_waits_for_a_place(fake_backends: None, settings: Settin
     assert servers.queue_place(server) == 1
 
 
-def test_carry_out_start_fails_when_it_never_answers(use_backends: Callable[..., None], settings: Settings):
+def test_carry_out_start_fails_when_it_never_answers(use_backends: Callable[..., None], settings: Settings) -> None:
     use_backends(spawner=NeverSpawner)
     settings.START_TIME_LIMIT_SECONDS = 0
     server = waiting_server()
@@ -218,7 +220,7 @@ def test_carry_out_start_fails_when_it_never_answers(use_backends: Callable[...,
     assert not is_alive(server)
 
 
-def test_carry_out_start_fails_with_its_last_words_when_it_dies(use_backends: Callable[..., None]):
+def test_carry_out_start_fails_with_its_last_words_when_it_dies(use_backends: Callable[..., None]) -> None:
     use_backends(spawner=DyingSpawner)
     server = waiting_server()
 
@@ -229,7 +231,7 @@ def test_carry_out_start_fails_with_its_last_words_when_it_dies(use_backends: Ca
     assert "ImportError" in server.failure_log
 
 
-def test_carry_out_start_fails_when_nothing_can_be_started(use_backends: Callable[..., None]):
+def test_carry_out_start_fails_when_nothing_can_be_started(use_backends: Callable[..., None]) -> None:
     use_backends(spawner=FailingSpawner)
     server = waiting_server()
 
@@ -239,7 +241,7 @@ def test_carry_out_start_fails_when_nothing_can_be_started(use_backends: Callabl
     assert (server.state, server.failure_code) == (State.FAILED, "runtime_unavailable")
 
 
-def test_carry_out_start_leaves_nothing_when_stopped_meanwhile(use_backends: Callable[..., None]):
+def test_carry_out_start_leaves_nothing_when_stopped_meanwhile(use_backends: Callable[..., None]) -> None:
     use_backends(spawner=StoppedMeanwhileSpawner)
     server = waiting_server()
 
@@ -250,8 +252,8 @@ def test_carry_out_start_leaves_nothing_when_stopped_meanwhile(use_backends: Cal
     assert not is_alive(server)
 
 
-def test_carry_out_start_has_a_lost_environment_made_again(fake_backends: None):
-    server = NotebookServerFactory(state=State.QUEUED)
+def test_carry_out_start_has_a_lost_environment_made_again(fake_backends: None) -> None:
+    server = NotebookServerFactory.create(state=State.QUEUED)
 
     servers.carry_out_start(server)
 
@@ -260,7 +262,7 @@ def test_carry_out_start_has_a_lost_environment_made_again(fake_backends: None):
     assert server.build is not None
 
 
-def test_carry_out_start_goes_on_where_a_dead_worker_stopped(fake_backends: None):
+def test_carry_out_start_goes_on_where_a_dead_worker_stopped(fake_backends: None) -> None:
     server = waiting_server()
     past = timezone.now() - timedelta(minutes=1)
     NotebookServer.objects.filter(pk=server.pk).update(
@@ -275,19 +277,19 @@ def test_carry_out_start_goes_on_where_a_dead_worker_stopped(fake_backends: None
     assert len(backends.spawner().list()) == 1
 
 
-def test_carry_out_start_leaves_a_start_under_lease_to_its_worker(fake_backends: None):
+def test_carry_out_start_leaves_a_start_under_lease_to_its_worker(fake_backends: None) -> None:
     soon = timezone.now() + timedelta(seconds=10)
-    server = has_image(NotebookServerFactory(state=State.STARTING, start_id="e" * 32, lease_expires_at=soon))
+    server = has_image(NotebookServerFactory.create(state=State.STARTING, start_id="e" * 32, lease_expires_at=soon))
 
     servers.carry_out_start(server)
 
     assert not is_alive(server)
 
 
-def test_carry_out_start_gives_up_after_some_attempts(fake_backends: None):
+def test_carry_out_start_gives_up_after_some_attempts(fake_backends: None) -> None:
     past = timezone.now() - timedelta(minutes=1)
     server = has_image(
-        NotebookServerFactory(
+        NotebookServerFactory.create(
             state=State.STARTING,
             start_id="e" * 32,
             start_attempts=servers.MAX_START_ATTEMPTS,
@@ -301,7 +303,7 @@ def test_carry_out_start_gives_up_after_some_attempts(fake_backends: None):
     assert (server.state, server.failure_code) == (State.FAILED, "start_interrupted")
 
 
-def test_carry_out_stop_stops_the_engines_server(fake_backends: None, now: datetime):
+def test_carry_out_stop_stops_the_engines_server(fake_backends: None, now: datetime) -> None:
     server = waiting_server()
     servers.carry_out_start(server)
     servers.stop_server(server, now=now)
@@ -316,7 +318,7 @@ def test_carry_out_stop_stops_the_engines_server(fake_backends: None, now: datet
 # --- Deleting
 
 
-def test_delete_removes_server_and_files_and_keeps_personal_ones(fake_backends: None, now: datetime):
+def test_delete_removes_server_and_files_and_keeps_personal_ones(fake_backends: None, now: datetime) -> None:
     server = waiting_server()
     servers.carry_out_start(server)
     owner, key = server.owner, server.volume.key
@@ -330,17 +332,17 @@ def test_delete_removes_server_and_files_and_keeps_personal_ones(fake_backends: 
     assert [kept.purpose for kept in Volume.objects.filter(owner=owner)] == [Volume.Purpose.HOME]
 
 
-def test_delete_hides_the_server_and_frees_its_name_at_once(fake_backends: None, now: datetime):
+def test_delete_hides_the_server_and_frees_its_name_at_once(fake_backends: None, now: datetime) -> None:
     server = running_server(name="mine")
 
     servers.delete_server(server, now=now)
 
     assert not NotebookServer.objects.visible_to(server.owner).exists()
-    NotebookServerFactory(owner=server.owner, name="mine")
+    NotebookServerFactory.create(owner=server.owner, name="mine")
 
 
-def test_purge_touches_nothing_that_may_still_run(fake_backends: None, now: datetime):
-    server = NotebookServerFactory(state=State.STOPPING, deleted_at=now)
+def test_purge_touches_nothing_that_may_still_run(fake_backends: None, now: datetime) -> None:
+    server = NotebookServerFactory.create(state=State.STOPPING, deleted_at=now)
 
     servers.purge_server(server)
 

@@ -54,7 +54,7 @@ def test_offer_an_account_only_when_sign_up_is_open(client: Client, settings: Se
 
 
 def test_show_ready_environments_first_to_a_new_person(page: Client) -> None:
-    EnvironmentFactory(title="First steps")
+    EnvironmentFactory.create(title="First steps")
 
     text = page.get("/").content.decode()
 
@@ -62,8 +62,8 @@ def test_show_ready_environments_first_to_a_new_person(page: Client) -> None:
 
 
 def test_show_own_servers_first_to_somebody_who_has_some(page: Client, student: User) -> None:
-    EnvironmentFactory(title="First steps")
-    NotebookServerFactory(owner=student)
+    EnvironmentFactory.create(title="First steps")
+    NotebookServerFactory.create(owner=student)
 
     text = page.get("/").content.decode()
 
@@ -71,8 +71,8 @@ def test_show_own_servers_first_to_somebody_who_has_some(page: Client, student: 
 
 
 def test_hide_what_belongs_to_others(page: Client, stranger: User) -> None:
-    NotebookServerFactory(owner=stranger, name="secret-server")
-    EnvironmentFactory(owner=stranger, title="Secret recipe", visibility=Visibility.PRIVATE)
+    NotebookServerFactory.create(owner=stranger, name="secret-server")
+    EnvironmentFactory.create(owner=stranger, title="Secret recipe", visibility=Visibility.PRIVATE)
 
     text = page.get("/").content.decode()
 
@@ -104,7 +104,7 @@ def test_list_last_used_server_first(page: Client, student: User) -> None:
 def test_offer_what_each_state_allows(
     page: Client, student: User, state: str, buttons: set[str], missing: set[str]
 ) -> None:
-    NotebookServerFactory(owner=student, state=state)
+    NotebookServerFactory.create(owner=student, state=state)
 
     row = page.get("/", headers=HTMX).content.decode()
 
@@ -114,7 +114,7 @@ def test_offer_what_each_state_allows(
 
 @pytest.mark.parametrize(("state", "seconds"), [(State.BUILDING, 3), (State.STOPPING, 3), (State.STOPPED, 0)])
 def test_refresh_only_while_something_changes(page: Client, student: User, state: str, seconds: int) -> None:
-    NotebookServerFactory(owner=student, state=state)
+    NotebookServerFactory.create(owner=student, state=state)
 
     text = page.get("/").content.decode()
 
@@ -122,7 +122,7 @@ def test_refresh_only_while_something_changes(page: Client, student: User, state
 
 
 def test_answer_htmx_with_the_list_alone(page: Client, student: User) -> None:
-    NotebookServerFactory(owner=student, name="mine")
+    NotebookServerFactory.create(owner=student, name="mine")
 
     text = page.get("/", headers=HTMX).content.decode()
 
@@ -152,7 +152,9 @@ def test_launch_repository_and_go_to_its_page(page: Client, student: User, host:
 
 
 def test_launch_ready_environment_in_one_click(page: Client, student: User, host: GitHost, fake_backends: None) -> None:
-    environment = EnvironmentFactory(provider="git", repository=host.url("statistics"), urlpath="lab/tree/index.ipynb")
+    environment = EnvironmentFactory.create(
+        provider="git", repository=host.url("statistics"), urlpath="lab/tree/index.ipynb"
+    )
 
     response = page.post("/", {"environment": str(environment.pk)})
 
@@ -164,7 +166,7 @@ def test_launch_ready_environment_in_one_click(page: Client, student: User, host
 
 def test_wake_server_that_sleeps_and_open_what_was_asked_for(page: Client, student: User, fake_backends: None) -> None:
     reference = Reference("gh", "carrel-tests/example")
-    server = NotebookServerFactory(owner=student, name=server_name(reference), urlpath="lab/tree/other.ipynb")
+    server = NotebookServerFactory.create(owner=student, name=server_name(reference), urlpath="lab/tree/other.ipynb")
 
     response = page.post("/", {"repository": "gh/carrel-tests/example", "path": "first.ipynb"})
 
@@ -216,7 +218,7 @@ def test_keep_what_was_typed_when_launching_fails(page: Client, host: GitHost) -
 
 
 def test_explain_ready_environment_that_cannot_be_found(page: Client, host: GitHost) -> None:
-    environment = EnvironmentFactory(provider="git", repository=host.url("gone"))
+    environment = EnvironmentFactory.create(provider="git", repository=host.url("gone"))
 
     response = page.post("/", {"environment": str(environment.pk)})
 
@@ -227,7 +229,7 @@ def test_explain_ready_environment_that_cannot_be_found(page: Client, host: GitH
 
 
 def test_explain_name_that_is_taken(page: Client, student: User) -> None:
-    NotebookServerFactory(owner=student, name="mine", repository="carrel-tests/other")
+    NotebookServerFactory.create(owner=student, name="mine", repository="carrel-tests/other")
 
     text = page.post("/", {"repository": "gh/carrel-tests/example", "name": "mine"}).content.decode()
 
@@ -240,7 +242,7 @@ def test_find_no_environment_that_does_not_exist(page: Client, environment_id: s
 
 
 def test_find_no_private_environment_of_another(page: Client, stranger: User) -> None:
-    environment = EnvironmentFactory(owner=stranger, visibility=Visibility.PRIVATE)
+    environment = EnvironmentFactory.create(owner=stranger, visibility=Visibility.PRIVATE)
 
     assert page.post("/", {"environment": str(environment.pk)}).status_code == 404
 

@@ -80,7 +80,7 @@ def test_open_what_was_asked_for(page: Client, student: User) -> None:
 
 @pytest.mark.parametrize("state", [state for state in NotebookServer.State if state != "running"])
 def test_go_to_its_page_and_start_nothing_when_it_does_not_run(page: Client, student: User, state: str) -> None:
-    server = NotebookServerFactory(owner=student, state=state)
+    server = NotebookServerFactory.create(owner=student, state=state)
 
     response = page.get(f"/servers/{server.pk}/open/", {"next": "lab/tree/a"})
 

@@ -43,8 +43,8 @@ def log(build: Build, count: int) -> None:
     ],
 )
 def test_say_what_is_happening(page: Client, student: User, state: str, build_state: str | None, words: str) -> None:
-    build = BuildFactory(state=build_state) if build_state else None
-    server = NotebookServerFactory(owner=student, state=state, build=build)
+    build = BuildFactory.create(state=build_state) if build_state else None
+    server = NotebookServerFactory.create(owner=student, state=state, build=build)
 
     text = page.get(f"/servers/{server.pk}/").content.decode()
 
@@ -52,8 +52,8 @@ def test_say_what_is_happening(page: Client, student: User, state: str, build_st
 
 
 def test_say_how_many_wait_before(page: Client, student: User) -> None:
-    BuildFactory(state="queued")
-    server = NotebookServerFactory(owner=student, state=State.QUEUED, build=BuildFactory(state="queued"))
+    BuildFactory.create(state="queued")
+    server = NotebookServerFactory.create(owner=student, state=State.QUEUED, build=BuildFactory.create(state="queued"))
 
     text = page.get(f"/servers/{server.pk}/").content.decode()
 
@@ -62,9 +62,9 @@ def test_say_how_many_wait_before(page: Client, student: User) -> None:
 
 def test_explain_failure_with_next_step_and_last_lines(page: Client, student: User) -> None:
     failure = {"failure_code": "package_not_found", "failure_facts": {"package": "<nympy>"}}
-    build = BuildFactory(state="failed", **failure)
+    build = BuildFactory.create(state="failed", **failure)
     log(build, 30)
-    server = NotebookServerFactory(owner=student, state=State.FAILED, build=build, **failure)
+    server = NotebookServerFactory.create(owner=student, state=State.FAILED, build=build, **failure)
 
     text = page.get(f"/servers/{server.pk}/", headers=HTMX).content.decode()
 
@@ -76,7 +76,7 @@ def test_explain_failure_with_next_step_and_last_lines(page: Client, student: Us
 
 
 def test_show_the_end_of_the_servers_own_log_when_it_failed_to_start(page: Client, student: User) -> None:
-    server = NotebookServerFactory(
+    server = NotebookServerFactory.create(
         owner=student, state=State.FAILED, failure_code="start_failed", failure_log="ImportError: no module"
     )
 
@@ -86,9 +86,9 @@ def test_show_the_end_of_the_servers_own_log_when_it_failed_to_start(page: Clien
 
 
 def test_render_log_so_that_a_socket_can_go_on_after_it(page: Client, student: User) -> None:
-    build = BuildFactory(state="building")
+    build = BuildFactory.create(state="building")
     log(build, 3)
-    server = NotebookServerFactory(owner=student, state=State.BUILDING, build=build)
+    server = NotebookServerFactory.create(owner=student, state=State.BUILDING, build=build)
 
     text = page.get(f"/servers/{server.pk}/").content.decode()
 
@@ -97,9 +97,9 @@ def test_render_log_so_that_a_socket_can_go_on_after_it(page: Client, student: U
 
 
 def test_show_only_the_end_of_a_long_log(page: Client, student: User) -> None:
-    build = BuildFactory(state="building")
+    build = BuildFactory.create(state="building")
     log(build, 700)
-    server = NotebookServerFactory(owner=student, state=State.BUILDING, build=build)
+    server = NotebookServerFactory.create(owner=student, state=State.BUILDING, build=build)
 
     text = page.get(f"/servers/{server.pk}/").content.decode()
 
@@ -117,7 +117,9 @@ def test_answer_htmx_with_the_state_alone(page: Client, student: User) -> None:
 
 
 def test_reload_without_scripts_only_while_something_changes(page: Client, student: User) -> None:
-    on_the_way = NotebookServerFactory(owner=student, state=State.BUILDING, build=BuildFactory(state="building"))
+    on_the_way = NotebookServerFactory.create(
+        owner=student, state=State.BUILDING, build=BuildFactory.create(state="building")
+    )
     running = running_server(owner=student)
 
     texts = [page.get(f"/servers/{server.pk}/").content.decode() for server in (on_the_way, running)]
@@ -145,16 +147,16 @@ def test_keep_the_way_to_what_was_asked_for(page: Client, student: User) -> None
 def test_query_a_bounded_number_of_times(
     page: Client, student: User, state: str, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
-    build = BuildFactory(state="building" if state == State.BUILDING else "succeeded")
+    build = BuildFactory.create(state="building" if state == State.BUILDING else "succeeded")
     log(build, 50)
-    server = NotebookServerFactory(owner=student, state=state, build=build)
+    server = NotebookServerFactory.create(owner=student, state=state, build=build)
 
     with django_assert_max_num_queries(7):
         page.get(f"/servers/{server.pk}/")
 
 
 def test_start_server_and_open_it_when_it_runs(page: Client, student: User, fake_backends: None) -> None:
-    server = NotebookServerFactory(owner=student)
+    server = NotebookServerFactory.create(owner=student)
 
     response = page.post(f"/servers/{server.pk}/start/", {"next": "lab/tree/a b.ipynb"})
 
@@ -164,7 +166,7 @@ def test_start_server_and_open_it_when_it_runs(page: Client, student: User, fake
 
 
 def test_explain_why_a_server_cannot_start_now(page: Client, student: User) -> None:
-    server = NotebookServerFactory(owner=student, state=State.STOPPING)
+    server = NotebookServerFactory.create(owner=student, state=State.STOPPING)
 
     response = page.post(f"/servers/{server.pk}/start/", follow=True)
 
@@ -183,7 +185,7 @@ def test_stop_server_and_go_back(page: Client, student: User, back: str, expecte
 
 
 def test_ask_before_deleting_what_goes_and_what_stays(page: Client, student: User) -> None:
-    server = NotebookServerFactory(owner=student)
+    server = NotebookServerFactory.create(owner=student)
 
     text = page.get(f"/servers/{server.pk}/delete/").content.decode()
 
@@ -194,7 +196,7 @@ def test_ask_before_deleting_what_goes_and_what_stays(page: Client, student: Use
 
 
 def test_delete_server(page: Client, student: User) -> None:
-    server = NotebookServerFactory(owner=student, name="old")
+    server = NotebookServerFactory.create(owner=student, name="old")
 
     response = page.post(f"/servers/{server.pk}/delete/", follow=True)
 
@@ -205,8 +207,8 @@ def test_delete_server(page: Client, student: User) -> None:
 
 
 def test_leave_build_and_with_it_the_queue(page: Client, student: User) -> None:
-    build = BuildFactory(state="queued", requested_by=student)
-    server = NotebookServerFactory(owner=student, state=State.QUEUED, build=build)
+    build = BuildFactory.create(state="queued", requested_by=student)
+    server = NotebookServerFactory.create(owner=student, state=State.QUEUED, build=build)
 
     response = page.post(f"/builds/{build.pk}/cancel/")
 
