@@ -319,6 +319,8 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
-        name: {"level": LOG_LEVEL} for name in ("accounts", "config", "environments", "celery.worker", "uvicorn.error")
+        **{name: {"level": LOG_LEVEL} for name in ("accounts", "config", "environments", "celery.worker")},
+        # At INFO it writes each websocket's address with its query, which may hold a token.
+        "uvicorn.error": {"level": "WARNING"},
     },
 }

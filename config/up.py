@@ -122,7 +122,7 @@ def children(address: Address) -> tuple[Child, ...]:
     web = (
         *(*python, "uvicorn", "config.asgi:application", "--host", str(address), "--port", str(settings.PORT)),
         *("--no-access-log", "--no-proxy-headers", "--no-server-header", "--timeout-graceful-shutdown", "3"),
-        *("--ws-per-message-deflate", "false", "--ws-max-size", str(MAX_WEBSOCKET_BYTES)),
+        *("--ws", "websockets-sansio", "--ws-per-message-deflate", "false", "--ws-max-size", str(MAX_WEBSOCKET_BYTES)),
     )
     worker = (
         *(*python, "celery", "-A", "config", "worker", "--queues", QUEUES, "--concurrency", str(concurrency)),

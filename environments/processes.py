@@ -58,7 +58,12 @@ def has_labels(process: psutil.Process, labels: Mapping[str, str]) -> bool:
 
 
 def labelled(labels: Mapping[str, str]) -> list[psutil.Process]:
-    """Every living process that carries all of these, and everything those have started."""
+    """Every living process that carries all of these, and everything those have started.
+
+    Raises ValueError without any label: that would be every process there is.
+    """
+    if not labels:
+        raise ValueError("no labels given")
     found = [process for process in psutil.process_iter() if has_labels(process, labels)]
     return list(dict.fromkeys([*found, *(child for process in found for child in _descendants(process))]))
 

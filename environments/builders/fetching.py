@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,13 +11,14 @@ from urllib.parse import urlsplit
 from environments.builders.classification import fetch_error, refuses_commits
 from environments.builders.commands import CommandFailed, Commands
 from environments.errors import EnvironmentsError, UserError
+from environments.references import fetch_source
 from environments.references.addresses import is_local
-from environments.references.example import example_directory
 from environments.references.guard import git_environment, guarded_git_options
 from environments.trees import tree_usage
 from environments.values import ResolvedRepository
 
 _EXAMPLE = "example:"
+_SIGN_OF_LIFE_SECONDS = 0.5
 _EVERYTHING = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
 
 
@@ -37,7 +39,7 @@ class Checkout:
         `repository_unreachable`, `repository_too_large`, `disk_full`, `build_timeout`, or what the guard raises.
         """
         url = self.repository.url
-        source = str(example_directory(url.removeprefix(_EXAMPLE))) if url.startswith(_EXAMPLE) else url
+        source = yield from self._source()
         local = is_local(source)
         options = [] if local else guarded_git_options(source)
         environment = git_environment(self.home, local=local)
@@ -51,6 +53,17 @@ class Checkout:
             self._check_size()
         except CommandFailed as failure:
             raise self._explain(failure) from failure
+
+    def _source(self) -> Generator[str, None, str]:
+        """Where to fetch from now. Asking may take a while, so it is done beside the signs of life."""
+        asking = ThreadPoolExecutor(max_workers=1)
+        try:
+            answer = asking.submit(fetch_source, self.repository)
+            while not wait([answer], timeout=_SIGN_OF_LIFE_SECONDS).done:
+                yield ""
+            return answer.result()
+        finally:
+            asking.shutdown(wait=False, cancel_futures=True)
 
     def _fetch(self, source: str, options: list[str], environment: Mapping[str, str]) -> Generator[str, None, None]:
         fetch = (*options, "fetch", "--quiet", "--no-recurse-submodules", "--no-auto-maintenance")

@@ -18,7 +18,7 @@ from channels.db import database_sync_to_async
 from django.conf import settings
 from knox.settings import knox_settings
 
-from environments.gateway.facts import Route, Visitor, find_pass_holder, find_route, find_token_holder
+from environments.gateway.facts import Route, Visitor, find_pass_holder, find_route, find_token_holder, note_use
 from environments.gateway.freshness import FreshFacts
 from environments.policies import can_enter_server
 from environments.values import Endpoint
@@ -27,6 +27,8 @@ FACTS_SECONDS = 4.5
 """How old what we know may be: less than the five seconds promised, to leave time for looking it up."""
 DENIAL_SECONDS = 0.5
 """How long "there is none" and "it does not run" are believed, so that a fresh start is seen promptly."""
+USE_SECONDS = 60.0
+"""How often it is noted that somebody saves, uploads or runs something in a server."""
 MAX_FACTS = 10_000
 MAX_PASSES_TRIED = 8
 """Another notebook's page can add cookies of our name to ours, so there may be several; not any number."""
@@ -94,6 +96,9 @@ class Authorizer:
         self._tokens: FreshFacts[str, Visitor | None] = FreshFacts(
             _in_thread(find_token_holder), lifetime=_visitor_lifetime, max_entries=MAX_FACTS, clock=clock
         )
+        self._uses: FreshFacts[str, None] = FreshFacts(
+            _in_thread(note_use), lifetime=lambda _noted: USE_SECONDS, max_entries=MAX_FACTS, clock=clock
+        )
 
     async def authorize(self, request: AccessRequest, *, max_age: float = FACTS_SECONDS) -> Decision:
         """Whether this may pass, by facts not older than `max_age` seconds.
@@ -103,8 +108,12 @@ class Authorizer:
         """
         visitor = await self._by_token(request, max_age)
         if visitor is not None:
-            return _decide(await self._routes.get(request.subdomain, max_age), visitor)
-        return await self._by_passes(request, max_age)
+            decision = _decide(await self._routes.get(request.subdomain, max_age), visitor)
+        else:
+            decision = await self._by_passes(request, max_age)
+        if isinstance(decision, Allowed) and request.method not in ("GET", "HEAD"):
+            await self._uses.get(request.subdomain, USE_SECONDS)
+        return decision
 
     def forget_route(self, subdomain: str) -> None:
         """Ask anew where this subdomain leads: nothing answered there."""

@@ -45,6 +45,12 @@ def find_route(subdomain: str) -> Route | None:
     return Route(server, endpoint, server_token(server.handle))
 
 
+def note_use(subdomain: str) -> None:
+    """Note that somebody changes something in this server: that is what tells use from an open tab."""
+    running = NotebookServer.objects.filter(subdomain=subdomain, state=NotebookServer.State.RUNNING)
+    running.update(last_activity_at=timezone.now())
+
+
 def find_pass_holder(cookie: str) -> Visitor | None:
     """Whose pass this is, as long as the session it came from is signed in and the person active."""
     now = timezone.now()

@@ -99,7 +99,7 @@ class ProcessSpawner:
         """What is known of this start. A start that ended before it was recorded is ABSENT."""
         if server := _find(handle):
             return ServerStatus(Liveness.ALIVE, _endpoint(server), log_tail=_log_tail(handle))
-        if _record(handle) is None:
+        if _record(handle) is None or _is_from_before_boot(handle):
             return ServerStatus(Liveness.ABSENT)
         return ServerStatus(Liveness.EXITED, log_tail=_log_tail(handle))
 
@@ -188,6 +188,11 @@ def _record(handle: Handle) -> int | None:
     except (FileNotFoundError, ValueError):
         return None
     return int(record["pid"]) if record["start_id"] == handle.start_id else None
+
+
+def _is_from_before_boot(handle: Handle) -> bool:
+    """Whether the machine was restarted since: then nothing went wrong with the server."""
+    return (_directory(handle) / "server.json").stat().st_mtime < psutil.boot_time()
 
 
 def _write_record(directory: Path, handle: Handle, pid: int, port: int) -> None:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
+from django.utils import timezone
 from pytest_django import Settings
 
+from accounts.models import Scope
+from accounts.tokens import create_token
 from environments.gateway.app import subdomain_of
-from environments.gateway.authorize import AccessRequest, is_own_page, own_origin
+from environments.gateway.authorize import AccessRequest, Allowed, Authorizer, is_own_page, own_origin
 from environments.gateway.freshness import FreshFacts
+from environments.models import NotebookServer
+from tests.factories import running_server
 
 OWN = "http://s.localhost:8000"
+LONG_AGO = timezone.now() - timedelta(hours=9)
 OTHER = "http://t.localhost:8000"
 
 
@@ -68,6 +76,24 @@ def test_write_origin_without_default_port(settings: Settings) -> None:
     settings.NOTEBOOK_DOMAIN = "Notebooks.example.org:443"
 
     assert own_origin("s") == "https://s.notebooks.example.org"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("method", "counts"), [("GET", False), ("HEAD", False), ("PUT", True), ("POST", True)])
+async def test_authorize_notes_use_when_something_is_changed(method: str, counts: bool) -> None:
+    server, token = await sync_to_async(_server_and_token)()
+
+    decision = await Authorizer().authorize(AccessRequest(server.subdomain, method, token=token))
+
+    await sync_to_async(server.refresh_from_db)()
+    assert isinstance(decision, Allowed)
+    assert (server.last_activity_at != LONG_AGO) is counts
+
+
+def _server_and_token() -> tuple[NotebookServer, str]:
+    server = running_server(last_activity_at=LONG_AGO)
+    _, token = create_token(server.owner, name="t", scopes=[Scope.SERVERS_USE], days=1, now=timezone.now())
+    return server, token
 
 
 @pytest.mark.parametrize(

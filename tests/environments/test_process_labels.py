@@ -88,3 +88,8 @@ def test_end_labelled_spares_everybody_else(labels: dict[str, str]) -> None:
     assert (mine.wait(timeout=5), other.poll()) == (-signal.SIGKILL, None)
     other.kill()
     other.wait()
+
+
+def test_labelled_without_labels_is_refused() -> None:
+    with pytest.raises(ValueError, match="no labels"):
+        labelled({})

@@ -204,6 +204,17 @@ def test_poll_is_not_deceived_by_reused_process_id(spawner: ProcessSpawner, spec
     assert spawner.poll(HANDLE).liveness is Liveness.EXITED
 
 
+def test_poll_says_absent_after_the_machine_was_restarted(
+    spawner: ProcessSpawner, spec: ServerSpec, data: Path
+) -> None:
+    spawner.start(spec)
+    assert end_labelled(installation_label(data))
+    before_boot = psutil.boot_time() - 60
+    os.utime(data / "run" / "servers" / HANDLE.server_id / "server.json", (before_boot, before_boot))
+
+    assert spawner.poll(HANDLE).liveness is Liveness.ABSENT
+
+
 def test_poll_shows_end_of_log(spawner: ProcessSpawner, endpoint: Endpoint) -> None:
     assert f"http://{endpoint}/lab" in spawner.poll(HANDLE).log_tail
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -213,7 +214,8 @@ def test_build_kills_script_at_time_limit(host: GitHost, data: Path) -> None:
     assert labelled(installation_label(data)) == []
 
 
-def test_build_fetches_from_a_directory(host: GitHost, data: Path) -> None:
+def test_build_fetches_from_a_directory(host: GitHost, data: Path, settings: Settings) -> None:
+    settings.REPOSITORY_ALLOW_LOCAL = True
     commit = host.add("local", {"environment.yml": "dependencies: [numpy]"})
 
     with pytest.raises(UserError, match="needs_docker"):
@@ -227,6 +229,30 @@ def test_build_fetches_an_example(host: GitHost, data: Path) -> None:
 
     with pytest.raises(UserError, match="needs_docker"):
         build(request_for("example:hello", commit))
+
+
+def test_build_gives_signs_of_life_while_the_host_is_silent(host: GitHost, data: Path) -> None:
+    commit = host.add("mute", {"requirements.txt": ""})
+    host.hang("mute")
+    events = VenvBuilder().build(request_for(host.url("mute"), commit))
+
+    began = time.monotonic()
+    for _ in range(3):
+        next(events)
+
+    assert time.monotonic() - began < 10
+    events.close()
+
+
+def test_checkout_follows_a_repository_that_was_renamed(host: GitHost, data: Path, tmp_path: Path) -> None:
+    commit = host.add("new-name", {"requirements.txt": ""})
+    host.redirect("old-name", host.url("new-name"))
+    repository = ResolvedRepository(host.url("old-name"), commit, "")
+    commands = Commands({**installation_label(data), "CARREL_IMAGE_KEY": KEY}, time_limit_seconds=30)
+
+    list(Checkout(repository, tmp_path / "repo", tmp_path, commands).make())
+
+    assert (tmp_path / "repo" / "requirements.txt").exists()
 
 
 def test_checkout_refuses_repository_that_is_too_large(host: GitHost, data: Path, tmp_path: Path) -> None:
@@ -255,7 +281,7 @@ def test_find_refuses_what_is_no_key(data: Path, key: str) -> None:
 
 def test_discard_ends_what_a_killed_worker_left(host: GitHost, data: Path) -> None:
     commit = host.add("silent", {"requirements.txt": ""})
-    host.hang("silent")
+    host.hang("silent", method="POST")
     program = (
         "import os, signal, django; django.setup()\n"
         "from pathlib import Path\n"
@@ -283,7 +309,7 @@ def test_discard_ends_what_a_killed_worker_left(host: GitHost, data: Path) -> No
 
 def test_failed_build_spares_the_one_that_took_over(host: GitHost, data: Path) -> None:
     commit = host.add("contested", {"requirements.txt": ""})
-    host.hang("contested")
+    host.hang("contested", method="POST")
     first = VenvBuilder().build(request_for(host.url("contested"), commit))
     while next(first).phase is BuildPhase.FETCHING and not (data / "images" / KEY / "repo").exists():
         pass

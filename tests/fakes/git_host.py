@@ -51,7 +51,7 @@ class GitHost:
         self._answers: dict[str, Answer] = {}
         self._private: set[str] = set()
         self._moved: dict[str, str] = {}
-        self._hanging: set[str] = set()
+        self._hanging: set[tuple[str, str]] = set()
         self._stopping = threading.Event()
         self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -130,9 +130,9 @@ class GitHost:
         """Answer 301 to the same path below `url`, the new address of the repository."""
         self._moved[name] = url.rstrip("/")
 
-    def hang(self, name: str) -> None:
-        """Accept requests and never answer them."""
-        self._hanging.add(name)
+    def hang(self, name: str, *, method: str = "") -> None:
+        """Accept requests (of this method only, if one is given) and never answer them."""
+        self._hanging.add((name, method))
 
     def answer(
         self, path: str, *, status: int = 200, body: bytes = b"", headers: Mapping[str, str] | None = None
@@ -153,7 +153,7 @@ class GitHost:
         if match is None:
             return Answer(404)
         name = match["name"]
-        if name in self._hanging:
+        if self._hanging & {(name, ""), (name, method)}:
             self._stopping.wait()
             return None
         if name in self._private:
