@@ -13,6 +13,8 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage
 
+from environments.backends import RUNTIMES
+
 TAG = "carrel"
 MIN_SECRET_KEY_LENGTH = 50
 
@@ -116,10 +118,18 @@ def check_secrets(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> lis
 
 
 def check_runtime(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """What is meant for one trusting person on their own machine stays there."""
-    if settings.EMBEDDED:
-        return []
+    """The runtime exists, and what is meant for one trusting person on their own machine stays there."""
     messages: list[CheckMessage] = []
+    if settings.RUNTIME not in ("", "auto", *RUNTIMES):
+        messages.append(
+            checks.Error(
+                f"RUNTIME is {settings.RUNTIME}, which is no runtime.",
+                hint=f"Set RUNTIME to auto or one of: {', '.join(RUNTIMES)}.",
+                id="carrel.E013",
+            )
+        )
+    if settings.EMBEDDED:
+        return messages
     if settings.RUNTIME == "process":
         messages.append(
             checks.Error(

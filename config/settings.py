@@ -200,6 +200,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=1),
         "options": {"expires": 60},
     },
+    "measure-usage": {
+        "task": "environments.tasks.measure_usage",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
+    },
     "forget-expired": {"task": "environments.tasks.forget_expired", "schedule": crontab(minute=17)},
 }
 
@@ -250,11 +255,15 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["accounts.tokens.HasScope"],
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
     "PAGE_SIZE": 100,
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "config.api_schema.ScopedSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["environments.throttling.RequestThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "EXCEPTION_HANDLER": "config.api_errors.api_exception_handler",
 }
+API_REQUESTS_PER_MINUTE: int = env.int("API_REQUESTS_PER_MINUTE", default=1200)
+API_LAUNCHES_PER_MINUTE: int = env.int("API_LAUNCHES_PER_MINUTE", default=30)
+"""How often one person may ask, and launch; 0 is as often as they like."""
 SPECTACULAR_SETTINGS = {
     "TITLE": "Carrel",
     "DESCRIPTION": "Notebook servers from git repositories, for teaching.",
@@ -274,9 +283,10 @@ SPECTACULAR_SETTINGS = {
 # --- Running notebooks -------------------------------------------------------------------------------------
 
 RUNTIME: str = env.str("RUNTIME", default="process" if EMBEDDED else "")
-BUILDER: str = env.str("BUILDER", default="environments.builders.venv.VenvBuilder")
-SPAWNER: str = env.str("SPAWNER", default="environments.spawners.process.ProcessSpawner")
-VOLUME_STORE: str = env.str("VOLUME_STORE", default="environments.volumes.local.LocalVolumeStore")
+BUILDER: str = env.str("BUILDER", default="")
+SPAWNER: str = env.str("SPAWNER", default="")
+SANDBOX: str = env.str("SANDBOX", default="")
+VOLUME_STORE: str = env.str("VOLUME_STORE", default="")
 
 REPOSITORY_ALLOW_LOCAL: bool = env.bool("REPOSITORY_ALLOW_LOCAL", default=False)
 REPOSITORY_ALLOWED_HOSTS: list[str] = env.list("REPOSITORY_ALLOWED_HOSTS", default=[])
@@ -291,6 +301,33 @@ START_CONCURRENCY: int = env.int("START_CONCURRENCY", default=4)
 SERVER_IDLE_MINUTES: int = env.int("SERVER_IDLE_MINUTES", default=60)
 SERVER_LIFETIME_MINUTES: int = env.int("SERVER_LIFETIME_MINUTES", default=0)
 """How long a server may run at most, whatever it does; 0 is for ever."""
+DELETED_FILES_DAYS: int = env.int("DELETED_FILES_DAYS", default=7)
+"""How long a deleted server can be brought back before its files are removed; 0 is not at all."""
+SERVER_MEMORY_MB: int = env.int("SERVER_MEMORY_MB", default=2048)
+SERVER_CPUS: float = env.float("SERVER_CPUS", default=2.0)
+SERVER_PIDS: int = env.int("SERVER_PIDS", default=512)
+SERVER_DISK_MB: int = env.int("SERVER_DISK_MB", default=0)
+"""What a server may use unless asked for otherwise. Disk is what lies outside its volumes; 0 is no limit."""
+
+DOCKER_HOST: str = env.str("DOCKER_HOST", default="")
+CONTAINER_RUNTIME: str = env.str("CONTAINER_RUNTIME", default="")
+CARREL_CONTAINER: list[str] = env.list("CARREL_CONTAINER", default=[])
+SERVER_NETWORK_POOL: str = env.str("SERVER_NETWORK_POOL", default="10.213.0.0/16")
+SERVER_NETWORK_INTERNAL: bool = env.bool("SERVER_NETWORK_INTERNAL", default=False)
+SERVER_ALLOWED_NETWORKS: list[str] = env.list("SERVER_ALLOWED_NETWORKS", default=[])
+SERVER_DNS: list[str] = env.list("SERVER_DNS", default=[])
+
+REPO2DOCKER_BASE_IMAGE: str = env.str("REPO2DOCKER_BASE_IMAGE", default="")
+IMAGE_PREFIX: str = env.str("IMAGE_PREFIX", default="carrel/")
+REGISTRY_URL: str = env.str("REGISTRY_URL", default="").rstrip("/")
+REGISTRY_USERNAME: str = env.str("REGISTRY_USERNAME", default="")
+REGISTRY_PASSWORD: str = env.str("REGISTRY_PASSWORD", default="")
+BUILD_MEMORY_MB: int = env.int("BUILD_MEMORY_MB", default=0)
+BUILD_CGROUP_PARENT: str = env.str("BUILD_CGROUP_PARENT", default="")
+BUILDX_BUILDER: str = env.str("BUILDX_BUILDER", default="")
+IMAGE_KEEP_DAYS: int = env.int("IMAGE_KEEP_DAYS", default=30)
+IMAGE_DISK_BUDGET_GB: int = env.int("IMAGE_DISK_BUDGET_GB", default=100)
+"""What images may take together; what is kept to build the next ones faster may take a quarter of it besides."""
 
 # --- Words, times, files -----------------------------------------------------------------------------------
 
@@ -304,7 +341,7 @@ STATIC_ROOT = CARREL_DATA / "static" if EMBEDDED else BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "config.static_files.StaticFilesStorage"},
 }
 WHITENOISE_MANIFEST_STRICT = True
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, status
@@ -26,13 +27,16 @@ from environments.serializers import (
     BuildSerializer,
     EnvironmentSerializer,
     ErrorSerializer,
+    KeepSerializer,
     LaunchSerializer,
     LogPositionSerializer,
     ServerSerializer,
 )
+from environments.throttling import LaunchThrottle
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
+    from rest_framework.throttling import BaseThrottle
 
 
 def _errors(own: dict[int, str] | None = None) -> dict[int, OpenApiResponse]:
@@ -47,6 +51,8 @@ def _errors(own: dict[int, str] | None = None) -> dict[int, OpenApiResponse]:
 
 
 _NOT_FOUND = "`not_found`: there is no such thing, or it is somebody else's."
+_TOO_LARGE = "`too_large`: more was sent than could be needed."
+_NOT_JSON = "`unsupported_media_type`."
 _CONFLICT = "`state_conflict`: not possible in its present state."
 
 
@@ -70,6 +76,11 @@ class ServerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
     pagination_class = Pages
     lookup_value_converter = "uuid"
 
+    def get_throttles(self) -> list[BaseThrottle]:
+        """Launching is counted for itself, and sooner too much."""
+        throttles = super().get_throttles()
+        return [*throttles, LaunchThrottle()] if self.action == "create" else throttles
+
     def get_queryset(self) -> NotebookServerQuerySet:
         """The servers of whoever asks."""
         return NotebookServer.objects.visible_to(_person(self.request)).select_related("build")
@@ -85,8 +96,8 @@ class ServerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
                     400: "`invalid`, `parse_error`, `option_unavailable`, `name_invalid`, `repository_invalid` and "
                     "other codes about the repository's address.",
                     409: "`name_taken`: you have a server of this name made from something else; `state_conflict`.",
-                    413: "`too_large`: more was sent than a launch can need.",
-                    415: "`unsupported_media_type`.",
+                    413: _TOO_LARGE,
+                    415: _NOT_JSON,
                     422: "`repository_not_found`, `ref_unknown`: the address is fine, but nothing is there.",
                     502: "`repository_unreachable`: its host did not answer.",
                     503: "`repository_rate_limited`: its host answers no more questions for a while.",
@@ -110,7 +121,10 @@ class ServerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
 
     @extend_schema(summary="Delete a server and its files", responses={204: None, **_errors({404: _NOT_FOUND})})
     def destroy(self, request: Request, pk: str) -> Response:
-        """Stops the server and removes it with the files in it. Personal files in `~/home` stay."""
+        """Stops the server and removes it with the files in it, after some days in which it can be brought back.
+
+        Personal files in `~/home` stay.
+        """
         servers.delete_server(self._changeable(), now=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -137,6 +151,49 @@ class ServerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
         server = self._changeable()
         servers.stop_server(server, now=timezone.now())
         return self._answer(server, status.HTTP_202_ACCEPTED)
+
+    @extend_schema(
+        summary="Keep a server running",
+        request=KeepSerializer,
+        responses={
+            200: ServerSerializer,
+            **_errors(
+                {
+                    400: "`invalid`, `parse_error`, `keep_past`, `keep_too_long`.",
+                    404: _NOT_FOUND,
+                    409: _CONFLICT,
+                    413: _TOO_LARGE,
+                    415: _NOT_JSON,
+                }
+            ),
+        },
+    )
+    @action(detail=True, methods=["post"])
+    def keep(self, request: Request, pk: str) -> Response:
+        """Has the server not stopped for being idle before `until`. The end of its lifetime cannot be put off.
+
+        The answer's `stops_at` is what came of it.
+        """
+        server = self._changeable()
+        asked = KeepSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        servers.keep_server(server, until=asked.validated_data["until"], now=timezone.now())
+        return self._answer(server, status.HTTP_200_OK)
+
+    @extend_schema(
+        summary="Bring a deleted server back",
+        request=None,
+        responses={
+            200: ServerSerializer,
+            **_errors({404: _NOT_FOUND, 409: "`name_taken`: you have another server of this name by now."}),
+        },
+    )
+    @action(detail=True, methods=["post"])
+    def undelete(self, request: Request, pk: str) -> Response:
+        """Brings the server back with its files, asleep, for some days after it was deleted."""
+        server = get_object_or_404(NotebookServer.objects.deleted_by(_person(request)), pk=pk)
+        servers.undelete_server(server, now=timezone.now())
+        return self._answer(server, status.HTTP_200_OK)
 
     def _changeable(self) -> NotebookServer:
         server = self.get_object()
@@ -194,13 +251,9 @@ class BuildViewSet(mixins.RetrieveModelMixin, GenericViewSet[Build]):
     def cancel(self, request: Request, pk: str) -> Response:
         """Stops your servers that wait for this build; the build goes on only if other people wait for it."""
         build = self.get_object()
-        waiting = NotebookServer.objects.visible_to(_person(request)).filter(
-            build=build, state__in=(NotebookServer.State.QUEUED, NotebookServer.State.BUILDING)
-        )
-        if not build.is_active or not waiting:
+        if not build.is_active:
             raise UserError("state_conflict", state=str(Build.State(build.state).label))
-        for server in waiting:
-            servers.stop_server(server, now=timezone.now())
+        servers.leave_build(build, user=_person(request), now=timezone.now())
         build.refresh_from_db()
         return Response(self.get_serializer(build).data, status=status.HTTP_202_ACCEPTED)
 

@@ -1,31 +1,89 @@
-"""The builder, spawner and volume store this installation uses, as its settings name them."""
+"""The builder, spawner, sandbox and volume store this installation uses: those of its runtime.
+
+`RUNTIME` names a runtime, `auto` takes Docker where an engine answers. A single backend can be replaced by
+the setting of its name (`BUILDER`, `SPAWNER`, `SANDBOX`, `VOLUME_STORE`), a dotted path.
+"""
 
 from __future__ import annotations
 
 from functools import cache
-from typing import cast
+from typing import Any, cast
 
 from django.conf import settings
 from django.utils.module_loading import import_string
 
 from environments.builders.base import Builder
+from environments.errors import SystemFailure
+from environments.sandboxes.base import Sandbox
 from environments.spawners.base import Spawner
 from environments.volumes.base import VolumeStore
+
+RUNTIMES = {
+    "process": {
+        "BUILDER": "environments.builders.venv.VenvBuilder",
+        "SPAWNER": "environments.spawners.process.ProcessSpawner",
+        "SANDBOX": "environments.sandboxes.process.ProcessSandbox",
+        "VOLUME_STORE": "environments.volumes.local.LocalVolumeStore",
+    },
+    "docker": {
+        "BUILDER": "environments.builders.repo2docker.Repo2DockerBuilder",
+        "SPAWNER": "environments.spawners.docker.DockerSpawner",
+        "SANDBOX": "environments.sandboxes.docker.DockerSandbox",
+        "VOLUME_STORE": "environments.volumes.docker.DockerVolumeStore",
+    },
+}
+
+
+@cache
+def runtime() -> str:
+    """What notebook servers run on: a key of `RUNTIMES`.
+
+    Decided once per process. Raises SystemFailure `runtime_unavailable` where nothing can be chosen.
+    """
+    if settings.RUNTIME != "auto":
+        if settings.RUNTIME not in RUNTIMES:
+            raise SystemFailure("runtime_unavailable", detail=f"RUNTIME is {settings.RUNTIME!r}")
+        return str(settings.RUNTIME)
+    if _engine_answers():
+        return "docker"
+    if settings.EMBEDDED:
+        return "process"
+    raise SystemFailure("runtime_unavailable", detail="RUNTIME is auto, and no Docker Engine answers")
 
 
 @cache
 def builder() -> Builder:
-    """The builder of `BUILDER`."""
-    return cast("Builder", import_string(settings.BUILDER)())
+    """Turns repositories into images."""
+    return cast("Builder", _backend("BUILDER"))
 
 
 @cache
 def spawner() -> Spawner:
-    """The spawner of `SPAWNER`."""
-    return cast("Spawner", import_string(settings.SPAWNER)())
+    """Runs notebook servers."""
+    return cast("Spawner", _backend("SPAWNER"))
+
+
+@cache
+def sandbox() -> Sandbox:
+    """Runs kernels for grading."""
+    return cast("Sandbox", _backend("SANDBOX"))
 
 
 @cache
 def volume_store() -> VolumeStore:
-    """The volume store of `VOLUME_STORE`."""
-    return cast("VolumeStore", import_string(settings.VOLUME_STORE)())
+    """Keeps files."""
+    return cast("VolumeStore", _backend("VOLUME_STORE"))
+
+
+def _backend(setting: str) -> Any:
+    return import_string(getattr(settings, setting) or RUNTIMES[runtime()][setting])()
+
+
+def _engine_answers() -> bool:
+    from environments.engine import client, engine_errors  # Not needed, and not cheap, without Docker.
+
+    try:
+        with engine_errors():
+            return bool(client().ping())
+    except SystemFailure:
+        return False

@@ -24,15 +24,14 @@ WARNING_BEFORE = timedelta(minutes=10)
 
 def cull_idle_servers(*, now: datetime) -> None:
     """Note what each running server does, and stop those that are idle or over their time."""
-    for server in NotebookServer.objects.filter(state=NotebookServer.State.RUNNING):
+    running = NotebookServer.objects.filter(state=NotebookServer.State.RUNNING)
+    for server in running:
         note_activity(server, now=now)
-        stops = stops_at(server)
-        if stops is not None and stops <= now:
-            logger.info("stopping server %s, idle or over its time", server.pk)
-            try:
-                stop_server(server, now=now)
-            except UserError:  # Somebody else changed it in this moment.
-                continue
+        if not _is_over(server, now):
+            continue
+        # Asking all of them took a while, in which somebody may have asked to keep this one.
+        for fresh in running.filter(pk=server.pk).select_related("build"):
+            _stop(fresh, now)
 
 
 def note_activity(server: NotebookServer, *, now: datetime) -> None:
@@ -48,25 +47,49 @@ def note_activity(server: NotebookServer, *, now: datetime) -> None:
 
 
 def stops_at(server: NotebookServer) -> datetime | None:
-    """When the server will be stopped if nothing happens in it until then; None for never.
+    """When the server will be stopped if nothing happens in it until then; None for never, or if it does not run.
 
     The idle time can be put off by `keep_until`; the lifetime, counted from the start, cannot.
     """
-    ends = [end for end in (_idle_end(server), _lifetime_end(server)) if end is not None]
+    if server.state != NotebookServer.State.RUNNING:
+        return None
+    ends = [end for end in (_idle_end(server), lifetime_ends_at(server)) if end is not None]
     return min(ends, default=None)
+
+
+def lifetime_ends_at(server: NotebookServer) -> datetime | None:
+    """When a server that runs is stopped whatever happens in it; None for never."""
+    minutes = server.lifetime_minutes or settings.SERVER_LIFETIME_MINUTES
+    if not minutes or server.started_at is None:
+        return None
+    return server.started_at + timedelta(minutes=minutes)
+
+
+def stops_soon(server: NotebookServer, *, now: datetime) -> bool:
+    """Whether its end is so near that the person should be warned."""
+    end = stops_at(server)
+    return end is not None and end - now <= WARNING_BEFORE
 
 
 def _idle_end(server: NotebookServer) -> datetime | None:
     minutes = server.idle_minutes or settings.SERVER_IDLE_MINUTES
-    since = server.last_activity_at or server.started_at
+    since = server.idle_since()
     if not minutes or since is None:
         return None
     end = since + timedelta(minutes=minutes)
     return max(end, server.keep_until) if server.keep_until else end
 
 
-def _lifetime_end(server: NotebookServer) -> datetime | None:
-    minutes = server.lifetime_minutes or settings.SERVER_LIFETIME_MINUTES
-    if not minutes or server.started_at is None:
-        return None
-    return server.started_at + timedelta(minutes=minutes)
+def _is_over(server: NotebookServer, now: datetime) -> bool:
+    end = stops_at(server)
+    return end is not None and end <= now
+
+
+def _stop(server: NotebookServer, now: datetime) -> None:
+    if not _is_over(server, now):
+        return
+    logger.info("stopping server %s, idle or over its time", server.pk)
+    try:
+        stop_server(server, now=now)
+    except UserError:  # Somebody else changed it in this moment.
+        return

@@ -237,6 +237,51 @@ REASONS: dict[str, Reason] = {
         _("The last lines of the log say why."),
         status=422,
     ),
+    "build_out_of_memory": Reason(
+        _("Preparing the environment needed more memory than there is for it."),
+        _("Ask for fewer or smaller packages, or for ones that need not be compiled."),
+        status=422,
+    ),
+    "dockerfile_invalid": Reason(
+        _("The Dockerfile could not be understood: {problem}"),
+        _("Correct the Dockerfile in the repository and launch again."),
+        status=422,
+    ),
+    "dockerfile_failed": Reason(
+        _("A step of the Dockerfile ended with an error: {step}"),
+        _("The last lines of the log say why. Correct the Dockerfile in the repository and launch again."),
+        status=422,
+    ),
+    "base_image_unavailable": Reason(
+        _("The image {image}, which the environment begins with, could not be had."),
+        _("Check its name. An image that is private, or not on a public registry, cannot be used."),
+        status=422,
+    ),
+    "image_user_root": Reason(
+        _("The Dockerfile ends with an administrator as the user, and notebooks are not run as one."),
+        _("Let the Dockerfile make a user with the number 1000 and end with the line USER 1000."),
+        status=422,
+    ),
+    "image_user_unknown": Reason(
+        _("The Dockerfile ends with the user “{user}”, whom its image does not know."),
+        _("Let the Dockerfile make a user with the number 1000 and end with the line USER 1000."),
+        status=422,
+    ),
+    "image_user_wrong": Reason(
+        _("The Dockerfile ends with the user “{user}”, whom people's files do not belong to."),
+        _("Let the Dockerfile make a user with the number 1000 and end with the line USER 1000."),
+        status=422,
+    ),
+    "registry_unreachable": Reason(
+        _("The place where finished environments are kept ({host}) did not answer."),
+        _TRY_AGAIN,
+        status=502,
+    ),
+    "registry_refused": Reason(
+        _("The place where finished environments are kept ({host}) does not let Carrel in."),
+        _("Tell whoever runs this Carrel that the registry refuses its user name and password."),
+        status=502,
+    ),
     "disk_full": Reason(
         _("There is no space left on the disk."),
         _("Delete servers you no longer need, or tell whoever runs this Carrel."),
@@ -263,6 +308,26 @@ REASONS: dict[str, Reason] = {
         _("Start the server again to have it prepared anew. Your files are untouched."),
         status=409,
     ),
+    "image_without_jupyter": Reason(
+        _("The environment contains neither JupyterLab nor the Jupyter Notebook."),
+        _("Add jupyterlab to what the repository asks for, or to its Dockerfile, and launch again."),
+        status=422,
+    ),
+    "image_home_invalid": Reason(
+        _("“{path}” cannot be the home folder of the environment."),
+        _("Set HOME in the repository's Dockerfile to a folder such as /home/jovyan."),
+        status=422,
+    ),
+    "refresh_failed": Reason(
+        _("The new version of the files could not be brought into yours."),
+        _("Yours are untouched, and new ones may be missing. Try again, or go on with what you have."),
+        status=500,
+    ),
+    "server_out_of_memory": Reason(
+        _("The server used all the memory it may have, and was stopped."),
+        _("Start it again: your saved files are untouched. Load less data at a time, or ask for more memory."),
+        status=500,
+    ),
     "server_died": Reason(
         _("The server stopped by itself."),
         _("Start it again: your saved files are untouched. If it keeps happening, a notebook may need more memory."),
@@ -272,6 +337,11 @@ REASONS: dict[str, Reason] = {
         _("The server no longer answers."),
         _("Stop it and start it again. Your saved files are untouched."),
         status=502,
+    ),
+    "kernel_start_failed": Reason(
+        _("The environment could not run a notebook by itself."),
+        _("Check that it has a kernel for the notebook's language, and that its packages can be imported."),
+        status=422,
     ),
     "runtime_unavailable": Reason(
         _("Notebook servers cannot be started here at the moment."),
@@ -287,6 +357,14 @@ REASONS: dict[str, Reason] = {
         _("That is not possible while the server is in the state “{state}”."),
         _("Wait a moment, reload the page and try again."),
         status=409,
+    ),
+    "keep_past": Reason(
+        _("A server cannot be kept running until a moment that is over."),
+        _("Choose a later one."),
+    ),
+    "keep_too_long": Reason(
+        _("A server can be kept running for {hours} hours at a time, not longer."),
+        _("Choose an earlier end. You can put it off again later."),
     ),
     # Entering a server
     "sign_in_required": Reason(

@@ -6,8 +6,11 @@ import hashlib
 import json
 from dataclasses import dataclass
 
+from django.utils import timezone
+
 from accounts.models import User
 from environments.builds import log_after
+from environments.culling import stops_at, stops_soon
 from environments.models import BuildLogLine, NotebookServer
 from environments.servers import queue_place
 
@@ -39,12 +42,14 @@ def view_of(server_id: str, *, user: User, build_id: str | None, after: int) -> 
 
 def version_of(server: NotebookServer) -> str:
     """Changes whenever what its page says about the server changes."""
-    build = server.build
+    build, ends_at = server.build, stops_at(server)
     facts = [
         server.state,
         server.state_changed_at.isoformat(),
         server.failure_code,
         str(server.keep_until),
+        ends_at and ends_at.strftime("%F %H:%M"),
+        stops_soon(server, now=timezone.now()),
         build and build.state,
         queue_place(server),
     ]

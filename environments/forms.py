@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from django import forms
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from environments.errors import EnvironmentsError, UserError
 from environments.references import check_urlpath, parse_with_path, urlpath_to
+from environments.servers import MAX_KEEP
 from environments.values import LaunchSpec
 
 _ADDRESS_IN_JUPYTER = re.compile(r"(?:lab|tree)/?(?:[?#].*)?|(?:lab/tree|lab/workspaces|tree)/.*|[^/]*\?.*")
 """What is meant as an address inside JupyterLab rather than as a file of the repository."""
 
+KEEP_HOURS = (1, 2, 4, 8)
+MORNING = time(8)
 FIELD_OF_CODE_PREFIX = {"ref": "ref", "path": "path", "name": "name"}
 """Which field an error belongs to, by the first word of its code; all others are about the repository."""
 
@@ -79,6 +86,34 @@ class LaunchForm(forms.Form):
     def add_launch_error(self, error: EnvironmentsError) -> None:
         """Say what went wrong at the field that can be changed."""
         self.add_error(FIELD_OF_CODE_PREFIX.get(error.code.split("_")[0], "repository"), _words(error))
+
+
+class KeepForm(forms.Form):
+    """How much longer a server should be kept running; nothing chosen takes back what was asked before."""
+
+    until = forms.ChoiceField(required=False)
+
+    def __init__(self, data: Mapping[str, Any] | None = None, *, now: datetime) -> None:
+        super().__init__(data)
+        hours = [(str(n), ngettext("for %(n)d hour", "for %(n)d hours", n) % {"n": n}) for n in KEEP_HOURS]
+        is_early = _next_morning(now).date() == timezone.localdate(now)
+        morning = _("until 8:00 this morning") if is_early else _("until 8:00 tomorrow morning")
+        self.fields["until"].choices = [*hours, ("morning", morning)]  # type: ignore[attr-defined]
+        self._now = now
+
+    def clean_until(self) -> datetime | None:
+        """The moment that was chosen, in the reader's own zone."""
+        chosen: str = self.cleaned_data["until"]
+        if chosen == "morning":
+            # On the day the clocks go back there are 25 hours between two mornings.
+            return min(_next_morning(self._now), self._now + MAX_KEEP)
+        return self._now + timedelta(hours=int(chosen)) if chosen else None
+
+
+def _next_morning(now: datetime) -> datetime:
+    local = timezone.localtime(now)
+    day = local.date() if local.time() < MORNING else local.date() + timedelta(days=1)
+    return datetime.combine(day, MORNING, tzinfo=local.tzinfo)
 
 
 def urlpath_of(path: str) -> str:

@@ -27,6 +27,15 @@ def image_key(repository: ResolvedRepository, *, builder: str, version: str, pla
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
+def image_name(image_key: str, *, prefix: str) -> str:
+    """What an engine and a registry call the image of this key: `carrel/environment:<key>`.
+
+    One repository for all images, each a tag of its own that never comes to mean another: registries keep the
+    layers they share once, and need to be told of one repository only.
+    """
+    return f"{prefix}environment:{image_key}"
+
+
 def server_name(reference: Reference) -> str:
     """The name of a server nobody named: the same for the same reference, told apart from all others."""
     last = re.split(r"[/:]", reference.repository.rstrip("/"))[-1].removesuffix(".git")

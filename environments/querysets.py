@@ -43,6 +43,10 @@ class NotebookServerQuerySet(models.QuerySet["NotebookServer"]):
         """Those that nobody has deleted."""
         return self.filter(deleted_at__isnull=True)
 
+    def deleted_by(self, user: User) -> NotebookServerQuerySet:
+        """This person's deleted servers that still can be brought back."""
+        return self.filter(owner=user, deleted_at__isnull=False)
+
     def visible_to(self, user: User) -> NotebookServerQuerySet:
         """Those this person may see: their own."""
         return self.present().filter(owner=user)

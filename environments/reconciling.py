@@ -9,12 +9,14 @@ import logging
 from datetime import datetime
 
 from environments import builds
-from environments.backends import spawner
+from environments.backends import sandbox, spawner
 from environments.errors import SystemFailure
 from environments.live import announce_server
 from environments.models import Build, NotebookServer
 from environments.queueing import enqueue
-from environments.servers import MAX_FAILURE_LOG, enqueue_waiting_starts, follow_build, purge_server, stop_server
+from environments.servers import follow_build, stop_server
+from environments.starting import MAX_FAILURE_LOG, enqueue_waiting_starts
+from environments.stopping import purge_server
 from environments.values import Handle, Liveness
 
 logger = logging.getLogger(__name__)
@@ -29,9 +31,10 @@ def reconcile(*, now: datetime) -> None:
     _resume_abandoned_work(now)
     try:
         _compare_with_engine(now)
+        sandbox().discard_leftovers()
     except SystemFailure as error:
         logger.error("the engine could not be asked what runs: %s", error)
-    _purge_deleted()
+    _purge_deleted(now)
     builds.enqueue_waiting_builds()
     enqueue_waiting_starts()
 
@@ -92,6 +95,6 @@ def _end_lost_server(server: NotebookServer, now: datetime) -> None:
         announce_server(server)
 
 
-def _purge_deleted() -> None:
+def _purge_deleted(now: datetime) -> None:
     for server in NotebookServer.objects.filter(deleted_at__isnull=False, state__in=(State.STOPPED, State.FAILED)):
-        purge_server(server)
+        purge_server(server, now=now)

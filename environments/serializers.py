@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
@@ -12,7 +14,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
-from environments import builds, references, servers
+from environments import builds, culling, references, servers
 from environments.errors import Explanation, UserError
 from environments.models import Build, BuildLogLine, Environment, NotebookServer
 from environments.values import LaunchSpec, Limits, Reference
@@ -27,6 +29,14 @@ def refuse_not_finite(value: float) -> None:
     """A validator: “nan” is a number to Python, and neither too small nor too large."""
     if not math.isfinite(value):
         raise ValidationError(_("Give a number."), code="invalid")
+
+
+def refuse_unknown_fields(serializer: serializers.Serializer[Any], data: object) -> None:
+    """Raise ValidationError for fields there are not: ignoring a misspelt wish would be no kindness."""
+    names = data if isinstance(data, Mapping) else ()
+    unknown = {str(name): [_("There is no such field.")] for name in names if name not in serializer.fields}
+    if unknown:
+        raise serializers.ValidationError(unknown)
 
 
 class LaunchSerializer(serializers.Serializer[LaunchSpec]):
@@ -81,10 +91,8 @@ class LaunchSerializer(serializers.Serializer[LaunchSpec]):
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """As always, but nothing is ignored. Raises UserError `option_unavailable`."""
+        refuse_unknown_fields(self, data)
         if isinstance(data, Mapping):
-            unknown = {str(name): [_("There is no such field.")] for name in data if name not in self.fields}
-            if unknown:
-                raise serializers.ValidationError(unknown)
             for name in self.UNAVAILABLE:
                 if data.get(name):
                     raise UserError("option_unavailable", option=name)
@@ -103,6 +111,22 @@ class LaunchSerializer(serializers.Serializer[LaunchSpec]):
             idle_minutes=values["idle_minutes"],
             lifetime_minutes=values["lifetime_minutes"],
         )
+
+
+class KeepSerializer(serializers.Serializer[Any]):
+    """Until when a server should be kept running. Every other field is refused."""
+
+    until = serializers.DateTimeField(
+        allow_null=True,
+        help_text="At most 24 hours from now, with its offset from UTC: `2026-03-02T18:00:00+01:00`; "
+        "null takes back what was asked before.",
+    )
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """As always, but nothing is ignored."""
+        refuse_unknown_fields(self, data)
+        values: dict[str, Any] = super().to_internal_value(data)
+        return values
 
 
 class ReasonSerializer(serializers.Serializer[Explanation]):
@@ -200,6 +224,18 @@ class LogPositionSerializer(serializers.Serializer[Any]):
     )
 
 
+class ServerListSerializer(serializers.ListSerializer[NotebookServer]):
+    """Many servers; their places in the queue are asked for at once."""
+
+    queue_places: Mapping[UUID, int]
+
+    def to_representation(self, data: Any) -> list[Any]:
+        """As always, with the places at hand for `ServerSerializer`."""
+        rows = list(data)
+        self.queue_places = servers.queue_places(rows)
+        return super().to_representation(rows)
+
+
 class ServerSerializer(serializers.ModelSerializer[NotebookServer]):
     """One of your notebook servers."""
 
@@ -209,9 +245,11 @@ class ServerSerializer(serializers.ModelSerializer[NotebookServer]):
     build = BuildSummarySerializer(read_only=True, allow_null=True)
     repository = serializers.SerializerMethodField()
     queue_place = serializers.SerializerMethodField()
+    stops_at = serializers.SerializerMethodField()
 
     class Meta:
         model = NotebookServer
+        list_serializer_class = ServerListSerializer
         fields = [
             "id",
             "name",
@@ -228,6 +266,8 @@ class ServerSerializer(serializers.ModelSerializer[NotebookServer]):
             "cpus",
             "idle_minutes",
             "lifetime_minutes",
+            "keep_until",
+            "stops_at",
             "created_at",
             "started_at",
             "last_activity_at",
@@ -240,7 +280,13 @@ class ServerSerializer(serializers.ModelSerializer[NotebookServer]):
 
     def get_queue_place(self, server: NotebookServer) -> int | None:
         """Its place among those that wait, the next being 1; null when it does not wait."""
+        if isinstance(self.parent, ServerListSerializer):
+            return self.parent.queue_places.get(server.pk)
         return servers.queue_place(server)
+
+    def get_stops_at(self, server: NotebookServer) -> datetime | None:
+        """When it is stopped if nothing happens in it until then; null when it does not run, or for never."""
+        return culling.stops_at(server)
 
 
 class EnvironmentSerializer(serializers.ModelSerializer[Environment]):

@@ -7,33 +7,28 @@ only one at work on the server, and when it is not renewed the reconciler hands 
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable
-from datetime import datetime
-from pathlib import PurePosixPath
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
 
-from django.conf import settings
-from django.db import transaction
-from django.db.models import Q
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet, Window
+from django.db.models.functions import Rank
 from django.utils import timezone
 
 from accounts.models import User
-from environments import builds, naming, probing
-from environments.backends import builder, spawner, volume_store
-from environments.errors import EnvironmentsError, SystemFailure, UserError
-from environments.leases import Pulse, lease_from
+from environments import builds
+from environments.backends import builder
+from environments.errors import UserError
 from environments.live import announce_server
-from environments.models import Build, NotebookServer, Volume
+from environments.models import Build, NotebookServer
 from environments.queueing import enqueue
-from environments.tickets import server_token
-from environments.values import Endpoint, Image, Limits, Liveness, Mount, ResolvedRepository, ServerSpec
+from environments.values import ResolvedRepository
 
 logger = logging.getLogger(__name__)
 
-MAX_START_ATTEMPTS = 3
-MAX_FAILURE_LOG = 4000
-HOME_MOUNT = PurePosixPath("home")
-_PROBE_SECONDS = 0.1
+MAX_KEEP = timedelta(hours=24)
 
 Clock = Callable[[], datetime]
 State = NotebookServer.State
@@ -99,9 +94,10 @@ def leave_build(build: Build, *, user: User, now: datetime) -> None:
 
 
 def delete_server(server: NotebookServer, *, now: datetime) -> None:
-    """Take the server and its files away for good. Personal files in `~/home` stay.
+    """Take the server away, and its files with it. Personal files in `~/home` stay.
 
-    It vanishes from every page at once; the engine follows.
+    It vanishes from among the others at once and is stopped. For `DELETED_FILES_DAYS` it can be brought
+    back; then its files are removed.
     """
     with transaction.atomic():
         NotebookServer.objects.present().filter(pk=server.pk).update(deleted_at=now)
@@ -111,11 +107,36 @@ def delete_server(server: NotebookServer, *, now: datetime) -> None:
         enqueue("purge_server", server.pk)
 
 
-def keep_server(server: NotebookServer, *, until: datetime | None) -> None:
-    """Do not stop this server for being idle before then; None takes that back."""
-    NotebookServer.objects.filter(pk=server.pk).update(keep_until=until)
-    server.keep_until = until
+def undelete_server(server: NotebookServer, *, now: datetime) -> None:
+    """Bring a deleted server back, asleep, with its files.
+
+    Raises UserError `name_taken` when another server has its name by now.
+    """
+    deleted = NotebookServer.objects.filter(pk=server.pk, deleted_at__isnull=False)
+    try:
+        with transaction.atomic():
+            deleted.update(deleted_at=None)
+    except IntegrityError as error:
+        raise UserError("name_taken", name=server.name) from error
+    server.deleted_at = None
     announce_server(server)
+
+
+def keep_server(server: NotebookServer, *, until: datetime | None, now: datetime) -> None:
+    """Do not stop this server for being idle before then; None takes that back.
+
+    Raises UserError `keep_past` or `keep_too_long` for a moment that is not within `MAX_KEEP` from now,
+    and `state_conflict` for a server that neither runs nor is about to.
+    """
+    servers = NotebookServer.objects.present().filter(pk=server.pk)
+    if until is not None:
+        _check_keep(until, now)
+        servers = servers.filter(state__in=NotebookServer.STOPPABLE)
+    with transaction.atomic():
+        if not servers.update(keep_until=until):
+            raise _conflict(server)
+        server.keep_until = until
+        announce_server(server)
 
 
 def queue_place(server: NotebookServer) -> int | None:
@@ -124,8 +145,18 @@ def queue_place(server: NotebookServer) -> int | None:
         return None
     if server.build is not None and server.build.is_active:
         return builds.queue_place(server.build)
-    waiting = NotebookServer.objects.present().filter(state=State.QUEUED)
-    return waiting.filter(state_changed_at__lt=server.state_changed_at).count() + 1
+    return _waiting_starts().filter(state_changed_at__lt=server.state_changed_at).count() + 1
+
+
+def queue_places(servers: Iterable[NotebookServer]) -> dict[UUID, int]:
+    """The places of those of these servers that wait, in two queries however many they are."""
+    queued = [server for server in servers if server.state == State.QUEUED]
+    if not queued:
+        return {}
+    of_builds = _places(Build.objects.filter(state=Build.State.QUEUED), since="created_at")
+    of_starts = _places(_waiting_starts(), since="state_changed_at")
+    places = {server.pk: of_builds.get(server.build_id) or of_starts.get(server.pk) for server in queued}
+    return {key: place for key, place in places.items() if place is not None}
 
 
 # --- Carrying out ------------------------------------------------------------------------------------------
@@ -150,59 +181,28 @@ def follow_build(build: Build, *, now: datetime) -> None:
         _follow(server, build, now)
 
 
-def carry_out_start(server: NotebookServer, *, clock: Clock = timezone.now) -> None:
-    """Start a waiting server, or go on with a start whose worker died, until it runs or has failed."""
-    if not _claim_start(server, now=clock()):
-        return
-    try:
-        _start(server, clock)
-    except EnvironmentsError as error:
-        _fail(server, error, now=clock())
-    except Exception:
-        _fail(server, SystemFailure("unexpected"), now=clock())
-        raise
-    finally:
-        enqueue_waiting_starts()
-
-
-def enqueue_waiting_starts() -> None:
-    """Ask workers to start as many waiting servers, oldest first, as there are free places."""
-    free = int(settings.START_CONCURRENCY) - NotebookServer.objects.filter(state=State.STARTING).count()
-    waiting = NotebookServer.objects.filter(state=State.QUEUED).exclude(build__state__in=Build.ACTIVE)
-    for server in waiting.order_by("state_changed_at")[: max(0, free)]:
-        enqueue("start_server", server.pk)
-
-
-def carry_out_stop(server: NotebookServer, *, clock: Clock = timezone.now) -> None:
-    """Stop a server that is to stop, with everything it started."""
-    free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=clock())
-    ours = NotebookServer.objects.filter(free, pk=server.pk, state=State.STOPPING)
-    if server.state != State.STOPPING or not ours.update(lease_expires_at=lease_from(clock())):
-        return
-    spawner().stop(server.handle)
-    if NotebookServer.objects.move(server, State.STOPPED, now=clock(), endpoint="", lease_expires_at=None):
-        announce_server(server)
-    if server.deleted_at is not None:
-        purge_server(server)
-
-
-def purge_server(server: NotebookServer) -> None:
-    """Remove a deleted server's files and row, once it is certain that nothing of it runs."""
-    if server.deleted_at is None or server.state not in (State.STOPPED, State.FAILED):
-        return
-    if server.start_id:
-        spawner().stop(server.handle)
-    volume_store().delete(server.volume.key)
-    with transaction.atomic():
-        server.delete()
-        server.volume.delete()
-
-
 # --- Steps -------------------------------------------------------------------------------------------------
 
 
 def _conflict(server: NotebookServer) -> UserError:
     return UserError("state_conflict", state=str(State(server.state).label))
+
+
+def _check_keep(until: datetime, now: datetime) -> None:
+    if until <= now:
+        raise UserError("keep_past")
+    if until > now + MAX_KEEP:
+        raise UserError("keep_too_long", hours=MAX_KEEP // timedelta(hours=1))
+
+
+def _waiting_starts() -> QuerySet[NotebookServer]:
+    """Those that have their environment and wait for a free place."""
+    return NotebookServer.objects.present().filter(state=State.QUEUED).exclude(build__state__in=Build.ACTIVE)
+
+
+def _places(waiting: QuerySet[Any], *, since: str) -> dict[UUID | None, int]:
+    """Each row's place in the order of this column; rows of the same moment share one."""
+    return dict(waiting.annotate(place=Window(Rank(), order_by=since)).values_list("pk", "place"))
 
 
 def _abandon_build(build: Build, *, now: datetime) -> None:
@@ -227,97 +227,3 @@ def _state_with(build: Build) -> NotebookServer.State:
     if build.state in (Build.State.QUEUED, Build.State.SUCCEEDED):
         return State.QUEUED
     return State.FAILED
-
-
-def _claim_start(server: NotebookServer, *, now: datetime) -> bool:
-    """Take the lease on a start: a new one, or one that a dead worker left behind."""
-    if server.build is not None and server.build.is_active:
-        return False
-    lease = {"lease_expires_at": lease_from(now)}
-    if server.state == State.STARTING:
-        abandoned = NotebookServer.objects.filter(pk=server.pk, state=State.STARTING, lease_expires_at__lt=now)
-        server.start_attempts += 1
-        return bool(abandoned.update(start_attempts=server.start_attempts, **lease))
-    if server.state != State.QUEUED or server.deleted_at is not None:
-        return False
-    if NotebookServer.objects.filter(state=State.STARTING).count() >= settings.START_CONCURRENCY:
-        return False
-    attempt = {"start_id": naming.new_start_id(), "start_attempts": server.start_attempts + 1, "endpoint": ""}
-    claimed = NotebookServer.objects.move(server, State.STARTING, now=now, **attempt, **lease)
-    if claimed:
-        announce_server(server)
-    return claimed
-
-
-def _start(server: NotebookServer, clock: Clock) -> None:
-    if server.start_attempts > MAX_START_ATTEMPTS:
-        raise SystemFailure("start_interrupted")
-    image = builder().find(server.image_key)
-    if image is None:  # Removed since it was asked for: have it made again, then start.
-        if NotebookServer.objects.move(server, State.QUEUED, now=clock()):
-            prepare_server(server, now=clock())
-        return
-    endpoint = spawner().start(_spec(server, image))
-    if _await_ready(server, endpoint, clock) and _enter_running(server, endpoint, clock()):
-        announce_server(server)
-    else:  # Somebody stopped it meanwhile, perhaps before there was anything to stop.
-        spawner().stop(server.handle)
-
-
-def _enter_running(server: NotebookServer, endpoint: Endpoint, now: datetime) -> bool:
-    running = {"endpoint": str(endpoint), "started_at": now, "last_activity_at": now, "lease_expires_at": None}
-    return NotebookServer.objects.move(server, State.RUNNING, now=now, **running)
-
-
-def _await_ready(server: NotebookServer, endpoint: Endpoint, clock: Clock) -> bool:
-    """Wait until the server answers. False when it is no longer wanted; raises when it never will."""
-    token, renewal = server_token(server.handle), Pulse()
-    deadline = time.monotonic() + settings.START_TIME_LIMIT_SECONDS
-    while not probing.is_ready(endpoint, token):
-        status = spawner().poll(server.handle)
-        has_ended, is_late = status.liveness is not Liveness.ALIVE, time.monotonic() > deadline
-        if (has_ended or is_late or renewal.is_due()) and not _renew_lease(server, clock()):
-            return False
-        if has_ended:
-            raise SystemFailure("start_failed", detail=status.log_tail)
-        if is_late:
-            raise SystemFailure("start_timeout", detail=status.log_tail, seconds=settings.START_TIME_LIMIT_SECONDS)
-        time.sleep(_PROBE_SECONDS)
-    return True
-
-
-def _renew_lease(server: NotebookServer, now: datetime) -> bool:
-    ours = NotebookServer.objects.filter(pk=server.pk, state=State.STARTING, start_id=server.start_id)
-    return bool(ours.update(lease_expires_at=lease_from(now)))
-
-
-def _fail(server: NotebookServer, error: EnvironmentsError, *, now: datetime) -> None:
-    logger.warning("server %s (%s) failed to start: %s", server.pk, server, error)
-    spawner().stop(server.handle)
-    failure = {
-        "failure_code": error.code,
-        "failure_facts": error.facts,
-        "failure_log": error.detail[-MAX_FAILURE_LOG:],
-        "lease_expires_at": None,
-        "endpoint": "",
-    }
-    if NotebookServer.objects.move(server, State.FAILED, now=now, **failure):
-        announce_server(server)
-
-
-def _spec(server: NotebookServer, image: Image) -> ServerSpec:
-    home, _ = Volume.objects.get_or_create(owner=server.owner, purpose=Volume.Purpose.HOME)
-    return ServerSpec(
-        handle=server.handle,
-        image=image,
-        home=server.volume.key,
-        mounts=(Mount(home.key, HOME_MOUNT),),
-        token=server_token(server.handle),
-        environment={
-            "CARREL_URL": settings.PUBLIC_URL,
-            "CARREL_SERVER_NAME": server.name,
-            "CARREL_REPOSITORY": server.repository_url,
-            "CARREL_COMMIT": server.commit,
-        },
-        limits=Limits(server.memory_mb, server.cpus),
-    )

@@ -6,7 +6,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from environments import culling, reconciling, servers, tickets
+from environments import accounting, culling, reconciling, servers, starting, stopping, tickets
 from environments.models import Build, NotebookServer
 
 _BUILD_LIMIT = settings.BUILD_TIME_LIMIT_SECONDS + 60
@@ -24,21 +24,21 @@ def run_build(build_id: str) -> None:
 def start_server(server_id: str) -> None:
     """Start a waiting server."""
     for server in NotebookServer.objects.filter(pk=server_id).select_related("build", "volume", "owner"):
-        servers.carry_out_start(server)
+        starting.carry_out_start(server)
 
 
 @shared_task
 def stop_server(server_id: str) -> None:
     """Stop a server that is to stop."""
     for server in NotebookServer.objects.filter(pk=server_id).select_related("volume"):
-        servers.carry_out_stop(server)
+        stopping.carry_out_stop(server)
 
 
 @shared_task
 def purge_server(server_id: str) -> None:
     """Remove what is left of a deleted server."""
     for server in NotebookServer.objects.filter(pk=server_id).select_related("volume"):
-        servers.purge_server(server)
+        stopping.purge_server(server, now=timezone.now())
 
 
 @shared_task
@@ -54,6 +54,13 @@ def cull_idle_servers() -> None:
 
 
 @shared_task
+def measure_usage() -> None:
+    """Measure what runs."""
+    accounting.measure_usage(now=timezone.now())
+
+
+@shared_task
 def forget_expired() -> None:
-    """Remove tickets and admissions that no longer admit anybody."""
+    """Remove tickets and admissions that no longer admit anybody, and measures too old to show."""
     tickets.forget_expired_admissions(now=timezone.now())
+    accounting.forget_old_samples(now=timezone.now())

@@ -57,6 +57,15 @@ class LaunchSpec:
     lifetime_minutes: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What somebody shows a git host to be let in. `origin` (`https://host[:port]`) is the one host that sees it."""
+
+    origin: str
+    username: str
+    password: str = field(repr=False)
+
+
 class BuildPhase(StrEnum):
     """What a build is doing, as its log names it."""
 
@@ -75,12 +84,16 @@ class BuildEvent:
 
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
-    """One build to make: from exactly this commit, under exactly this key."""
+    """One build to make: from exactly this commit, under exactly this key.
+
+    `credential` is for fetching a private repository, and for nothing else.
+    """
 
     build_id: str
     image_key: str
     repository: ResolvedRepository
     time_limit_seconds: int
+    credential: Credential | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +161,16 @@ class Liveness(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ServerStatus:
-    """An engine's answer about one handle. `log_tail` is the end of the server's own output."""
+    """An engine's answer about one handle. `log_tail` is the end of the server's own output.
+
+    `reason` is the code of the error that explains why it EXITED, where the engine knows; empty otherwise.
+    """
 
     liveness: Liveness
     endpoint: Endpoint | None = None
     exit_code: int | None = None
     log_tail: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ from environments import backends
 from environments.builders.fake import FakeBuilder
 from environments.spawners.fake import FakeSpawner
 from environments.volumes.fake import FakeVolumeStore
+from tests.engine import why_not
 from tests.factories import UserFactory
 
-pytest_plugins = ["tests.required", "tests.stack"]
+pytest_plugins = ["tests.browser", "tests.required", "tests.stack"]
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -63,6 +64,7 @@ def use_backends(settings: Settings) -> Iterator[Callable[..., None]]:
         settings.BUILDER, settings.SPAWNER, settings.VOLUME_STORE = (
             f"{backend.__module__}.{backend.__qualname__}" for backend in (builder, spawner, volume_store)
         )
+        settings.SANDBOX = "environments.sandboxes.fake.FakeSandbox"
         _forget_backends()
 
     yield use
@@ -78,6 +80,13 @@ def fake_backends(use_backends: Callable[..., None]) -> None:
     use_backends()
 
 
+@pytest.fixture
+def docker_engine() -> None:
+    """Skips the test where no engine answers."""
+    if reason := why_not():
+        pytest.skip(reason)
+
+
 def _forget_backends() -> None:
-    for backend in (backends.builder, backends.spawner, backends.volume_store):
-        backend.cache_clear()
+    for choice in (backends.runtime, backends.builder, backends.spawner, backends.sandbox, backends.volume_store):
+        choice.cache_clear()

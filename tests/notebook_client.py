@@ -14,12 +14,13 @@ from websockets.sync.client import ClientConnection, connect
 
 
 class NotebookClient:
-    """Runs code in a new kernel of one server; use it as a context manager.
+    """Runs code in a new kernel of one server, or in one that is there; use it as a context manager.
 
     Connects to 127.0.0.1 whatever the origin's name is: not every resolver knows `*.localhost`.
     """
 
-    def __init__(self, origin: str, token: str) -> None:
+    def __init__(self, origin: str, token: str, *, kernel_id: str = "") -> None:
+        self.kernel_id = kernel_id
         self._host = urlsplit(origin).netloc
         self._port = urlsplit(origin).port or 80
         self._headers = {"Authorization": f"Bearer {token}"}
@@ -32,8 +33,10 @@ class NotebookClient:
         self._socket: ClientConnection | None = None
 
     def __enter__(self) -> NotebookClient:
-        kernel = self.request("POST", "/api/kernels", json={"name": "python3"}).raise_for_status().json()
-        self._socket = self.socket(f"/api/kernels/{kernel['id']}/channels")
+        if not self.kernel_id:
+            kernel = self.request("POST", "/api/kernels", json={"name": "python3"}).raise_for_status().json()
+            self.kernel_id = kernel["id"]
+        self._socket = self.socket(f"/api/kernels/{self.kernel_id}/channels")
         return self
 
     def __exit__(

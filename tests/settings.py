@@ -1,9 +1,12 @@
 """The project's settings over a throw-away data directory: what `manage.py up` would make, for tests."""
 
+import atexit
 import os
+import shutil
 import tempfile
 
 _data = tempfile.mkdtemp(prefix="carrel-tests-")
+atexit.register(shutil.rmtree, _data, ignore_errors=True)
 os.environ.update(
     EMBEDDED="true",
     CARREL_DATA=_data,
@@ -20,5 +23,6 @@ STORAGES = {
 }
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+STATIC_ROOT.mkdir()  # noqa: F405 - WhiteNoise warns where there is none
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 DATABASES["default"]["TEST"] = {"NAME": f"{_data}/test.sqlite3"}  # noqa: F405 - threads share a file, not a memory

@@ -81,12 +81,16 @@ class Commands:
         if process.returncode:
             raise CommandFailed(process.returncode, tail)
 
+    def check_time(self) -> None:
+        """Raise UserError `build_timeout` once the time for all commands together is over."""
+        if time.monotonic() > self._deadline:
+            raise UserError("build_timeout", minutes=math.ceil(self.time_limit_seconds / 60))
+
     def _lines(self, process: subprocess.Popen[bytes], check: Callable[[], None] | None) -> Generator[str, None, None]:
         reader, checked_at = LineReader(), time.monotonic()
         for data in _output(process):
+            self.check_time()
             now = time.monotonic()
-            if now > self._deadline:
-                raise UserError("build_timeout", minutes=math.ceil(self.time_limit_seconds / 60))
             if check is not None and now - checked_at >= _HEARTBEAT_SECONDS:
                 check()
                 checked_at = now

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,16 @@ def detect(repository: Path) -> VenvRecipe:
     if recipe == VenvRecipe() and environment is None and files.find("runtime.txt") is None:
         raise UserError("no_environment_files")
     return recipe
+
+
+def environment_files(repository: Path, names: Iterable[str]) -> list[Path]:
+    """Those of the named files that the checked-out repository describes its environment with.
+
+    Raises UserError `environment_files_ambiguous`, or `environment_file_invalid` for a link that leads out of it.
+    """
+    repository = repository.resolve()
+    files = _Files(repository, _folder(repository))
+    return [path for name in names if (path := files.find(name))]
 
 
 def _folder(repository: Path) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,9 +13,10 @@ from environments.builders.commands import CommandFailed, Commands
 from environments.errors import EnvironmentsError, UserError
 from environments.references import fetch_source
 from environments.references.addresses import is_local
+from environments.references.credentials import git_variables
 from environments.references.guard import git_environment, guarded_git_options
 from environments.trees import tree_usage
-from environments.values import ResolvedRepository
+from environments.values import Credential, ResolvedRepository
 
 _EXAMPLE = "example:"
 _SIGN_OF_LIFE_SECONDS = 0.5
@@ -24,13 +25,18 @@ _EVERYTHING = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"
 
 @dataclass(frozen=True)
 class Checkout:
-    """One commit, to be checked out into `directory`, which does not exist yet. `home` is an empty folder."""
+    """One commit, to be checked out into `directory`, which does not exist yet. `home` is an empty folder.
+
+    `credential` is shown to its host while git fetches: in git's environment, so that it is in no argument, and
+    in no file of the checkout.
+    """
 
     repository: ResolvedRepository
     directory: Path
     home: Path
     commands: Commands
     max_bytes: int = 2 * 1024**3
+    credential: Credential | None = field(default=None, repr=False)
 
     def make(self) -> Generator[str, None, None]:
         """Fetch and check out, yielding what git says.
@@ -48,7 +54,7 @@ class Checkout:
             yield from self._git(environment, "init", "--quiet", "--template=", ".")
             if not url.startswith(_EXAMPLE):
                 yield from self._git(environment, "remote", "add", "origin", url)
-            yield from self._fetch(source, options, environment)
+            yield from self._fetch(source, options, environment | git_variables(self.credential))
             yield from self._git(environment, "checkout", "--quiet", "--detach", self.repository.commit)
             self._check_size()
         except CommandFailed as failure:
@@ -58,8 +64,9 @@ class Checkout:
         """Where to fetch from now. Asking may take a while, so it is done beside the signs of life."""
         asking = ThreadPoolExecutor(max_workers=1)
         try:
-            answer = asking.submit(fetch_source, self.repository)
+            answer = asking.submit(fetch_source, self.repository, self.credential)
             while not wait([answer], timeout=_SIGN_OF_LIFE_SECONDS).done:
+                self.commands.check_time()
                 yield ""
             return answer.result()
         finally:

@@ -7,12 +7,11 @@ from datetime import datetime
 from uuid import UUID
 
 from django.contrib.sessions.models import Session
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
-from knox.crypto import hash_token
 
-from accounts.models import ApiToken, Scope, User
+from accounts.models import Scope, User
+from accounts.tokens import token_holder
 from environments.models import Admission, NotebookServer
 from environments.tickets import secret_hash, server_token
 from environments.values import Endpoint
@@ -64,11 +63,8 @@ def find_pass_holder(cookie: str) -> Visitor | None:
 
 def find_token_holder(token: str) -> Visitor | None:
     """Whose API token this is, as long as it lets programs work inside servers and the person is active."""
-    unexpired = Q(expiry__isnull=True) | Q(expiry__gt=timezone.now())
-    found = ApiToken.objects.select_related("user").filter(unexpired, digest=hash_token(token)).first()
-    if found is None or Scope.SERVERS_USE not in found.scopes or not found.user.is_active:
-        return None
-    return Visitor(found.user, None)
+    user = token_holder(token, Scope.SERVERS_USE, now=timezone.now())
+    return None if user is None else Visitor(user, None)
 
 
 def _is_signed_in(admission: Admission, now: datetime) -> bool:

@@ -4,6 +4,17 @@ from environments.models.admission import Admission
 from environments.models.build import Build, BuildLogLine
 from environments.models.environment import Environment, Visibility
 from environments.models.server import NotebookServer
+from environments.models.usage import ServerUsage, SiteSample
 from environments.models.volume import Volume
 
-__all__ = ["Admission", "Build", "BuildLogLine", "Environment", "NotebookServer", "Visibility", "Volume"]
+__all__ = [
+    "Admission",
+    "Build",
+    "BuildLogLine",
+    "Environment",
+    "NotebookServer",
+    "ServerUsage",
+    "SiteSample",
+    "Visibility",
+    "Volume",
+]

@@ -40,7 +40,7 @@ class Environment(models.Model):
     objects: ClassVar[EnvironmentQuerySet] = EnvironmentQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
-        ordering = ["-launch_count", "title"]
+        ordering = ["-launch_count", "created_at"]
         constraints = [
             models.CheckConstraint(condition=models.Q(visibility__in=Visibility.values), name="visibility_known"),
         ]

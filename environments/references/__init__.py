@@ -21,7 +21,7 @@ from environments.references.github import GitHub
 from environments.references.gitlab import GitLab
 from environments.references.guard import git_environment, guarded_git_options
 from environments.references.remotes import fetch_url
-from environments.values import Reference, ResolvedRepository
+from environments.values import Credential, Reference, ResolvedRepository
 
 __all__ = [
     "check_urlpath",
@@ -84,7 +84,7 @@ def resolve(reference: Reference) -> ResolvedRepository:
     return _provider(reference.provider).resolve(reference)
 
 
-def fetch_source(repository: ResolvedRepository) -> str:
+def fetch_source(repository: ResolvedRepository, credential: Credential | None = None) -> str:
     """Where git can fetch the repository from at this moment: a URL without redirects, or a directory.
 
     A URL is to be fetched with `guarded_git_options(url)` and `git_environment(home)`; a directory (it
@@ -94,7 +94,7 @@ def fetch_source(repository: ResolvedRepository) -> str:
     if prefix == Example.prefix:
         return str(example_directory(name))
     if not is_local(repository.url):
-        return fetch_url(repository.url)
+        return fetch_url(repository.url, credential)
     if not settings.REPOSITORY_ALLOW_LOCAL:
         raise UserError("repository_local_forbidden", repository=shown(repository.url))
     return repository.url

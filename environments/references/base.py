@@ -108,8 +108,8 @@ def urlpath_to(path: str) -> str:
 
     Raises UserError `path_invalid`.
     """
-    path = _check_path(path).strip("/")
-    return f"lab/tree/{quote(path)}" if path else ""
+    clean = _check_path(path).strip("/")
+    return _check_length(f"lab/tree/{quote(clean)}", path) if clean else ""
 
 
 def urlpath_from(parameters: Mapping[str, str]) -> str:
@@ -120,7 +120,7 @@ def urlpath_from(parameters: Mapping[str, str]) -> str:
     Raises UserError `path_invalid`.
     """
     if labpath := _check_path(parameters.get("labpath", "")).strip("/"):
-        return f"doc/tree/{quote(labpath)}"
+        return _check_length(f"doc/tree/{quote(labpath)}", labpath)
     if filepath := parameters.get("filepath", ""):
         return urlpath_to(filepath)
     return check_urlpath(parameters.get("urlpath", ""))
@@ -128,12 +128,19 @@ def urlpath_from(parameters: Mapping[str, str]) -> str:
 
 def check_urlpath(urlpath: str) -> str:
     """The path and query of a page of the server, without slash in front. Raises UserError `path_invalid`."""
+    if not urlpath.isprintable():
+        raise UserError("path_invalid", path=shown(urlpath))
     path, mark, query = urlpath.partition("?")
     safe_path = quote(_check_path(path).lstrip("/"), safe="/%:@!$&'()*+,;=~")
     safe_query = quote(query, safe="/%:@!$&'()*+,;=~?#")
-    if len(urlpath) > MAX_PATH or not urlpath.isprintable():
-        raise UserError("path_invalid", path=shown(urlpath))
-    return safe_path + mark + safe_query
+    return _check_length(safe_path + mark + safe_query, urlpath)
+
+
+def _check_length(quoted: str, typed: str) -> str:
+    """The address, if it is not too long as it is stored: a letter with an accent takes six characters there."""
+    if len(quoted) > MAX_PATH:
+        raise UserError("path_invalid", path=shown(typed))
+    return quoted
 
 
 def _check_path(path: str) -> str:

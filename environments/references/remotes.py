@@ -16,8 +16,10 @@ from django.conf import settings
 from environments.errors import SystemFailure, UserError
 from environments.references.addresses import host_and_port, is_local, read_url, shown
 from environments.references.base import NEWEST, is_commit
+from environments.references.credentials import headers_for
 from environments.references.guard import git_environment, guarded_git_options
 from environments.references.http import Answer, get
+from environments.values import Credential
 
 MAX_OUTPUT_BYTES = 1_000_000
 _SERVICE = "/info/refs?service=git-upload-pack"
@@ -27,14 +29,20 @@ _ABSENT = (200, 401, 403, 404, 410, 451)
 """Answers that mean there is no repository for us here: 200 too, when a page is served in its place."""
 
 
-def fetch_url(url: str) -> str:
+def fetch_url(url: str, credential: Credential | None = None) -> str:
     """Where git finds this repository now, redirects followed and each hop checked.
 
-    A host may know a repository with `.git` at its end, without, or both. Raises `repository_not_found`
+    A host may know a repository with `.git` at its end, without, or both. The credential is shown to its own
+    host only, wherever a redirect leads. Raises `repository_not_found`
     (also for a private one), `repository_unreachable`, `repository_rate_limited`, or what the guard raises.
     """
     for candidate in (url,) if url.endswith(".git") else (url, f"{url}.git"):
-        answer = get(candidate + _SERVICE, headers={"Git-Protocol": "version=2"}, max_bytes=0)
+        answer = get(
+            candidate + _SERVICE,
+            headers={"Git-Protocol": "version=2"},
+            secrets=headers_for(candidate, credential),
+            max_bytes=0,
+        )
         if _is_repository(answer):
             return answer.url.removesuffix(_SERVICE)
         _check_absent(answer)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from django import template
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from environments.models import NotebookServer
 from environments.references import title_of
 from environments.values import Reference
+from environments.views.stopping import Ending
 
 register = template.Library()
 
@@ -33,3 +41,24 @@ def status(state: str) -> dict[str, object]:
 def title(reference: Reference) -> str:
     """The short name of a repository, as people say it."""
     return title_of(reference)
+
+
+@register.inclusion_tag("environments/_ending.html")
+def ending_sentence(ending: Ending, now: datetime | None = None) -> dict[str, object]:
+    """When a server stops, and whether anything can be done about it."""
+    return {"ending": ending, "moment": _moment(ending.at, now=now or timezone.now())}
+
+
+def _moment(moment: datetime, *, now: datetime) -> SafeString:
+    """A coming moment in the reader's zone, as part of a sentence: “tomorrow at 08:00”."""
+    local = timezone.localtime(moment)
+    facts = {"time": date_format(local, "H:i"), "day": date_format(local, "MONTH_DAY_FORMAT")}
+    if moment <= now:
+        words = _("any moment now")
+    elif local.date() == timezone.localdate(now):
+        words = _("at %(time)s") % facts
+    elif local.date() == timezone.localdate(now) + timedelta(days=1):
+        words = _("tomorrow at %(time)s") % facts
+    else:
+        words = _("on %(day)s at %(time)s") % facts
+    return format_html('<time datetime="{}">{}</time>', local.isoformat(), words)

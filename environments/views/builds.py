@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from environments.errors import UserError
 from environments.models import Build
 from environments.servers import leave_build
 from environments.views.requests import PageRequest
@@ -24,6 +25,11 @@ def build_cancel(request: HttpRequest, build_id: UUID) -> HttpResponse:
     """Stop waiting; the build itself goes on while others wait for it."""
     person = cast("PageRequest", request)
     build = get_object_or_404(Build.objects.visible_to(person.user), pk=build_id)
-    leave_build(build, user=person.user, now=timezone.now())
-    messages.info(request, _("Cancelled. Nothing of yours was lost."))
+    try:
+        leave_build(build, user=person.user, now=timezone.now())
+    except UserError as error:  # It was ready in this very moment.
+        words = error.explain()
+        messages.error(request, f"{words.sentence} {words.next_step}")
+    else:
+        messages.info(request, _("Cancelled. Nothing of yours was lost."))
     return redirect("environments:home")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -20,12 +20,25 @@ from environments.forms import LaunchForm
 from environments.launching import launch, launch_environment
 from environments.models import Environment, NotebookServer
 from environments.references import path_of
+from environments.servers import queue_places
 from environments.views.requests import PageRequest
+from environments.views.stopping import Ending, ending_of
 
 UNPROCESSABLE = 422
 PREFILLED_BY_LINK = ("repository", "ref", "path", "name")
 REFRESH_SECONDS = 3
 """How often the list of servers is drawn again while something in it is about to change."""
+REFRESH_RUNNING_SECONDS = 60
+"""The same while a server only runs, and the moment of its end moves on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One server in the list."""
+
+    server: NotebookServer
+    queue_place: int | None
+    ending: Ending | None
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -97,6 +110,7 @@ def _page(request: PageRequest, form: LaunchForm, *, status: int = 200) -> HttpR
         "form": form,
         "environments": Environment.objects.visible_to(request.user),
         "has_answer": form.is_bound,
+        "deleted": NotebookServer.objects.deleted_by(request.user).order_by("-deleted_at"),
         **_server_list(request),
     }
     return render(request, "environments/home.html", context, status=status)
@@ -104,8 +118,16 @@ def _page(request: PageRequest, form: LaunchForm, *, status: int = 200) -> HttpR
 
 def _server_list(request: PageRequest) -> dict[str, Any]:
     servers = sorted(NotebookServer.objects.visible_to(request.user), key=_last_used_at, reverse=True)
-    is_changing = any(server.is_on_the_way or server.state == NotebookServer.State.STOPPING for server in servers)
-    return {"servers": servers, "refresh_seconds": REFRESH_SECONDS if is_changing else 0}
+    places, now = queue_places(servers), timezone.now()
+    rows = [Row(server, places.get(server.pk), ending_of(server, now=now)) for server in servers]
+    return {"servers": rows, "refresh_seconds": _refresh_seconds(servers)}
+
+
+def _refresh_seconds(servers: list[NotebookServer]) -> int:
+    if any(server.is_on_the_way or server.state == NotebookServer.State.STOPPING for server in servers):
+        return REFRESH_SECONDS
+    is_running = any(server.state == NotebookServer.State.RUNNING for server in servers)
+    return REFRESH_RUNNING_SECONDS if is_running else 0
 
 
 def _last_used_at(server: NotebookServer) -> datetime:

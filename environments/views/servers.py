@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -19,12 +19,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from environments.errors import UserError
 from environments.following import version_of
+from environments.forms import KeepForm
 from environments.models import Build, BuildLogLine, NotebookServer
 from environments.policies import can_change_server
 from environments.references import web_url_of
-from environments.servers import delete_server, queue_place, start_server, stop_server
+from environments.servers import delete_server, keep_server, queue_place, start_server, stop_server, undelete_server
 from environments.views.progress import sentence_of, steps_of
 from environments.views.requests import PageRequest
+from environments.views.stopping import ending_of, is_kept
 
 LOG_LINES_SHOWN = 500
 LOG_LINES_OF_FAILURE = 12
@@ -38,7 +40,7 @@ def server_detail(request: HttpRequest, server_id: UUID) -> HttpResponse:
     server = server_or_404(person, server_id)
     context = _state_of(person, server)
     if person.htmx:
-        return render(request, "environments/server.html#status", context)
+        return render(request, "environments/server.html#status", context | {"out_of_band": True})
     return render(request, "environments/server.html", context | _details_of(server))
 
 
@@ -68,17 +70,50 @@ def server_stop(request: HttpRequest, server_id: UUID) -> HttpResponse:
 
 
 @login_required
+@require_POST
+def server_keep(request: HttpRequest, server_id: UUID) -> HttpResponse:
+    """Put off its stop, or take that back."""
+    server = _changeable_server(cast("PageRequest", request), server_id)
+    now = timezone.now()
+    form = KeepForm(request.POST, now=now)
+    if not form.is_valid():
+        raise BadRequest
+    try:
+        keep_server(server, until=form.cleaned_data["until"], now=now)
+    except UserError as error:
+        return _refused(request, server, error)
+    return _back(request, server)
+
+
+@login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def server_delete(request: HttpRequest, server_id: UUID) -> HttpResponse:
     """Ask first, saying what goes and what stays; POST deletes."""
     server = _changeable_server(cast("PageRequest", request), server_id)
     if request.method != "POST":
-        return render(request, "environments/server_delete.html", {"server": server})
+        context = {"server": server, "days": settings.DELETED_FILES_DAYS}
+        return render(request, "environments/server_delete.html", context)
     try:
         delete_server(server, now=timezone.now())
     except UserError as error:
         return _refused(request, server, error)
-    messages.success(request, _("The server “%(name)s” and its files are deleted.") % {"name": server.name})
+    messages.success(request, _("The server “%(name)s” is deleted.") % {"name": server.name})
+    return redirect("environments:home")
+
+
+@login_required
+@require_POST
+def server_undelete(request: HttpRequest, server_id: UUID) -> HttpResponse:
+    """Bring a deleted one back."""
+    deleted = NotebookServer.objects.deleted_by(cast("PageRequest", request).user)
+    server = get_object_or_404(deleted, pk=server_id)
+    try:
+        undelete_server(server, now=timezone.now())
+    except UserError as error:
+        words = error.explain()
+        messages.error(request, f"{words.sentence} {words.next_step}")
+    else:
+        messages.success(request, _("The server “%(name)s” is back, with its files.") % {"name": server.name})
     return redirect("environments:home")
 
 
@@ -111,6 +146,7 @@ def _address(server: NotebookServer) -> str:
 
 
 def _state_of(request: PageRequest, server: NotebookServer) -> dict[str, Any]:
+    now = timezone.now()
     is_launching = request.GET.get("launching") == "1"
     place = request.GET.get("next", "")
     open_url = reverse("environments:server-open", args=[server.pk])
@@ -124,7 +160,9 @@ def _state_of(request: PageRequest, server: NotebookServer) -> dict[str, Any]:
         "is_launching": is_launching,
         "next": place,
         "open_url": f"{open_url}?{urlencode({'next': place})}" if place else open_url,
-        "idle_minutes": server.idle_minutes or settings.SERVER_IDLE_MINUTES,
+        "ending": ending_of(server, now=now),
+        "is_kept": is_kept(server, now=now),
+        "keep_form": KeepForm(now=now),
         "failure_log": _failure_log(server),
     }
 

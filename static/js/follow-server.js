@@ -7,6 +7,8 @@ import { attach } from "./attach.js";
 
 const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 30000;
+/** The other side says something every twenty seconds; a connection that stays silent longer is a dead one. */
+const LONGEST_SILENCE_MS = 50000;
 const NOT_FOUND = 4404;
 
 attach("[data-follow-server]", (region) => {
@@ -15,6 +17,11 @@ attach("[data-follow-server]", (region) => {
   let after = log instanceof HTMLElement ? Number(log.dataset.after ?? 0) : 0;
   let retry = FIRST_RETRY_MS;
   let version = region.dataset.version;
+  let heard = Date.now();
+  /** @type {WebSocket | undefined} */
+  let socket;
+  /** @type {number | undefined} */
+  let waiting;
 
   function refresh() {
     if (version !== region.dataset.version) {
@@ -24,6 +31,7 @@ attach("[data-follow-server]", (region) => {
 
   /** @param {MessageEvent<string>} event */
   function receive(event) {
+    heard = Date.now();
     const message = JSON.parse(event.data);
     if (message.type === "status") {
       version = message.version;
@@ -36,24 +44,33 @@ attach("[data-follow-server]", (region) => {
   }
 
   function connect() {
+    clearTimeout(waiting);
+    waiting = undefined;
+    heard = Date.now();
     const address = new URL(region.dataset.followServer ?? "", location.href);
     address.protocol = address.protocol.replace("http", "ws");
     if (build) {
       address.search = new URLSearchParams({ build, after: String(after) }).toString();
     }
-    const socket = new WebSocket(address);
+    socket = new WebSocket(address);
     socket.addEventListener("open", () => {
       retry = FIRST_RETRY_MS;
     });
     socket.addEventListener("message", receive);
     socket.addEventListener("close", (event) => {
       if (event.code !== NOT_FOUND) {
-        setTimeout(connect, retry * (0.75 + Math.random() / 2));
+        waiting = setTimeout(connect, retry * (0.75 + Math.random() / 2));
         retry = Math.min(retry * 2, LONGEST_RETRY_MS);
       }
     });
   }
 
+  setInterval(() => {
+    if (Date.now() - heard > LONGEST_SILENCE_MS) {
+      socket?.close();
+    }
+  }, 5000);
+  window.addEventListener("online", () => waiting && connect());
   // What changed while a refresh was on its way is asked for again, but not in a hurry.
   document.addEventListener("htmx:after:swap", () => setTimeout(refresh, 1000));
   connect();

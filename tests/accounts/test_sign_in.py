@@ -222,3 +222,54 @@ def test_address_added_confirmed_and_made_the_main_one(client: Client, student: 
     student.refresh_from_db()
     assert "ada@example.org" in asked
     assert student.email == "ada@example.org"
+
+
+@pytest.mark.parametrize(
+    ("address", "signup_open", "subject", "words", "missing"),
+    [
+        ("student@example.org", False, "Choose a new password", "Your username is student.", "signup"),
+        ("nobody@example.org", True, "There is no account with this address", "/accounts/signup/", "/reset/"),
+        ("nobody@example.org", False, "There is no account with this address", "another address", "signup"),
+    ],
+)
+def test_mail_about_a_forgotten_password_is_plain(
+    client: Client,
+    student: User,
+    settings: Settings,
+    address: str,
+    signup_open: bool,
+    subject: str,
+    words: str,
+    missing: str,
+) -> None:
+    settings.SIGNUP_OPEN = signup_open
+
+    client.post(reverse("account_reset_password"), {"email": address})
+
+    (sent,) = mail.outbox
+    assert sent.subject == f"[Carrel] {subject}"
+    assert words in sent.body
+    assert missing not in sent.body
+
+
+def test_mail_to_confirm_an_address_tells_strangers_nothing(client: Client, student: User) -> None:
+    User.objects.update(display_name="Buy now at evil.example")
+    client.force_login(student)
+
+    client.post(reverse("account_email"), {"email": "ada@example.org", "action_add": ""})
+
+    (sent,) = mail.outbox
+    assert sent.subject == "[Carrel] Confirm your e-mail address"
+    assert "evil.example" not in sent.body
+    assert "http://testserver/accounts/confirm-email/" in sent.body
+
+
+def test_mail_to_somebody_who_has_an_account_says_so(client: Client, student: User, settings: Settings) -> None:
+    settings.SIGNUP_OPEN = True
+    settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+
+    client.post(reverse("account_signup"), sign_up_form(email="student@example.org"))
+
+    (sent,) = mail.outbox
+    assert sent.subject == "[Carrel] You have an account already"
+    assert "/accounts/password/reset/" in sent.body

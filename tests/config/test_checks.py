@@ -67,6 +67,7 @@ def test_finds_nothing_in_a_good_installation(settings: Settings) -> None:
         ("carrel.E008", "SECRET_KEY", {"SECRET_KEY": "short"}),
         ("carrel.E009", "DEBUG", {"DEBUG": True}),
         ("carrel.E010", "RUNTIME", {"RUNTIME": "process"}),
+        ("carrel.E013", "RUNTIME", {"RUNTIME": "podman"}),
         ("carrel.E011", "REPOSITORY_ALLOW_LOCAL", {"REPOSITORY_ALLOW_LOCAL": True}),
         ("carrel.E012", "CARREL_DATA", {"CARREL_DATA": "/does/not/exist"}),
         ("carrel.W001", "NOTEBOOK_DOMAIN", {"NOTEBOOK_DOMAIN": "carrel.example.org"}),

@@ -1,4 +1,4 @@
-"""What every builder has to do, asked of the fake and of the real one."""
+"""What every builder has to do, asked of the fake and of the real ones."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,11 +16,13 @@ from django.test import override_settings
 
 from environments.builders.base import Builder
 from environments.builders.fake import FakeBuilder
+from environments.builders.repo2docker import Repo2DockerBuilder
 from environments.builders.venv import VenvBuilder
 from environments.errors import EnvironmentsError
 from environments.processes import installation_label, labelled
 from environments.values import BuildEvent, BuildPhase, BuildRequest, ResolvedRepository
 from tests.contracts import images
+from tests.engine_images import FROM_BASE, names_left, own_images, request_for
 from tests.fakes.backends import FailingBuilder, NeverBuilder
 from tests.fakes.git_host import GitHost
 
@@ -37,20 +39,37 @@ class Subject:
     never: tuple[Builder, BuildRequest]
 
     def is_quiet(self) -> bool:
-        """Whether no process of any build runs."""
-        return labelled(installation_label(settings.CARREL_DATA)) == []
+        """Whether no process of any build runs, and no image is half made."""
+        half_made = []
+        if isinstance(self.builder, Repo2DockerBuilder):
+            half_made = [name for name in names_left() if "unchecked" in name or name.startswith("sha256:")]
+        return labelled(installation_label(settings.CARREL_DATA)) == [] and half_made == []
 
 
-@pytest.fixture(scope="module", params=["fake", "venv"])
+@pytest.fixture(scope="module", params=["fake", "venv", pytest.param("repo2docker", marks=pytest.mark.docker)])
 def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subject]:
-    data = tmp_path_factory.mktemp("data") if request.param == "fake" else images.built().data
-    with GitHost() as host, override_settings(CARREL_DATA=data, REPOSITORY_ALLOWED_HOSTS=[host.address]):
-        empty, silent = (
-            BuildRequest(f"build-{name}", name, ResolvedRepository(host.url(name), host.add(name, files), ""), 300)
-            for name, files in {"empty": {"README.md": ""}, "silent": images.REPOSITORY}.items()
-        )
-        host.hang("silent")
-        yield _fake(empty, silent) if request.param == "fake" else _venv(empty, silent)
+    with GitHost() as host, _room(request.param, host, tmp_path_factory):
+        yield _subject(request.param, host)
+
+
+def _room(
+    kind: str, host: GitHost, tmp_path_factory: pytest.TempPathFactory
+) -> AbstractContextManager[None] | override_settings:
+    data = images.built().data if kind == "venv" else tmp_path_factory.mktemp("data")
+    if kind == "repo2docker":
+        return own_images(data, host)
+    return override_settings(CARREL_DATA=data, REPOSITORY_ALLOWED_HOSTS=[host.address])
+
+
+def _subject(kind: str, host: GitHost) -> Subject:
+    empty, silent = (
+        BuildRequest(f"build-{name}", name, ResolvedRepository(host.url(name), host.add(name, files), ""), 300)
+        for name, files in {"empty": {"README.md": ""}, "silent": images.REPOSITORY}.items()
+    )
+    host.hang("silent")
+    if kind == "repo2docker":
+        return _repo2docker(host, empty, silent)
+    return _fake(empty, silent) if kind == "fake" else _venv(empty, silent)
 
 
 def _fake(empty: BuildRequest, silent: BuildRequest) -> Subject:
@@ -62,6 +81,12 @@ def _fake(empty: BuildRequest, silent: BuildRequest) -> Subject:
 def _venv(empty: BuildRequest, silent: BuildRequest) -> Subject:
     built = images.built()
     return Subject(VenvBuilder(), built.request, built.events, (VenvBuilder(), empty), (VenvBuilder(), silent))
+
+
+def _repo2docker(host: GitHost, empty: BuildRequest, silent: BuildRequest) -> Subject:
+    builder, good = Repo2DockerBuilder(), request_for(host, "good", {"Dockerfile": f"{FROM_BASE}RUN true\n"})
+    events = list(builder.build(good))
+    return Subject(builder, good, events, (builder, empty), (builder, silent))
 
 
 def test_build_makes_image_that_find_returns(subject: Subject) -> None:
@@ -172,6 +197,8 @@ def _copy_image(subject: Subject, key: str) -> None:
     assert image is not None
     if isinstance(subject.builder, FakeBuilder):
         subject.builder.images[key] = replace(image, key=key)
+    elif isinstance(subject.builder, Repo2DockerBuilder):
+        list(subject.builder.build(replace(subject.built, image_key=key)))
     else:
         source = Path(image.location)
         shutil.copytree(source, source.with_name(key), symlinks=True, copy_function=os.link)

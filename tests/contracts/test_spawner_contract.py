@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
@@ -11,31 +12,38 @@ from django.conf import settings
 from pytest_django import Settings
 
 from environments import probing
+from environments.engine import client
 from environments.errors import UserError
 from environments.processes import end_labelled, installation_label
 from environments.spawners.base import Spawner
+from environments.spawners.docker import DockerSpawner
 from environments.spawners.fake import FakeSpawner
+from environments.spawners.networks import name_of
 from environments.spawners.process import START_ID, ProcessSpawner
 from environments.values import Handle, Image, Liveness, Mount, ServerSpec
 from tests.contracts.images import built_image
+from tests.engine import base_image, clean_engine
 
 SPEC = ServerSpec(
     handle=Handle("0b5a0f5e-6f0c-4a43-9f2b-4b7d1c6f8a11", "start1"),
     image=Image("key", ""),
-    home="server-" + "a" * 32,
-    mounts=(Mount("home-" + "b" * 32, PurePosixPath("home")),),
+    home=f"server-{secrets.token_hex(16)}",
+    mounts=(Mount(f"home-{secrets.token_hex(16)}", PurePosixPath("home")),),
     token="t" * 64,
 )
 UNKNOWN = Handle("2f6f3c0e-1111-4a43-9f2b-4b7d1c6f8a11", "start9")
 
 
-@pytest.fixture(params=["fake", "process"])
+@pytest.fixture(params=["fake", "process", pytest.param("docker", marks=pytest.mark.docker)])
 def spawner(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> Iterator[Spawner]:
     settings.CARREL_DATA = tmp_path / "data"
     if request.param == "fake":
         fake = FakeSpawner()
         yield fake
         fake.close()
+    elif request.param == "docker":
+        with clean_engine():
+            yield DockerSpawner()
     else:
         yield ProcessSpawner()
         assert end_labelled(installation_label(settings.CARREL_DATA))
@@ -43,8 +51,9 @@ def spawner(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) 
 
 @pytest.fixture
 def spec(spawner: Spawner) -> ServerSpec:
-    image = Image("key", "fake:key") if isinstance(spawner, FakeSpawner) else built_image()
-    return spec_like(image=image)
+    if isinstance(spawner, FakeSpawner):
+        return spec_like(image=Image("key", "fake:key"))
+    return spec_like(image=base_image() if isinstance(spawner, DockerSpawner) else built_image())
 
 
 def spec_like(*, image: Image, handle: Handle = SPEC.handle) -> ServerSpec:
@@ -61,6 +70,8 @@ def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
 def end_by_itself(spawner: Spawner, handle: Handle) -> None:
     if isinstance(spawner, FakeSpawner):
         spawner.end(handle)
+    elif isinstance(spawner, DockerSpawner):
+        client().api.kill(name_of(handle))
     else:
         assert end_labelled({**installation_label(settings.CARREL_DATA), START_ID: handle.start_id})
 
@@ -97,7 +108,7 @@ def test_start_leaves_server_alone_that_is_alive(spawner: Spawner, spec: ServerS
 
 def test_another_spawner_finds_what_one_started(spawner: Spawner, spec: ServerSpec) -> None:
     endpoint = spawner.start(spec)
-    another = spawner if isinstance(spawner, FakeSpawner) else ProcessSpawner()
+    another = spawner if isinstance(spawner, FakeSpawner) else type(spawner)()
 
     assert another.poll(spec.handle).endpoint == endpoint
 

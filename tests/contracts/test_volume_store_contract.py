@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import secrets
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -13,19 +15,23 @@ from pytest_django import Settings
 from environments.errors import EnvironmentsError, SystemFailure, UserError
 from environments.values import VolumeUsage
 from environments.volumes.base import VolumeStore
+from environments.volumes.docker import DockerVolumeStore
 from environments.volumes.fake import FakeVolumeStore
 from environments.volumes.local import LocalVolumeStore
+from tests.engine import clean_engine
 
-VOLUME = "home-" + "a" * 32
+VOLUME = f"home-{secrets.token_hex(16)}"
+"""Of this process alone: an engine is shared by all who test."""
 PLENTY = 1_000_000
 
 
-@pytest.fixture(params=[FakeVolumeStore, LocalVolumeStore])
-def store(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> VolumeStore:
+@pytest.fixture(params=[FakeVolumeStore, LocalVolumeStore, pytest.param(DockerVolumeStore, marks=pytest.mark.docker)])
+def store(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> Iterator[VolumeStore]:
     settings.CARREL_DATA = tmp_path / "data"
-    store: VolumeStore = request.param()
-    store.create(VOLUME)
-    return store
+    with clean_engine() if request.param is DockerVolumeStore else nullcontext():
+        store: VolumeStore = request.param()
+        store.create(VOLUME)
+        yield store
 
 
 def tar(*members: tuple[str, bytes | None] | tarfile.TarInfo) -> bytes:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.test import Client
+from django.utils import timezone
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import User
 from environments.models import Build, BuildLogLine, NotebookServer
+from tests.e2e.conftest import ARTEFACTS
 from tests.factories import BuildFactory, EnvironmentFactory, NotebookServerFactory, UserFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
@@ -23,6 +26,7 @@ State = NotebookServer.State
 Theme = Literal["light", "dark"]
 PHONE: ViewportSize = {"width": 360, "height": 740}
 DESK: ViewportSize = {"width": 1280, "height": 800}
+A_MINUTE = timedelta(minutes=1)
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -47,6 +51,7 @@ VISITS = {
     "style guide": Visit("/styleguide/"),
     "preparing": Visit("/servers/{server}/", state=State.BUILDING),
     "running": Visit("/servers/{server}/?launching=1", state=State.STARTING),
+    "ready": Visit("/servers/{server}/"),
     "stopped": Visit("/servers/{server}/", state=State.STOPPED),
     "failed": Visit("/servers/{server}/", state=State.FAILED),
     "delete": Visit("/servers/{server}/delete/"),
@@ -81,14 +86,19 @@ def open_page(browser: Browser, live_server: LiveServer, person: User) -> Iterat
 
 
 def make_server(owner: User, state: str) -> NotebookServer:
-    failure = {"failure_code": "build_failed"} if state == State.FAILED else {}
+    facts: dict[str, object] = {}
+    if state == State.FAILED:
+        facts = {"failure_code": "build_failed"}
+    if state == State.RUNNING:
+        now = timezone.now()
+        facts = {"started_at": now, "last_activity_at": now, "idle_minutes": 5, "keep_until": now + A_MINUTE}
     build_states = {State.BUILDING: Build.State.BUILDING, State.FAILED: Build.State.FAILED}
     build = BuildFactory.create(state=build_states.get(State(state), Build.State.SUCCEEDED))
     BuildLogLine.objects.bulk_create(
         BuildLogLine(build=build, sequence=n, phase="building", text=f"Downloading package {n} " + "x" * 200)
         for n in range(1, 60)
     )
-    return NotebookServerFactory.create(owner=owner, state=state, build=build, name="statistics", **failure)
+    return NotebookServerFactory.create(owner=owner, state=state, build=build, name="statistics", **facts)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -103,13 +113,15 @@ def test_page_is_accessible(open_page: Callable[..., Page], person: User, visit:
     assert results.violations_count == 0, results.generate_report()
 
 
-@pytest.mark.parametrize("visit", VISITS.values(), ids=VISITS.keys())
-def test_page_fits_a_telephone(open_page: Callable[..., Page], person: User, visit: Visit) -> None:
-    EnvironmentFactory.create(title="First steps")
+@pytest.mark.parametrize("name", VISITS)
+def test_page_fits_a_telephone(open_page: Callable[..., Page], person: User, name: str) -> None:
+    EnvironmentFactory.create(title="First steps", description="Variables, loops and a first plot.")
+    visit = VISITS[name]
     path = visit.path.format(server=make_server(person, visit.state).pk)
 
     page = open_page(path, is_signed_in=visit.is_signed_in, viewport=PHONE)
 
+    page.screenshot(path=ARTEFACTS / "telephone" / f"{name.replace(' ', '-')}.png", full_page=True)
     assert page.evaluate(OVERFLOW) == 0
 
 
@@ -168,6 +180,21 @@ def test_stopping_from_the_list_needs_no_page_load(open_page: Callable[..., Page
 
     expect(page.locator("#servers .status")).to_have_text("Stopping")
     expect(page.get_by_label("Address of the repository")).to_have_value("half an address")
+
+
+def test_keeping_a_server_running_needs_no_page_load(open_page: Callable[..., Page], person: User) -> None:
+    server = make_server(person, State.RUNNING)
+    page = open_page(f"/servers/{server.pk}/", viewport=DESK)
+    page.locator("h1").evaluate("heading => heading.dataset.same = 'yes'")
+
+    page.get_by_label("Keep it running").select_option("for 2 hours")
+    page.get_by_role("button", name="Keep", exact=True).click()
+    expect(page.locator(".ending-near")).to_have_count(0)
+    page.get_by_role("button", name="Take that back").click()
+
+    expect(page.locator(".ending-near")).to_have_count(1)
+    expect(page.get_by_role("button", name="Take that back")).to_have_count(0)
+    expect(page.locator("h1")).to_have_attribute("data-same", "yes")
 
 
 def test_launch_form_works_without_scripts(browser: Browser, live_server: LiveServer, person: User) -> None:

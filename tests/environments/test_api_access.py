@@ -41,6 +41,7 @@ OF_ONE = [
     Endpoint("DELETE", SERVERS + "{server}/", WRITE, 204),
     Endpoint("POST", SERVERS + "{server}/start/", WRITE, 202),
     Endpoint("POST", SERVERS + "{server}/stop/", WRITE, 202),
+    Endpoint("POST", SERVERS + "{server}/keep/", WRITE, 400),
     Endpoint("GET", BUILDS + "{build}/", READ, 200),
     Endpoint("GET", BUILDS + "{build}/log/", READ, 200),
     Endpoint("POST", BUILDS + "{build}/cancel/", WRITE, 202),

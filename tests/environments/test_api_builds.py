@@ -118,6 +118,20 @@ def test_cancel_leaves_the_build_to_others_who_wait(
     assert build.cancel_requested_at is None
 
 
+def test_cancel_takes_nothing_from_others_when_one_waits_no_longer(
+    program: APIClient, stranger: User, build: Build
+) -> None:
+    others = waiting_server(stranger, build)
+
+    response = program.post(f"{BUILDS}{build.pk}/cancel/")
+
+    others.refresh_from_db()
+    build.refresh_from_db()
+    assert response.status_code == 202
+    assert others.state == NotebookServer.State.BUILDING
+    assert build.cancel_requested_at is None
+
+
 def test_cancel_of_a_build_that_ended_is_a_conflict(program: APIClient, student: User) -> None:
     build = BuildFactory.create(requested_by=student, state=Build.State.SUCCEEDED)
 

@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, ConsoleMessage, expect
 from pytest_django.live_server_helper import LiveServer
-
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    """A page of Chromium."""
-    if CHROMIUM is None:
-        pytest.skip("there is no Chromium; name one in CHROMIUM")
-    # Playwright keeps an event loop in this thread, in which Django would refuse to touch the database.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser.new_page()
-        browser.close()
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.mark.browser
-def test_docs_render_within_the_content_security_policy(page: Page, live_server: LiveServer) -> None:
+def test_docs_render_within_the_content_security_policy(context: BrowserContext, live_server: LiveServer) -> None:
+    page = context.new_page()
     complaints: list[str] = []
 
     def note(message: ConsoleMessage) -> None:

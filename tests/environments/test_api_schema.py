@@ -42,8 +42,10 @@ def test_schema_has_every_address(schema: dict[str, Any]) -> None:
         "GET /api/v1/servers/{id}/",
         "POST /api/v1/builds/{id}/cancel/",
         "POST /api/v1/servers/",
+        "POST /api/v1/servers/{id}/keep/",
         "POST /api/v1/servers/{id}/start/",
         "POST /api/v1/servers/{id}/stop/",
+        "POST /api/v1/servers/{id}/undelete/",
     ]
 
 
@@ -57,6 +59,12 @@ def test_schema_says_in_words_what_every_operation_does(schema: dict[str, Any]) 
     for name, operation in operations(schema):
         assert operation["summary"], name
         assert operation["description"], name
+
+
+def test_schema_names_the_scope_of_every_operation(schema: dict[str, Any]) -> None:
+    for name, operation in operations(schema):
+        scope = "servers:read" if name.startswith("GET") else "servers:write"
+        assert operation["description"].endswith(f"A token needs the scope `{scope}`."), name
 
 
 def test_docs_page_is_served_to_everybody_without_inline_scripts(client: Client, db: None) -> None:

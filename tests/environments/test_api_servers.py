@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,8 @@ def test_launch_answers_with_a_new_server_on_its_way(program: APIClient, example
         "cpus": None,
         "idle_minutes": None,
         "lifetime_minutes": None,
+        "keep_until": None,
+        "stops_at": None,
         "created_at": body["created_at"],
         "started_at": None,
         "last_activity_at": None,
@@ -260,6 +263,20 @@ def test_list_asks_the_database_as_much_for_many(
         program.get(SERVERS)
 
 
+def test_list_asks_the_database_as_much_for_many_that_wait(
+    program: APIClient, student: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for _number in range(15):
+        NotebookServerFactory.create(owner=student, state=State.QUEUED)
+        NotebookServerFactory.create(owner=student, state=State.QUEUED, build=BuildFactory.create())
+    program.get(SERVERS)
+
+    with django_assert_num_queries(5):  # The token, the count, the servers, the two queues.
+        body = program.get(SERVERS).json()
+
+    assert sorted(server["queue_place"] for server in body["results"]) == sorted([*range(1, 16), *range(1, 16)])
+
+
 def test_read_says_why_a_server_failed(program: APIClient, student: User) -> None:
     server = NotebookServerFactory.create(
         owner=student, state=State.FAILED, failure_code="start_timeout", failure_facts={"seconds": 60}
@@ -323,6 +340,69 @@ def test_stop_asks_a_running_server_to_stop(program: APIClient, student: User) -
     response = program.post(f"{SERVERS}{server.pk}/stop/")
 
     assert (response.status_code, response.json()["state"]) == (202, "stopping")
+
+
+def test_keep_puts_the_stop_off_and_null_takes_that_back(program: APIClient, student: User) -> None:
+    now = timezone.now()
+    server = running_server(owner=student, idle_minutes=10, last_activity_at=now)
+    until = (now + timedelta(hours=2)).isoformat()
+
+    kept = program.post(f"{SERVERS}{server.pk}/keep/", {"until": until}, format="json")
+    taken_back = program.post(f"{SERVERS}{server.pk}/keep/", {"until": None}, format="json")
+
+    assert (kept.status_code, taken_back.status_code) == (200, 200)
+    assert datetime.fromisoformat(kept.json()["stops_at"]) == datetime.fromisoformat(until)
+    assert kept.json()["keep_until"] == kept.json()["stops_at"]
+    assert taken_back.json()["keep_until"] is None
+    assert datetime.fromisoformat(taken_back.json()["stops_at"]) == now + timedelta(minutes=10)
+
+
+def test_keep_does_not_put_off_the_end_of_a_lifetime(program: APIClient, student: User) -> None:
+    now = timezone.now()
+    server = running_server(owner=student, lifetime_minutes=30, started_at=now)
+    until = (now + timedelta(hours=2)).isoformat()
+
+    body = program.post(f"{SERVERS}{server.pk}/keep/", {"until": until}, format="json").json()
+
+    assert datetime.fromisoformat(body["stops_at"]) == now + timedelta(minutes=30)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"until": "2020-01-01T00:00:00Z"}, "keep_past"),
+        ({"until": "9999-12-31T23:59:59Z"}, "keep_too_long"),
+        ({"until": "9999-12-31T23:59:59-23:59"}, "invalid"),
+        ({"until": "0001-01-01T00:00:00+23:59"}, "invalid"),
+        ({"until": "tomorrow"}, "invalid"),
+        ({"until": ""}, "invalid"),
+        ({"until": 5}, "invalid"),
+        ({"until": True}, "invalid"),
+        ({"until": ["2020-01-01T00:00:00Z"]}, "invalid"),
+        ({"until": "\x00"}, "invalid"),
+        ({"until": "9" * 4000}, "invalid"),
+        ({"Until": None}, "invalid"),
+        ({}, "invalid"),
+        ([], "invalid"),
+    ],
+)
+def test_keep_refuses_what_is_no_coming_moment(program: APIClient, student: User, body: object, code: str) -> None:
+    server = running_server(owner=student)
+
+    response = program.post(f"{SERVERS}{server.pk}/keep/", body, format="json")
+
+    server.refresh_from_db()
+    assert (response.status_code, response.json()["code"]) == (400, code)
+    assert server.keep_until is None
+
+
+def test_keep_of_a_sleeping_server_is_a_conflict(program: APIClient, student: User) -> None:
+    server = NotebookServerFactory.create(owner=student)
+    until = (timezone.now() + timedelta(hours=2)).isoformat()
+
+    response = program.post(f"{SERVERS}{server.pk}/keep/", {"until": until}, format="json")
+
+    assert (response.status_code, response.json()["code"]) == (409, "state_conflict")
 
 
 def test_delete_makes_it_vanish_once(program: APIClient, student: User) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from django.db import connection
 from pytest_django import Settings
 
-from environments import backends, servers
-from environments.culling import cull_idle_servers, stops_at
+from environments import backends, starting
+from environments.culling import cull_idle_servers, stops_at, stops_soon
 from environments.models import NotebookServer
 from environments.spawners.fake import Activity
 from environments.values import Image
-from tests.factories import NotebookServerFactory
+from tests.factories import NotebookServerFactory, running_server
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +28,7 @@ def server_started_at(start: datetime, **fields: Any) -> NotebookServer:
     """A server that runs since then."""
     server = NotebookServerFactory.create(state=State.QUEUED, **fields)
     backends.builder().images[server.image_key] = Image(server.image_key, "fake:")  # type: ignore[attr-defined]
-    servers.carry_out_start(server, clock=lambda: start)
+    starting.carry_out_start(server, clock=lambda: start)
     return server
 
 
@@ -89,6 +92,30 @@ def test_cull_respects_until_when_somebody_asked_to_keep_it(fake_backends: None,
     assert state_after_culling(server, now + HOUR) == State.STOPPING
 
 
+@pytest.mark.django_db(transaction=True)
+def test_cull_respects_a_wish_that_comes_while_it_asks_the_server(now: datetime) -> None:
+    class WishesWhenAsked(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            NotebookServer.objects.update(keep_until=now + HOUR)
+            connection.close()
+            self.send_response(404)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), WishesWhenAsked) as upstream:
+        threading.Thread(target=upstream.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        server = running_server(
+            endpoint=f"127.0.0.1:{upstream.server_port}", last_activity_at=now - 10 * HOUR, idle_minutes=60
+        )
+
+        state = state_after_culling(server, now)
+        upstream.shutdown()
+
+    assert state == State.RUNNING
+
+
 def test_cull_ends_a_lifetime_whatever_runs(fake_backends: None, now: datetime) -> None:
     server = server_started_at(now - 10 * HOUR, lifetime_minutes=600, keep_until=now + HOUR)
     says(server, kernels=[{"execution_state": "busy", "last_activity": now.isoformat()}])
@@ -123,3 +150,17 @@ def test_stops_at_is_never_when_nothing_limits_it(fake_backends: None, settings:
     settings.SERVER_IDLE_MINUTES = settings.SERVER_LIFETIME_MINUTES = 0
 
     assert stops_at(server_started_at(now)) is None
+
+
+def test_stops_at_is_nothing_for_a_server_that_sleeps(now: datetime) -> None:
+    server = NotebookServerFactory.create(state=State.STOPPED, started_at=now, lifetime_minutes=30)
+
+    assert stops_at(server) is None
+
+
+@pytest.mark.parametrize(("minutes", "expected"), [(49, False), (50, True), (61, True)])
+def test_stops_soon_ten_minutes_before(settings: Settings, now: datetime, minutes: int, expected: bool) -> None:
+    settings.SERVER_IDLE_MINUTES = 60
+    server = running_server(started_at=now, last_activity_at=now)
+
+    assert stops_soon(server, now=now + timedelta(minutes=minutes)) is expected

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
 import pytest
+from django.utils import timezone
 
 from environments.errors import UserError
-from environments.forms import LaunchForm, urlpath_of
+from environments.forms import KeepForm, LaunchForm, urlpath_of
 from environments.values import LaunchSpec, Reference
 
 
@@ -75,3 +79,57 @@ def test_put_error_at_the_field_it_is_about(code: str, field: str) -> None:
     form.add_launch_error(UserError(code))
 
     assert list(form.errors) == [field]
+
+
+PARIS = ZoneInfo("Europe/Paris")
+
+
+@pytest.mark.parametrize(
+    ("now", "chosen", "until"),
+    [
+        (datetime(2026, 3, 2, 14, 5, tzinfo=PARIS), "1", datetime(2026, 3, 2, 15, 5, tzinfo=PARIS)),
+        (datetime(2026, 3, 2, 14, 5, tzinfo=PARIS), "8", datetime(2026, 3, 2, 22, 5, tzinfo=PARIS)),
+        (datetime(2026, 3, 2, 14, 5, tzinfo=PARIS), "morning", datetime(2026, 3, 3, 8, tzinfo=PARIS)),
+        (datetime(2026, 3, 2, 0, 30, tzinfo=PARIS), "morning", datetime(2026, 3, 2, 8, tzinfo=PARIS)),
+        (datetime(2026, 3, 2, 8, 0, tzinfo=PARIS), "morning", datetime(2026, 3, 3, 8, tzinfo=PARIS)),
+        (datetime(2026, 3, 28, 20, 0, tzinfo=PARIS), "morning", datetime(2026, 3, 29, 8, tzinfo=PARIS)),
+    ],
+    ids=["an hour", "eight hours", "tomorrow", "after midnight", "at eight", "into summer time"],
+)
+def test_keep_until_a_moment_in_the_readers_zone(now: datetime, chosen: str, until: datetime) -> None:
+    with timezone.override(PARIS):
+        form = KeepForm({"until": chosen}, now=now)
+
+        assert form.is_valid()
+        assert form.cleaned_data["until"] == until
+
+
+def test_keep_no_longer_than_allowed_on_the_day_the_clocks_go_back() -> None:
+    now = datetime(2026, 10, 24, 8, 1, tzinfo=PARIS).astimezone(UTC)
+
+    with timezone.override(PARIS):
+        form = KeepForm({"until": "morning"}, now=now)
+        assert form.is_valid()
+
+    assert form.cleaned_data["until"] - now == timedelta(hours=24)
+
+
+@pytest.mark.parametrize(("hour", "words"), [(7, "until 8:00 this morning"), (9, "until 8:00 tomorrow morning")])
+def test_keep_offers_the_next_morning(hour: int, words: str) -> None:
+    with timezone.override(PARIS):
+        form = KeepForm(now=datetime(2026, 3, 2, hour, tzinfo=PARIS))
+
+    assert words in str(form["until"])
+
+
+@pytest.mark.parametrize("data", [{}, {"until": ""}])
+def test_keep_nothing_takes_it_back(data: dict[str, str]) -> None:
+    form = KeepForm(data, now=datetime(2026, 3, 2, tzinfo=PARIS))
+
+    assert form.is_valid()
+    assert form.cleaned_data["until"] is None
+
+
+@pytest.mark.parametrize("chosen", ["3", "-1", "1000000", "evening", "2026-03-02T10:00", "\x00"])
+def test_keep_refuses_what_was_not_offered(chosen: str) -> None:
+    assert not KeepForm({"until": chosen}, now=datetime(2026, 3, 2, tzinfo=PARIS)).is_valid()

@@ -37,6 +37,12 @@ def test_image_key_differs_with_whatever_changes_the_image(other: str) -> None:
     assert other != key()
 
 
+def test_image_name_has_the_key_and_nothing_that_can_change() -> None:
+    name = naming.image_name(key(), prefix="registry.example:5000/school/")
+
+    assert name == f"registry.example:5000/school/environment:{key()}"
+
+
 @pytest.mark.parametrize(
     ("repository", "stem"),
     [

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from environments import backends, servers
+from environments import backends, starting
 from environments.errors import SystemFailure
 from environments.models import Build, NotebookServer
 from environments.reconciling import reconcile
@@ -33,7 +33,7 @@ def started_server() -> NotebookServer:
     """A server that runs, in row and engine alike."""
     server = NotebookServerFactory.create(state=State.QUEUED)
     backends.builder().images[server.image_key] = Image(server.image_key, "fake:")  # type: ignore[attr-defined]
-    servers.carry_out_start(server)
+    starting.carry_out_start(server)
     assert server.state == State.RUNNING
     return server
 
@@ -128,7 +128,7 @@ def test_reconcile_goes_on_when_the_engine_does_not_answer(use_backends: Callabl
 
 
 def test_reconcile_finishes_deletions(fake_backends: None, now: datetime) -> None:
-    server = NotebookServerFactory.create(state=State.STOPPED, deleted_at=now)
+    server = NotebookServerFactory.create(state=State.STOPPED, deleted_at=now - timedelta(days=365))
 
     reconcile(now=now)
 

@@ -302,7 +302,22 @@ def test_urlpath_from_follows_binder(parameters: dict[str, str], urlpath: str) -
     assert references.urlpath_from(parameters) == urlpath
 
 
-@pytest.mark.parametrize("urlpath", ["../x", "lab/../../x", "a\\b", "a\nb", "a?b\nc", "x" * 501])
+@pytest.mark.parametrize("urlpath", ["x" * 500, "é" * 83, "a?" + "é" * 83])
+def test_check_urlpath_takes_what_fits_once_it_is_quoted(urlpath: str) -> None:
+    assert len(references.check_urlpath(urlpath)) <= 500
+
+
+@pytest.mark.parametrize("parameters", [{"labpath": "é" * 83}, {"filepath": "é" * 83}, {"urlpath": "é" * 84}])
+def test_urlpath_from_refuses_what_is_too_long_once_it_is_quoted(parameters: dict[str, str]) -> None:
+    with pytest.raises(UserError) as caught:
+        references.urlpath_from(parameters)
+
+    assert caught.value.code == "path_invalid"
+
+
+@pytest.mark.parametrize(
+    "urlpath", ["../x", "lab/../../x", "a\\b", "a\nb", "a?b\nc", "x" * 501, "é" * 84, "a?" + "é" * 84]
+)
 def test_check_urlpath_refuses(urlpath: str) -> None:
     with pytest.raises(UserError) as caught:
         references.check_urlpath(urlpath)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import User
-from environments import backends, servers
+from environments import backends, servers, starting, stopping
 from environments.errors import UserError
 from environments.models import Build, NotebookServer, Volume
 from environments.spawners.fake import FakeSpawner
@@ -132,6 +132,91 @@ def test_stop_what_does_not_run_changes_nothing(fake_backends: None, now: dateti
     assert server.state == state
 
 
+@pytest.mark.parametrize("state", [State.QUEUED, State.BUILDING, State.STARTING, State.RUNNING])
+def test_keep_puts_the_stop_off_and_takes_that_back(now: datetime, state: str) -> None:
+    server = NotebookServerFactory.create(state=state)
+
+    wishes = []
+    for until in (now + servers.MAX_KEEP, None):
+        servers.keep_server(server, until=until, now=now)
+        server.refresh_from_db()
+        wishes.append(server.keep_until)
+
+    assert wishes == [now + servers.MAX_KEEP, None]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "code"),
+    [
+        (timedelta(0), "keep_past"),
+        (timedelta(days=-1), "keep_past"),
+        (timedelta(hours=24, microseconds=1), "keep_too_long"),
+        (timedelta(days=365 * 1000), "keep_too_long"),
+    ],
+)
+def test_keep_refuses_moments_too_early_or_too_late(now: datetime, ahead: timedelta, code: str) -> None:
+    server = running_server()
+
+    with pytest.raises(UserError) as caught:
+        servers.keep_server(server, until=now + ahead, now=now)
+
+    server.refresh_from_db()
+    assert (caught.value.code, server.keep_until) == (code, None)
+
+
+@pytest.mark.parametrize("fields", [{"state": State.STOPPED}, {"state": State.FAILED}, {"deleted_at": timezone.now()}])
+def test_keep_refuses_a_server_that_is_not_to_run(now: datetime, fields: dict[str, Any]) -> None:
+    server = NotebookServerFactory.create(**fields)
+
+    with pytest.raises(UserError) as caught:
+        servers.keep_server(server, until=now + timedelta(hours=1), now=now)
+
+    assert caught.value.code == "state_conflict"
+
+
+def test_keep_can_be_taken_back_from_a_server_that_sleeps(now: datetime) -> None:
+    server = NotebookServerFactory.create(keep_until=now)
+
+    servers.keep_server(server, until=None, now=now)
+
+    server.refresh_from_db()
+    assert server.keep_until is None
+
+
+def test_queue_places_are_those_of_each_server(now: datetime) -> None:
+    for build_state in (Build.State.QUEUED, Build.State.BUILDING, Build.State.SUCCEEDED):
+        for minutes in range(3):
+            build = BuildFactory.create(state=build_state)
+            since = now + timedelta(minutes=minutes)
+            NotebookServerFactory.create(state=State.QUEUED, build=build, state_changed_at=since)
+            NotebookServerFactory.create(state=State.QUEUED, build=None, state_changed_at=since)
+    running_server()
+    everybody = list(NotebookServer.objects.select_related("build"))
+
+    places = servers.queue_places(everybody)
+
+    one_by_one = {server.pk: servers.queue_place(server) for server in everybody}
+    assert places == {key: place for key, place in one_by_one.items() if place}
+    assert len(places) == 15
+
+
+def test_queue_places_need_two_queries(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    for _number in range(15):
+        NotebookServerFactory.create(state=State.QUEUED, build=BuildFactory.create())
+        NotebookServerFactory.create(state=State.QUEUED)
+    everybody = list(NotebookServer.objects.all())
+
+    with django_assert_num_queries(2):
+        servers.queue_places(everybody)
+
+
+def test_queue_places_ask_nothing_when_nobody_waits(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    everybody = [running_server(), NotebookServerFactory.create()]
+
+    with django_assert_num_queries(0):
+        assert servers.queue_places(everybody) == {}
+
+
 # --- Carrying out
 
 
@@ -143,7 +228,7 @@ def test_carry_out_build_leads_everybody_who_waits_to_a_start(fake_backends: Non
 
     servers.carry_out_build(build)
     for server in NotebookServer.objects.filter(build=build):
-        servers.carry_out_start(server)
+        starting.carry_out_start(server)
 
     assert {NotebookServer.objects.get(pk=server.pk).state for server in waiting} == {State.RUNNING}
     assert len(backends.builder().requests) == 1  # type: ignore[attr-defined]
@@ -152,7 +237,7 @@ def test_carry_out_build_leads_everybody_who_waits_to_a_start(fake_backends: Non
 def test_carry_out_start_runs_the_server_with_its_files(fake_backends: None) -> None:
     server = waiting_server()
 
-    servers.carry_out_start(server)
+    starting.carry_out_start(server)
 
     server.refresh_from_db()
     spec = backends.spawner().specs[server.handle]  # type: ignore[attr-defined]
@@ -168,10 +253,10 @@ def test_carry_out_start_uses_another_token_each_time(fake_backends: None) -> No
     tokens = set()
     server = waiting_server()
     for _ in range(2):
-        servers.carry_out_start(server)
+        starting.carry_out_start(server)
         tokens.add(backends.spawner().specs[server.handle].token)  # type: ignore[attr-defined]
         servers.stop_server(server, now=timezone.now())
-        servers.carry_out_stop(server)
+        stopping.carry_out_stop(server)
         servers.start_server(server, now=timezone.now())
 
     assert len(tokens) == 2
@@ -182,8 +267,8 @@ def test_carry_out_start_twice_starts_once(fake_backends: None) -> None:
     server = waiting_server()
     seen_by_another = NotebookServer.objects.get(pk=server.pk)
 
-    servers.carry_out_start(server)
-    servers.carry_out_start(seen_by_another)
+    starting.carry_out_start(server)
+    starting.carry_out_start(seen_by_another)
 
     assert len(backends.spawner().list()) == 1
 
@@ -192,7 +277,7 @@ def test_carry_out_start_waits_until_it_answers(use_backends: Callable[..., None
     use_backends(spawner=SlowSpawner)
     server = waiting_server()
 
-    servers.carry_out_start(server)
+    starting.carry_out_start(server)
 
     assert server.state == State.RUNNING
 
@@ -202,7 +287,7 @@ def test_carry_out_start_waits_for_a_place(fake_backends: None, settings: Settin
     NotebookServerFactory.create(state=State.STARTING)
     server = waiting_server()
 
-    servers.carry_out_start(server)
+    starting.carry_out_start(server)
 
     assert server.state == State.QUEUED
     assert servers.queue_place(server) == 1
@@ -213,7 +298,7 @@ def test_carry_out_start_fails_when_it_never_answers(use_backends: Callable[...,
     settings.START_TIME_LIMIT_SECONDS = 0
     server = waiting_server()
 
-    servers.carry_out_start(server)
+    starting.carry_out_start(server)
 
     server.refresh_from_db()
     assert (server.state, server.failure_code, server.failure_log) == (State.FAILED, "start_timeout", "running")
@@ -224,7 +309,7 @@ def test_carry_out_start_fails_with_its_last_words_when_it_dies(use_backends: Ca
     use_backends(spawner=DyingSpawner)
     server = waiting_server()
 
-    servers.carry_out_start(server)
+    starting.carry_out_start(server)
 
     server.refresh_from_db()
     assert (server.state, server.failure_code) == (State.FAILED, "start_failed")
@@ -235,7 +320,7 @@ def test_carry_out_start_fails_when_nothing_can_be_started(use_backends: Callabl
     use_backends(spawner=FailingSpawner)
     server = waiting_server()
 
-    servers.carry_out_start(server)
+    starting.carry_out_start(server)
 
     server.refresh_from_db()
     assert (server.state, server.failure_code) == (State.FAILED, "runtime_unavailable")
@@ -245,7 +330,7 @@ def test_carry_out_start_leaves_nothing_when_stopped_meanwhile(use_backends: Cal
     use_backends(spawner=StoppedMeanwhileSpawner)
     server = waiting_server()
 
-    servers.carry_out_start(server)
+    starting.carry_out_start(server)
 
     server.refresh_from_db()
     assert server.state == State.STOPPING
@@ -255,7 +340,7 @@ def test_carry_out_start_leaves_nothing_when_stopped_meanwhile(use_backends: Cal
 def test_carry_out_start_has_a_lost_environment_made_again(fake_backends: None) -> None:
     server = NotebookServerFactory.create(state=State.QUEUED)
 
-    servers.carry_out_start(server)
+    starting.carry_out_start(server)
 
     server.refresh_from_db()
     assert server.state == State.QUEUED
@@ -270,7 +355,7 @@ def test_carry_out_start_goes_on_where_a_dead_worker_stopped(fake_backends: None
     )
     server.refresh_from_db()
 
-    servers.carry_out_start(server)
+    starting.carry_out_start(server)
 
     server.refresh_from_db()
     assert (server.state, server.start_id) == (State.RUNNING, "e" * 32)
@@ -281,7 +366,7 @@ def test_carry_out_start_leaves_a_start_under_lease_to_its_worker(fake_backends:
     soon = timezone.now() + timedelta(seconds=10)
     server = has_image(NotebookServerFactory.create(state=State.STARTING, start_id="e" * 32, lease_expires_at=soon))
 
-    servers.carry_out_start(server)
+    starting.carry_out_start(server)
 
     assert not is_alive(server)
 
@@ -292,12 +377,12 @@ def test_carry_out_start_gives_up_after_some_attempts(fake_backends: None) -> No
         NotebookServerFactory.create(
             state=State.STARTING,
             start_id="e" * 32,
-            start_attempts=servers.MAX_START_ATTEMPTS,
+            start_attempts=starting.MAX_START_ATTEMPTS,
             lease_expires_at=past,
         )
     )
 
-    servers.carry_out_start(server)
+    starting.carry_out_start(server)
 
     server.refresh_from_db()
     assert (server.state, server.failure_code) == (State.FAILED, "start_interrupted")
@@ -305,10 +390,10 @@ def test_carry_out_start_gives_up_after_some_attempts(fake_backends: None) -> No
 
 def test_carry_out_stop_stops_the_engines_server(fake_backends: None, now: datetime) -> None:
     server = waiting_server()
-    servers.carry_out_start(server)
+    starting.carry_out_start(server)
     servers.stop_server(server, now=now)
 
-    servers.carry_out_stop(server)
+    stopping.carry_out_stop(server)
 
     server.refresh_from_db()
     assert (server.state, server.endpoint) == (State.STOPPED, "")
@@ -318,14 +403,18 @@ def test_carry_out_stop_stops_the_engines_server(fake_backends: None, now: datet
 # --- Deleting
 
 
-def test_delete_removes_server_and_files_and_keeps_personal_ones(fake_backends: None, now: datetime) -> None:
+def test_delete_removes_server_and_files_in_the_end_and_keeps_personal_ones(
+    fake_backends: None, settings: Settings, now: datetime
+) -> None:
+    settings.DELETED_FILES_DAYS = 7
     server = waiting_server()
-    servers.carry_out_start(server)
+    starting.carry_out_start(server)
     owner, key = server.owner, server.volume.key
     backends.volume_store().create(key)
 
     servers.delete_server(server, now=now)
-    servers.carry_out_stop(server)
+    stopping.carry_out_stop(server, clock=lambda: now)
+    stopping.purge_server(server, now=now + timedelta(days=7))
 
     assert not NotebookServer.objects.exists()
     assert not backends.volume_store().exists(key)
@@ -341,9 +430,38 @@ def test_delete_hides_the_server_and_frees_its_name_at_once(fake_backends: None,
     NotebookServerFactory.create(owner=server.owner, name="mine")
 
 
-def test_purge_touches_nothing_that_may_still_run(fake_backends: None, now: datetime) -> None:
-    server = NotebookServerFactory.create(state=State.STOPPING, deleted_at=now)
+def test_delete_keeps_the_files_for_some_days(fake_backends: None, settings: Settings, now: datetime) -> None:
+    settings.DELETED_FILES_DAYS = 7
+    server = NotebookServerFactory.create(state=State.STOPPED)
+    backends.volume_store().create(server.volume.key)
+    servers.delete_server(server, now=now)
 
-    servers.purge_server(server)
+    stopping.purge_server(server, now=now + timedelta(days=6, hours=23))
+
+    assert backends.volume_store().exists(server.volume.key)
+
+
+def test_undelete_brings_the_server_back_asleep(fake_backends: None, now: datetime) -> None:
+    server = NotebookServerFactory.create(state=State.STOPPED)
+    servers.delete_server(server, now=now)
+
+    servers.undelete_server(NotebookServer.objects.deleted_by(server.owner).get(), now=now)
+
+    assert NotebookServer.objects.visible_to(server.owner).get().state == State.STOPPED
+
+
+def test_undelete_is_refused_when_the_name_is_taken_by_now(fake_backends: None, now: datetime) -> None:
+    server = NotebookServerFactory.create(state=State.STOPPED, name="mine")
+    servers.delete_server(server, now=now)
+    NotebookServerFactory.create(owner=server.owner, name="mine")
+
+    with pytest.raises(UserError, match="name_taken"):
+        servers.undelete_server(server, now=now)
+
+
+def test_purge_touches_nothing_that_may_still_run(fake_backends: None, now: datetime) -> None:
+    server = NotebookServerFactory.create(state=State.STOPPING, deleted_at=now - timedelta(days=365))
+
+    stopping.purge_server(server, now=now)
 
     assert NotebookServer.objects.filter(pk=server.pk).exists()

@@ -14,7 +14,7 @@ from accounts.models import User
 from environments.models import NotebookServer, Visibility
 from environments.naming import server_name
 from environments.values import Reference
-from tests.factories import EnvironmentFactory, NotebookServerFactory, running_server
+from tests.factories import BuildFactory, EnvironmentFactory, NotebookServerFactory, running_server
 from tests.fakes.git_host import GitHost
 
 State = NotebookServer.State
@@ -112,8 +112,10 @@ def test_offer_what_each_state_allows(
     assert {words for words in missing if f"{words}<span" in row} == set()
 
 
-@pytest.mark.parametrize(("state", "seconds"), [(State.BUILDING, 3), (State.STOPPING, 3), (State.STOPPED, 0)])
-def test_refresh_only_while_something_changes(page: Client, student: User, state: str, seconds: int) -> None:
+@pytest.mark.parametrize(
+    ("state", "seconds"), [(State.BUILDING, 3), (State.STOPPING, 3), (State.RUNNING, 60), (State.STOPPED, 0)]
+)
+def test_refresh_as_often_as_something_changes(page: Client, student: User, state: str, seconds: int) -> None:
     NotebookServerFactory.create(owner=student, state=state)
 
     text = page.get("/").content.decode()
@@ -137,8 +139,33 @@ def test_query_the_same_for_many_servers(
     NotebookServerFactory.create_batch(30, owner=student)
     EnvironmentFactory.create_batch(30)
 
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(5):
         page.get("/")
+
+
+def test_query_the_same_for_many_that_wait(
+    page: Client, student: User, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    for _number in range(15):
+        NotebookServerFactory.create(owner=student, state=State.QUEUED)
+        NotebookServerFactory.create(owner=student, state=State.QUEUED, build=BuildFactory.create())
+
+    with django_assert_max_num_queries(7):
+        text = page.get("/").content.decode()
+
+    assert text.count("You are number 15 in the queue.") == 2
+
+
+def test_say_in_the_list_when_a_server_stops(page: Client, student: User) -> None:
+    running_server(owner=student, idle_minutes=5)
+    running_server(owner=student, idle_minutes=60, lifetime_minutes=30)
+    NotebookServerFactory.create(owner=student)
+
+    text = page.get("/").content.decode()
+
+    assert text.count("if nothing happens in it until then.") == 1
+    assert text.count("whatever happens in it.") == 1
+    assert text.count("ending-near") == 1
 
 
 def test_launch_repository_and_go_to_its_page(page: Client, student: User, host: GitHost, fake_backends: None) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime, time, timedelta
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.template import Context, Template
 from django.test import Client
-from pytest_django import DjangoAssertNumQueries
+from django.utils import timezone
+from django.utils.html import strip_tags
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import User
 from environments.following import version_of
 from environments.models import Build, BuildLogLine, NotebookServer
+from environments.views.stopping import Ending, ending_of
 from tests.factories import BuildFactory, NotebookServerFactory, running_server
 
 State = NotebookServer.State
@@ -190,7 +196,7 @@ def test_ask_before_deleting_what_goes_and_what_stays(page: Client, student: Use
     text = page.get(f"/servers/{server.pk}/delete/").content.decode()
 
     server.refresh_from_db()
-    assert "Deleted for good:" in text
+    assert "Deleted:" in text
     assert "Kept:" in text
     assert server.deleted_at is None
 
@@ -202,7 +208,7 @@ def test_delete_server(page: Client, student: User) -> None:
 
     server.refresh_from_db()
     assert server.deleted_at is not None
-    assert "The server “old” and its files are deleted." in response.content.decode()
+    assert "The server “old” is deleted." in response.content.decode()
     assert page.get(f"/servers/{server.pk}/").status_code == 404
 
 
@@ -217,7 +223,136 @@ def test_leave_build_and_with_it_the_queue(page: Client, student: User) -> None:
     assert server.state == State.STOPPED
 
 
-@pytest.mark.parametrize("action", ["start", "stop"])
+@pytest.mark.parametrize(
+    ("clock", "started", "words"),
+    [
+        ("14:00", {"idle_minutes": 65}, "Stops at 15:05 if nothing happens"),
+        ("23:30", {"idle_minutes": 65}, "Stops tomorrow at 00:35 if nothing happens"),
+        ("14:00", {"idle_minutes": 3 * 24 * 60}, "Stops on March 5 at 14:00 if nothing happens"),
+        ("14:00", {"idle_minutes": 65, "lifetime_minutes": 30}, "Stops at 14:30, whatever happens in it."),
+    ],
+)
+def test_tell_when_a_server_stops_in_the_readers_zone(
+    student: User, clock: str, started: dict[str, int], words: str
+) -> None:
+    now = datetime.fromisoformat(f"2026-03-02T{clock}:00+09:00")
+    server = running_server(started_at=now, last_activity_at=now, **started)
+    ending = ending_of(server, now=now)
+    assert ending is not None
+
+    with timezone.override(ZoneInfo("Asia/Tokyo")):
+        sentence = Template("{% load environments %}{% ending_sentence ending now %}").render(
+            Context({"ending": ending, "now": now})
+        )
+
+    assert words in " ".join(strip_tags(sentence).split())
+
+
+def test_tell_that_a_server_stops_now(now: datetime) -> None:
+    ending = Ending(now, is_fixed=False, is_near=True)
+
+    sentence = Template("{% load environments %}{% ending_sentence ending now %}").render(
+        Context({"ending": ending, "now": now + timedelta(seconds=5)})
+    )
+
+    assert "Stops any moment now if nothing happens" in " ".join(strip_tags(sentence).split())
+
+
+@pytest.mark.parametrize(("minutes", "is_near"), [(9, True), (11, False)])
+def test_warn_before_a_server_stops(page: Client, student: User, minutes: int, is_near: bool) -> None:
+    server = running_server(owner=student, idle_minutes=minutes)
+
+    text = page.get(f"/servers/{server.pk}/").content.decode()
+
+    assert ("ending-near" in text) is is_near
+
+
+def test_keep_server_for_two_hours(page: Client, student: User) -> None:
+    server = running_server(owner=student)
+
+    response = page.post(f"/servers/{server.pk}/keep/", {"until": "2"})
+
+    server.refresh_from_db()
+    assert response["Location"] == f"/servers/{server.pk}/"
+    assert server.keep_until is not None
+    assert timedelta(minutes=119) < server.keep_until - timezone.now() <= timedelta(hours=2)
+
+
+def test_keep_server_until_the_morning_of_the_reader(page: Client, student: User) -> None:
+    User.objects.update(time_zone="Asia/Tokyo")
+    server = running_server(owner=student)
+
+    page.post(f"/servers/{server.pk}/keep/", {"until": "morning"})
+
+    server.refresh_from_db()
+    assert server.keep_until is not None
+    assert server.keep_until.astimezone(ZoneInfo("Asia/Tokyo")).time() == time(8)
+
+
+def test_keep_server_no_longer(page: Client, student: User) -> None:
+    server = running_server(owner=student, keep_until=timezone.now() + timedelta(hours=5))
+    offered = page.get(f"/servers/{server.pk}/").content.decode()
+
+    page.post(f"/servers/{server.pk}/keep/", {"until": ""})
+
+    server.refresh_from_db()
+    assert "Take that back" in offered
+    assert server.keep_until is None
+
+
+def test_offer_nothing_against_the_end_of_a_lifetime(page: Client, student: User) -> None:
+    server = running_server(owner=student, lifetime_minutes=30)
+
+    text = page.get(f"/servers/{server.pk}/").content.decode()
+
+    assert "That cannot be put off." in text
+    assert 'name="until"' not in text
+
+
+def test_offer_nothing_where_nothing_ends(page: Client, student: User, settings: Settings) -> None:
+    settings.SERVER_IDLE_MINUTES = settings.SERVER_LIFETIME_MINUTES = 0
+    server = running_server(owner=student)
+
+    text = page.get(f"/servers/{server.pk}/").content.decode()
+
+    assert "It runs until you stop it." in text
+    assert 'name="until"' not in text
+
+
+@pytest.mark.parametrize("until", ["3", "evening", "2030-01-01", "\x00"])
+def test_keep_refuses_what_was_not_offered(page: Client, student: User, until: str) -> None:
+    server = running_server(owner=student)
+
+    response = page.post(f"/servers/{server.pk}/keep/", {"until": until})
+
+    server.refresh_from_db()
+    assert response.status_code == 400
+    assert server.keep_until is None
+
+
+def test_keep_explains_why_it_cannot(page: Client, student: User) -> None:
+    server = NotebookServerFactory.create(owner=student)
+
+    response = page.post(f"/servers/{server.pk}/keep/", {"until": "1"}, headers=HTMX, follow=True)
+
+    text = response.content.decode()
+    assert text.strip().startswith("<section")
+    assert "That is not possible while" in text
+
+
+def test_version_changes_with_the_end_and_the_warning(student: User) -> None:
+    now = timezone.now()
+    server = running_server(owner=student, idle_minutes=60)
+
+    versions = []
+    for last_activity_at in (now, now - timedelta(minutes=2), now - timedelta(minutes=55)):
+        server.last_activity_at = last_activity_at
+        versions.append(version_of(server))
+
+    assert len(set(versions)) == 3
+
+
+@pytest.mark.parametrize("action", ["start", "stop", "keep"])
 def test_change_nothing_by_get(page: Client, student: User, action: str) -> None:
     server = running_server(owner=student)
 
@@ -250,3 +385,21 @@ def test_survive_hostile_queries(page: Client, student: User, query: dict[str, A
 
 def test_find_no_server_that_does_not_exist(page: Client) -> None:
     assert page.get(f"/servers/{uuid4()}/").status_code == 404
+
+
+def test_undelete_brings_a_server_back_to_the_list(client: Client, student: User) -> None:
+    server = NotebookServerFactory.create(owner=student, name="calculus", deleted_at=timezone.now())
+    client.force_login(student)
+
+    offered = client.get("/").content.decode()
+    client.post(f"/servers/{server.pk}/undelete/")
+
+    assert "Bring back" in offered
+    assert NotebookServer.objects.visible_to(student).get() == server
+
+
+def test_undelete_is_nobody_elses(client: Client, student: User, stranger: User) -> None:
+    server = NotebookServerFactory.create(owner=student, deleted_at=timezone.now())
+    client.force_login(stranger)
+
+    assert client.post(f"/servers/{server.pk}/undelete/").status_code == 404

@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -49,7 +50,7 @@ class GitHost:
         """Every request's path with its query, and its headers in lower case."""
         self._directory = Path(tempfile.mkdtemp(prefix="git-host-"))
         self._answers: dict[str, Answer] = {}
-        self._private: set[str] = set()
+        self._private: dict[str, str] = {}
         self._moved: dict[str, str] = {}
         self._hanging: set[tuple[str, str]] = set()
         self._stopping = threading.Event()
@@ -115,6 +116,20 @@ class GitHost:
         _git("-C", str(directory), "fast-import", "--quiet", stdin=_commit_stream(directory, files, branch))
         return _git("-C", str(directory), "rev-parse", f"refs/heads/{branch}")
 
+    def link(self, name: str, path: str, target: str, branch: str = "main") -> str:
+        """One more commit on `branch` that adds a symbolic link. Returns the commit."""
+        return self._add(name, b"M 120000 inline %s\n" % path.encode() + _data(target.encode()), branch)
+
+    def link_submodule(self, name: str, path: str, commit: str, branch: str = "main") -> str:
+        """One more commit on `branch` that links to a commit of another repository. Returns the commit."""
+        return self._add(name, f"M 160000 {commit} {path}\n".encode(), branch)
+
+    def _add(self, name: str, change: bytes, branch: str) -> str:
+        directory = self.directory(name)
+        stream = _commit_stream(directory, {}, branch).removesuffix(b"\n") + change
+        _git("-C", str(directory), "fast-import", "--quiet", stdin=stream)
+        return _git("-C", str(directory), "rev-parse", f"refs/heads/{branch}")
+
     def tag(self, name: str, tag: str, *, annotated: bool = False, target: str = "HEAD") -> None:
         """Tag `target`; an annotated tag is an object of its own that has to be peeled."""
         options = ["--annotate", "--message", tag] if annotated else []
@@ -122,9 +137,10 @@ class GitHost:
 
     # --- What goes wrong -----------------------------------------------------------------------------------
 
-    def make_private(self, name: str) -> None:
-        """Ask for credentials (401) from now on."""
-        self._private.add(name)
+    def make_private(self, name: str, *, username: str = "", password: str = "") -> None:
+        """Ask for credentials (401) from now on, and let in who shows these; nobody if none are given."""
+        encoded = b64encode(f"{username}:{password}".encode()).decode()
+        self._private[name] = f"Basic {encoded}" if password else ""
 
     def redirect(self, name: str, url: str) -> None:
         """Answer 301 to the same path below `url`, the new address of the repository."""
@@ -156,7 +172,7 @@ class GitHost:
         if self._hanging & {(name, ""), (name, method)}:
             self._stopping.wait()
             return None
-        if name in self._private:
+        if name in self._private and headers.get("Authorization") != (self._private[name] or "nothing"):
             return Answer(401, headers={"WWW-Authenticate": 'Basic realm="git"'})
         if name in self._moved:
             rest = url.path.split(".git/" if f"{name}.git/" in url.path else f"{name}/", 1)[1]

@@ -1,0 +1,81 @@
+"""Measures what servers use, for the operator's page now and for accounts later."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from environments.backends import spawner
+from environments.errors import SystemFailure
+from environments.models import Build, NotebookServer, ServerUsage, SiteSample
+from environments.values import Usage
+
+logger = logging.getLogger(__name__)
+
+HISTORY = timedelta(days=14)
+
+State = NotebookServer.State
+
+
+def measure_usage(*, now: datetime) -> SiteSample:
+    """Measure every running server and the site, and keep both.
+
+    A server that cannot be measured keeps its last measure; an engine that does not answer fails nothing.
+    """
+    running = NotebookServer.objects.filter(state=State.RUNNING).select_related("usage")
+    try:
+        for server in running:
+            _measure(server)
+    except SystemFailure as error:
+        logger.warning("servers could not be measured: %s", error)
+    ServerUsage.objects.exclude(server__state=State.RUNNING).delete()
+    return _sample(now)
+
+
+def forget_old_samples(*, now: datetime) -> None:
+    """Drop samples older than the history kept."""
+    SiteSample.objects.filter(taken_at__lt=now - HISTORY).delete()
+
+
+def _measure(server: NotebookServer) -> None:
+    used = spawner().usage(server.handle)
+    if used is None:
+        return
+    ServerUsage.objects.update_or_create(
+        server=server,
+        defaults={
+            "start_id": server.start_id,
+            "measured_at": used.measured_at,
+            "cpu_seconds": used.cpu_seconds,
+            "cores": _cores(server, used),
+            "memory_bytes": used.memory_bytes,
+        },
+    )
+
+
+def _cores(server: NotebookServer, used: Usage) -> float:
+    before: ServerUsage | None = getattr(server, "usage", None)
+    if before is None or before.start_id != server.start_id:
+        return 0.0
+    seconds = (used.measured_at - before.measured_at).total_seconds()
+    return max(0.0, used.cpu_seconds - before.cpu_seconds) / seconds if seconds > 0 else before.cores
+
+
+def _sample(now: datetime) -> SiteSample:
+    servers = NotebookServer.objects.present()
+    used = list(ServerUsage.objects.values_list("cores", "memory_bytes"))
+    sample, _ = SiteSample.objects.update_or_create(
+        taken_at=now.replace(second=0, microsecond=0),
+        defaults={
+            "running": servers.filter(state=State.RUNNING).count(),
+            "waiting": servers.filter(state=State.QUEUED).count(),
+            "building": Build.objects.filter(state__in=Build.UNDER_WAY).count(),
+            "cores": sum(cores for cores, _ in used),
+            "memory_bytes": sum(memory for _, memory in used),
+            "disk_used_bytes": shutil.disk_usage(settings.CARREL_DATA).used,
+        },
+    )
+    return sample

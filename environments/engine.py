@@ -1,0 +1,86 @@
+"""The Docker Engine this installation uses: one client per process, our errors for its, our labels on its things.
+
+Every backend that needs the engine comes through here, so that each call has a time limit, each failure one
+of our reasons, and everything made can be told from what others made on the same engine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+import docker
+import requests
+import urllib3
+from django.conf import settings
+from docker.errors import APIError, DockerException
+
+from environments.errors import SystemFailure
+from environments.processes import INSTALLATION, installation_label
+
+TIMEOUT_SECONDS = 60
+"""How long one call to the engine may stay without an answer."""
+INSTALLATION_LABEL = "carrel.installation"
+KIND_LABEL = "carrel.kind"
+SERVER_LABEL = "carrel.server"
+START_LABEL = "carrel.start"
+VOLUME_LABEL = "carrel.volume"
+
+_POOL = 64
+_FULL = ("no space left on device", "disk quota exceeded")
+_UNREACHABLE = (requests.RequestException, urllib3.exceptions.HTTPError, DockerException)
+"""Raised while talking to the engine, while reading a stream it sends, and by the client itself."""
+
+
+def client() -> docker.DockerClient:
+    """A client of the engine at `DOCKER_HOST`, shared by the threads of this process.
+
+    Raises what `engine_errors` understands, so call it inside.
+    """
+    return _client(os.getpid(), settings.DOCKER_HOST)
+
+
+@contextmanager
+def engine_errors() -> Iterator[None]:
+    """Turn what goes wrong with the engine into SystemFailure `runtime_unavailable` or `disk_full`.
+
+    Catch what you expect (a container that is not there, a name that is taken) inside.
+    """
+    try:
+        yield
+    except _UNREACHABLE as error:
+        code = "disk_full" if is_disk_full(error) else "runtime_unavailable"
+        raise SystemFailure(code, detail=str(error)) from error
+
+
+def is_disk_full(error: Exception) -> bool:
+    """Whether the engine gave up because its disk is full."""
+    text = str(error).lower()
+    return isinstance(error, APIError) and any(words in text for words in _FULL)
+
+
+def installation_labels() -> dict[str, str]:
+    """What everything this installation makes in the engine is labelled with.
+
+    An embedded installation is its data directory; a served one, whose processes may keep that in different
+    places, is its address.
+    """
+    if settings.EMBEDDED:
+        return {INSTALLATION_LABEL: installation_label(Path(settings.CARREL_DATA))[INSTALLATION]}
+    return {INSTALLATION_LABEL: hashlib.sha256(settings.PUBLIC_URL.encode()).hexdigest()[:16]}
+
+
+def having(labels: Mapping[str, str]) -> dict[str, list[str]]:
+    """The filter for listing what carries all of these labels."""
+    return {"label": [f"{name}={value}" for name, value in labels.items()]}
+
+
+@lru_cache(maxsize=4)
+def _client(process_id: int, host: str) -> docker.DockerClient:
+    """One client per process and engine: connections must not be shared across a fork."""
+    environment = {**os.environ, **({"DOCKER_HOST": host} if host else {})}
+    return docker.DockerClient.from_env(timeout=TIMEOUT_SECONDS, max_pool_size=_POOL, environment=environment)

@@ -1,0 +1,255 @@
+"""Brings a new version of the repository into files that somebody has worked in, without touching what they changed.
+
+A plan is made from three lists of files: as they were first given, as they are in the new version, and as they
+are now. It is a pure function; the rest reads such lists from folders and carries the plan out. All of it also
+runs inside containers, by whatever Python their images bring, so it needs nothing but the standard library of 3.7.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import stat
+import sys
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    Manifest = Mapping[str, "str | None"]
+    """What lies where: the SHA-256 of a file's content, `link:` and where a link leads to, or None for a folder."""
+
+ADD, REPLACE, KEEP, KEEP_BOTH, DELETE = "add", "replace", "keep", "keep both", "delete"
+DISK_FULL = 28
+"""The exit status for "no space left": the number Linux gives that error."""
+MAX_NAMED = 200
+"""How many of the new versions put beside are named."""
+
+_REPOSITORY = ".git"
+_SHORT_COMMIT = 7
+_PIECE = 1 << 20
+_ABSENT = "absent"
+_UNFINISHED = ".carrel-unfinished"
+
+
+@dataclass(frozen=True)
+class Action:
+    """What happens to a file of the new version, or to one that it no longer has. `target` is where it ends up."""
+
+    verb: str
+    path: str
+    target: str
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What a merge did, in numbers; `beside` names new versions put beside files that the person had changed."""
+
+    added: int
+    replaced: int
+    deleted: int
+    kept: int
+    beside: tuple[str, ...]
+
+
+# --- Planning ----------------------------------------------------------------------------------------------
+
+
+def plan(seeded: Manifest, new: Manifest, present: Manifest, *, commit: str) -> list[Action]:
+    """What to do, in this order, so that nothing the person made, changed or deleted is lost or comes back.
+
+    Where both sides changed a file, theirs stays and the new one is put beside it, once. The folder `.git` is
+    taken over whole or left alone. Nothing is said of files that are as they should be.
+    """
+    own = _own_repositories(seeded, new, present)
+    seeded, new, present = (_without(manifest, own) for manifest in (seeded, new, present))
+    gone = _deletions(seeded, new, present)
+    left = {path: digest for path, digest in present.items() if path not in gone}
+    actions = [Action(DELETE, path, path) for path in gone]
+    actions += [Action(KEEP, path, path) for path in sorted(left) if _is_kept_though_deleted(path, seeded, new, left)]
+    for path in sorted(new):
+        actions.extend(_place(path, seeded, new, left, commit))
+    return actions
+
+
+def beside(path: str, commit: str) -> str:
+    """Where the version of a file that this commit brings is put when its place is taken."""
+    place = PurePosixPath(path)
+    return str(place.with_name(f"{place.stem}.{commit[:_SHORT_COMMIT]}.new{place.suffix}"))
+
+
+def _own_repositories(seeded: Manifest, new: Manifest, present: Manifest) -> set[str]:
+    """The `.git` folders in which the person has worked: half of one and half of another would be neither."""
+    found = {_repository_of(path) for manifest in (seeded, new, present) for path in manifest}
+    return {folder for folder in found if folder and _below(seeded, folder) != _below(present, folder)}
+
+
+def _repository_of(path: str) -> str:
+    parts = path.split("/")
+    return "/".join(parts[: parts.index(_REPOSITORY) + 1]) if _REPOSITORY in parts else ""
+
+
+def _below(manifest: Manifest, folder: str) -> Manifest:
+    return {path: digest for path, digest in manifest.items() if _repository_of(path) == folder}
+
+
+def _without(manifest: Manifest, repositories: Collection[str]) -> Manifest:
+    return {path: digest for path, digest in manifest.items() if _repository_of(path) not in repositories}
+
+
+def _deletions(seeded: Manifest, new: Manifest, present: Manifest) -> list[str]:
+    """What the new version no longer has and the person has not changed, a folder after all that was in it."""
+    children: dict[str, int] = {}
+    for path in present:
+        children[_parent(path)] = children.get(_parent(path), 0) + 1
+    gone = []
+    for path in sorted(seeded, key=lambda path: (-path.count("/"), path)):
+        is_wanted = path in new and (new[path] is None) == (seeded[path] is None)
+        is_unchanged = present.get(path, _ABSENT) == seeded[path] and not children.get(path)
+        if is_unchanged and not is_wanted:
+            gone.append(path)
+            children[_parent(path)] -= 1
+    return gone
+
+
+def _is_kept_though_deleted(path: str, seeded: Manifest, new: Manifest, left: Manifest) -> bool:
+    return path in seeded and path not in new and seeded[path] is not None and left[path] is not None
+
+
+def _place(path: str, seeded: Manifest, new: Manifest, left: Manifest, commit: str) -> Iterator[Action]:
+    """Where a file or folder of the new version goes, if anywhere."""
+    given, wanted, found = seeded.get(path, _ABSENT), new[path], left.get(path, _ABSENT)
+    in_the_way = _in_the_way(path, left)
+    if found == wanted or (wanted is None and (found != _ABSENT or in_the_way)):
+        return
+    if given == wanted or (given not in (_ABSENT, None) and found == _ABSENT and not in_the_way):
+        if wanted is not None:  # Only the person has changed it, perhaps by deleting it.
+            yield Action(KEEP, path, path)
+    elif in_the_way or found is None or found not in (_ABSENT, given):
+        taken = in_the_way or path
+        target = beside(taken, commit) + path[len(taken) :]
+        if target not in left:
+            yield Action(KEEP_BOTH, path, target)
+    else:
+        yield Action(ADD if found == _ABSENT else REPLACE, path, path)
+
+
+def _in_the_way(path: str, left: Manifest) -> str:
+    """The first of the folders above that is none in the person's files; empty if all are, or can be made."""
+    parts = path.split("/")
+    above = ("/".join(parts[:length]) for length in range(1, len(parts)))
+    return next((folder for folder in above if left.get(folder) is not None), "")
+
+
+def _parent(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+# --- Carrying out ------------------------------------------------------------------------------------------
+
+
+def refresh_directory(
+    home: Path, *, seeded: Path | None, new: Path, commit: str, leave_out: Collection[str] = ()
+) -> Merged:
+    """Merge the folder `new` into the folder `home`, which was filled from `seeded`; None if that is not known.
+
+    `leave_out` names entries of the top folder that are nobody's business, such as mounts. Links are never
+    followed. Repeating it, also after it was interrupted, does what is left to do. Raises OSError.
+    """
+    given = manifest_of(seeded, leave_out) if seeded else {}
+    actions = plan(given, manifest_of(new, leave_out), manifest_of(home, leave_out), commit=commit)
+    for action in actions:
+        _carry_out(action, home, new)
+    return _summary(actions)
+
+
+def manifest_of(root: Path, leave_out: Collection[str] = ()) -> Manifest:
+    """What lies below a folder."""
+    found: dict[str, str | None] = {}
+    for folder, folders, files in os.walk(str(root)):
+        if folder == str(root):
+            folders[:] = [name for name in folders if name not in leave_out]
+            files = [name for name in files if name not in leave_out]
+        for name in (*folders, *files):
+            place = os.path.join(folder, name)
+            with suppress(FileNotFoundError):
+                found[os.path.relpath(place, str(root))] = _digest(place)
+    return found
+
+
+def _digest(place: str) -> str | None:
+    mode = os.lstat(place).st_mode
+    if stat.S_ISLNK(mode):
+        return f"link:{os.readlink(place)}"
+    if stat.S_ISDIR(mode):
+        return None
+    if not stat.S_ISREG(mode):
+        return "neither file nor folder"
+    try:
+        return _hash(place)
+    except PermissionError:
+        return "not readable"
+
+
+def _hash(place: str) -> str:
+    digest = hashlib.sha256()
+    with open(os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        for piece in iter(lambda: file.read(_PIECE), b""):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _carry_out(action: Action, home: Path, new: Path) -> None:
+    source, target = new / action.path, home / action.target
+    if action.verb == DELETE:
+        target.rmdir() if target.is_dir() and not target.is_symlink() else target.unlink()
+    elif action.verb != KEEP:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir() and not source.is_symlink():
+            target.mkdir(exist_ok=True)
+        else:
+            _copy(source, target)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file or link to a place of its own first, and move it from there: whole or not at all."""
+    unfinished = target.with_name(_UNFINISHED)
+    with suppress(FileNotFoundError):
+        unfinished.unlink()
+    try:
+        shutil.copy2(str(source), str(unfinished), follow_symlinks=False)
+        os.replace(str(unfinished), str(target))
+    except BaseException:
+        with suppress(FileNotFoundError):
+            unfinished.unlink()
+        raise
+
+
+def _summary(actions: Sequence[Action]) -> Merged:
+    def count(*verbs: str) -> int:
+        return sum(action.verb in verbs for action in actions)
+
+    new_ones = [action.target for action in actions if action.verb == KEEP_BOTH]
+    return Merged(count(ADD), count(REPLACE), count(DELETE), count(KEEP, KEEP_BOTH), tuple(new_ones[:MAX_NAMED]))
+
+
+def main(home: str, seeded: str, new: str, commit: str, *leave_out: str) -> None:
+    """Do it, and print what was done as JSON. `seeded` is empty if it is not known."""
+    known = Path(seeded) if seeded else None
+    try:
+        merged = refresh_directory(Path(home), seeded=known, new=Path(new), commit=commit, leave_out=set(leave_out))
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            sys.exit(DISK_FULL)
+        raise
+    sys.stdout.write(json.dumps(asdict(merged)) + "\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

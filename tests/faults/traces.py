@@ -1,0 +1,70 @@
+"""What a stack has left behind: processes by their labels, folders of images, rows of its database."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import psutil
+
+from environments.models import Build, NotebookServer
+from environments.processes import installation_label, labelled, labels_of
+from environments.spawners.process import SERVER_ID
+from tests.stack import Stack
+
+NOTEBOOK_SCRIPT = "spawners/notebook.py"
+
+
+def build_processes(stack: Stack) -> list[psutil.Process]:
+    """Everything that builds have started and that still lives."""
+    found = labelled(installation_label(stack.data_directory))
+    return [process for process in found if SERVER_ID not in labels_of(process)]
+
+
+def server_processes(stack: Stack, server_id: str) -> list[psutil.Process]:
+    """Everything that lives of this server, kernels included."""
+    return labelled({**installation_label(stack.data_directory), SERVER_ID: server_id})
+
+
+def notebook_servers(stack: Stack, server_id: str) -> list[psutil.Process]:
+    """The processes of this server that are Jupyter itself: one, when all is well."""
+    return [process for process in server_processes(stack, server_id) if _runs_jupyter(process)]
+
+
+def unfinished_images(stack: Stack) -> list[str]:
+    """The folders of images that are not whole."""
+    folders = (stack.data_directory / "images").glob("*")
+    return [folder.name for folder in folders if not (folder / "image.json").is_file()]
+
+
+def work_under_way(stack: Stack) -> list[tuple[str, str]]:
+    """Identity and state of the servers, deleted ones too, and the builds that something is still to be done for."""
+    transient = (*NotebookServer.ON_THE_WAY, NotebookServer.State.STOPPING)
+    servers = _select(stack, "environments_notebookserver", "state", transient)
+    return servers + _select(stack, "environments_build", "state", Build.ACTIVE)
+
+
+def is_at_rest(stack: Stack, server_id: str) -> bool:
+    """Whether nothing of this server runs and nothing is still to be done for it."""
+    waiting = {identity for identity, _ in work_under_way(stack)}
+    return server_id.replace("-", "") not in waiting and not server_processes(stack, server_id)
+
+
+def build_rows(stack: Stack, commit: str) -> list[tuple[str, str]]:
+    """Every build there ever was of this commit."""
+    return _select(stack, "environments_build", "commit", (commit,))
+
+
+def _select(stack: Stack, table: str, column: str, values: tuple[str, ...]) -> list[tuple[str, str]]:
+    places = ", ".join("?" * len(values))
+    query = f'SELECT id, state FROM {table} WHERE "{column}" IN ({places})'  # noqa: S608 - all names are ours
+    uri = f"file:{stack.data_directory / 'carrel.sqlite3'}?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True, timeout=20)) as database:
+        return database.execute(query, [str(value) for value in values]).fetchall()
+
+
+def _runs_jupyter(process: psutil.Process) -> bool:
+    try:
+        return "".join(process.cmdline()[1:2]).endswith(NOTEBOOK_SCRIPT)
+    except psutil.Error:
+        return False
