@@ -1,0 +1,94 @@
+"""Starts JupyterLab in a container, by the image's own `python3 -c`: nothing of Carrel is in there.
+
+Called with the settings JupyterLab should start from, as JSON, and then the server's options. Images bring
+whatever Python they like, so this keeps to what 3.7 has.
+"""
+
+from __future__ import annotations
+
+import sys
+
+if sys.path[:1] == [""]:  # The home: a file of the person's called tempfile.py would be imported below.
+    sys.path.pop(0)
+
+import importlib.util
+import os
+import shutil
+import tempfile
+
+SCRATCH = "/run/carrel"
+NO_JUPYTER = 127
+"""What a shell says, too, of a command that is not there."""
+
+
+def main(defaults: str, options: list[str]) -> None:
+    """Become the server."""
+    os.environ.setdefault("SHELL", shutil.which("bash") or "/bin/sh")
+    offer_defaults(defaults)
+    if not has_room(os.environ["HOME"]):
+        keep_settings_in_memory()
+    if importlib.util.find_spec("jupyterlab"):
+        run_lab(options)
+    elif shutil.which("jupyter-lab"):
+        os.execvp("jupyter-lab", ["jupyter-lab", *options])  # noqa: S606 - there need be no shell
+    elif shutil.which("jupyter-notebook"):
+        classic = [option.replace("--ServerApp.", "--NotebookApp.") for option in options]
+        os.execvp("jupyter-notebook", ["jupyter-notebook", *options, *classic])  # noqa: S606
+    else:
+        sys.stderr.write("This environment contains neither JupyterLab nor the Jupyter Notebook.\n")
+        sys.exit(NO_JUPYTER)
+
+
+def offer_defaults(defaults: str) -> None:
+    """Put JupyterLab's starting settings where it looks for them; the person's own override them."""
+    folder = os.path.join(SCRATCH, "jupyter", "labconfig")
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "default_setting_overrides.json"), "w") as file:
+        file.write(defaults)
+    paths = [os.path.dirname(folder), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
+
+
+def has_room(folder: str) -> bool:
+    """Whether a few small files can be written there."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".carrel-") as probe:
+            probe.write(bytes(1 << 16))
+            probe.flush()
+    except OSError:
+        return False
+    return True
+
+
+def keep_settings_in_memory() -> None:
+    """Start all the same when the home is full or cannot be written to, so that somebody can tidy it up."""
+    sys.stderr.write("Nothing can be written to the home folder: settings are not kept this time.\n")
+    kept = os.path.join(os.environ["HOME"], ".local", "share", "jupyter")
+    os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [os.environ.get("JUPYTER_PATH", ""), kept]))
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"):
+        os.environ[name] = os.path.join(SCRATCH, name.lower())
+
+
+def run_lab(options: list[str]) -> None:
+    """Run JupyterLab in this process, without three detours that take longer than the rest.
+
+    `rfc3987_syntax` compiles a grammar of its own on import (1.1 s), only so that jsonschema can check
+    addresses in alphabets other than Latin. JupyterLab runs `yarn config` on import if it finds Node on the
+    path (0.3 s). And `jupyter_lsp` looks for language servers by starting npm, at every start.
+    """
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+    path, os.environ["PATH"] = os.environ["PATH"], os.path.join(sys.prefix, "bin")
+    from jupyterlab.labapp import main as run  # type: ignore[import-not-found,unused-ignore]
+
+    os.environ["PATH"] = path
+    del sys.modules["rfc3987_syntax"]
+    extensions = {
+        "jupyter_lsp": bool(shutil.which("pylsp")),
+        "notebook_shim": bool(importlib.util.find_spec("notebook")),
+    }
+    sys.argv = ["jupyter-lab", f"--ServerApp.jpserver_extensions={extensions}", *options]
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])
