@@ -69,12 +69,13 @@ def plan(seeded: Manifest, new: Manifest, present: Manifest, *, commit: str) -> 
     """
     own = _own_repositories(seeded, new, present)
     seeded, new, present = (_without(manifest, own) for manifest in (seeded, new, present))
-    gone = _deletions(seeded, new, present)
+    gone = dict.fromkeys(_deletions(seeded, new, present))
     left = {path: digest for path, digest in present.items() if path not in gone}
+    given = {path: digest for path, digest in seeded.items() if path not in gone}
     actions = [Action(DELETE, path, path) for path in gone]
     actions += [Action(KEEP, path, path) for path in sorted(left) if _is_kept_though_deleted(path, seeded, new, left)]
     for path in sorted(new):
-        actions.extend(_place(path, seeded, new, left, commit))
+        actions.extend(_place(path, given, new, left, commit))
     return actions
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import secrets
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 
@@ -36,6 +37,14 @@ def why_not() -> str:
 def base_image() -> Image:
     """An image with JupyterLab whose user has the number 1000."""
     return Image("base", BASE_IMAGE)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Fails when the condition has not come true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
 
 
 @contextmanager

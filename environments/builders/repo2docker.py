@@ -233,6 +233,7 @@ class _Build:
                 said.append(line)
                 yield progress.shown(line)
         except CommandFailed as failure:
+            client().ping()  # Nobody's Dockerfile is to blame when the engine has gone.
             raise build_error(said, has_dockerfile=_DOCKERFILE in described) from failure
 
     def _repo2docker(self, commands: Commands) -> Generator[str, None, None]:

@@ -18,7 +18,7 @@ MAX_STEP = 200
 _NO_ENGINE = re.compile(
     r"Cannot connect to the Docker daemon|The \w+ commandline client must be installed"
     r"|The buildx plugin must be installed|error during connect:|failed to receive status"
-    r"|code = (?:Unavailable|Canceled)|context canceled|no builder \S+ found"
+    r"|code = (?:Unavailable|Canceled)|context canceled|error reading from server: |no builder \S+ found"
 )
 _VERDICT = re.compile(
     r"(?:ERROR: |error: |Cannot connect to |No environment specification found|Error during build: (?!Command )).*"

@@ -21,9 +21,12 @@ from pathlib import Path
 from django.conf import settings
 
 from environments.errors import SystemFailure
-from environments.spawners.networks import BRIDGE_PREFIX, own_containers
+from environments.spawners.surroundings import own_containers
 
 logger = logging.getLogger(__name__)
+
+BRIDGE_PREFIX = "crl"
+"""How the network interfaces of all servers begin."""
 
 BLOCKED = (
     ("0.0.0.0/8", "this network"),

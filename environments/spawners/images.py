@@ -32,7 +32,7 @@ def image_facts(location: str) -> ImageFacts:
     another would fail in ways nobody understands.
     """
     try:
-        image = client().api.inspect_image(location)
+        image = client().images.get(location).attrs
     except ImageNotFound as error:
         raise UserError("image_missing", detail=location) from error
     config = image["Config"] or {}

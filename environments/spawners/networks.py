@@ -10,11 +10,9 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import logging
-import re
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -23,18 +21,17 @@ from docker.types import IPAMConfig, IPAMPool
 
 from environments.engine import SERVER_LABEL, START_LABEL, client, having, installation_labels
 from environments.errors import SystemFailure
+from environments.spawners.firewall import BRIDGE_PREFIX
+from environments.spawners.surroundings import own_containers
 from environments.values import Handle
 
 logger = logging.getLogger(__name__)
 
-BRIDGE_PREFIX = "crl"
-"""How the network interfaces of all servers begin."""
 PREFIX_LENGTH = 28
 """Thirteen addresses beside the gateway's: the server's and those of Carrel's own containers."""
 
 _INTERFACE_NAME = 15
 _ATTEMPTS = 20
-_OWN_CONTAINER = re.compile(r"/containers/([0-9a-f]{64})/hostname")
 
 
 def labels(handle: Handle) -> dict[str, str]:
@@ -108,23 +105,6 @@ def join(names: Sequence[str]) -> None:
         for name in names:
             if name not in attached:
                 _attach(container, name)
-
-
-def own_containers() -> Sequence[str]:
-    """The containers that have to reach servers: those of `CARREL_CONTAINER`, else the one this process is in.
-
-    Empty on a host, and in a container that shares the host's network: there every bridge is at hand.
-    """
-    if settings.CARREL_CONTAINER:
-        return tuple(settings.CARREL_CONTAINER)
-    return [found[1]] if (found := _OWN_CONTAINER.search(_mounts())) else []
-
-
-def _mounts() -> str:
-    """This process's mounts; an engine mounts the host name of a container from a folder named like it."""
-    with suppress(OSError):
-        return Path("/proc/self/mountinfo").read_text()
-    return ""
 
 
 def _create(name: str, handle: Handle) -> None:

@@ -15,7 +15,7 @@ from docker.types import Mount
 
 from environments import merging
 from environments.engine import KIND_LABEL, client, engine_errors, installation_labels
-from environments.errors import SystemFailure
+from environments.errors import SystemFailure, UserError
 from environments.merging import Merged
 from environments.spawners import hardening
 from environments.spawners.images import image_facts
@@ -76,17 +76,19 @@ def _seeded(old: Image | None) -> Iterator[str]:
 
 
 def _fill(name: str, image: Image) -> bool:
-    """Have the engine do what it does for every new home; nothing of the image is run for it."""
+    """Have the engine do what it does for every new home; nothing of the image is run for it.
+
+    False when the image is gone, or is one that no server can have been started from.
+    """
     api = client().api
     try:
-        facts = api.inspect_image(image.location)
-    except NotFound:
+        facts = image_facts(image.location)
+    except UserError:
         return False
-    home = image_facts(image.location).home
     api.create_volume(name, labels={**installation_labels(), **_LABEL})
-    config = api.create_host_config(mounts=[Mount(str(home), name, type="volume")], network_mode="none")
+    config = api.create_host_config(mounts=[Mount(str(facts.home), name, type="volume")], network_mode="none")
     labels = {**installation_labels(), **_LABEL}
-    container = api.create_container(facts["Id"], command=["never-started"], host_config=config, labels=labels)["Id"]
+    container = api.create_container(facts.id, command=["never-started"], host_config=config, labels=labels)["Id"]
     api.remove_container(container, v=True, force=True)
     return True
 

@@ -25,7 +25,7 @@ from environments.views.requests import PageRequest
 
 SERVERS_SHOWN = 100
 HISTORY_SHOWN = timedelta(hours=24)
-GIGABYTE = 1000**3
+GIGABYTE = 1024**3
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,8 @@ def _plots(now: datetime) -> list[Plot]:
     series = (
         (_("Running servers"), "", [float(sample.running) for sample in samples]),
         (_("Processors in use"), "", [sample.cores for sample in samples]),
-        (_("Memory in use"), "GB", [sample.memory_bytes / GIGABYTE for sample in samples]),
-        (_("Disk in use"), "GB", [sample.disk_used_bytes / GIGABYTE for sample in samples]),
+        (_("Memory in use"), _("GB"), [sample.memory_bytes / GIGABYTE for sample in samples]),
+        (_("Disk in use"), _("GB"), [sample.disk_used_bytes / GIGABYTE for sample in samples]),
     )
     times = [sample.taken_at for sample in samples]
     return [plot_of(title, unit, times, values, now=now, span=HISTORY_SHOWN) for title, unit, values in series]

@@ -15,8 +15,8 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 from pytest_django.live_server_helper import LiveServer
 
-from accounts.models import User
-from environments.models import Build, BuildLogLine, NotebookServer
+from accounts.models import Role, User
+from environments.models import Build, BuildLogLine, NotebookServer, ServerUsage, SiteSample
 from tests.e2e.conftest import ARTEFACTS
 from tests.factories import BuildFactory, EnvironmentFactory, NotebookServerFactory, UserFactory
 
@@ -32,11 +32,12 @@ OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clie
 
 @dataclass(frozen=True)
 class Visit:
-    """A page to look at: signed in or not, and with which state of the server it is about."""
+    """A page to look at: signed in or not, as whom, and with which state of the server it is about."""
 
     path: str
     is_signed_in: bool = True
     state: str = State.RUNNING
+    role: Role = Role.MEMBER
 
 
 VISITS = {
@@ -55,6 +56,7 @@ VISITS = {
     "stopped": Visit("/servers/{server}/", state=State.STOPPED),
     "failed": Visit("/servers/{server}/", state=State.FAILED),
     "delete": Visit("/servers/{server}/delete/"),
+    "status": Visit("/status/", role=Role.ADMINISTRATOR),
 }
 
 
@@ -85,6 +87,39 @@ def open_page(browser: Browser, live_server: LiveServer, person: User) -> Iterat
         context.close()
 
 
+def prepare(person: User, visit: Visit) -> str:
+    """Makes what the visit's page shows, and returns its path."""
+    EnvironmentFactory.create(title="First steps", description="Variables, loops and a first plot.")
+    server = make_server(person, visit.state)
+    NotebookServerFactory.create(owner=person, name="algebra", deleted_at=timezone.now())
+    if visit.role == Role.ADMINISTRATOR:
+        User.objects.filter(pk=person.pk).update(role=visit.role)
+        measure(server)
+    return visit.path.format(server=server.pk)
+
+
+def measure(server: NotebookServer) -> None:
+    """A day of the site, this server's use, and a queue."""
+    now, gigabyte = timezone.now(), 10**9
+    ServerUsage.objects.create(
+        server=server, start_id="f" * 32, measured_at=now, cpu_seconds=60, cores=0.5, memory_bytes=gigabyte
+    )
+    SiteSample.objects.bulk_create(
+        SiteSample(
+            taken_at=now - n * A_MINUTE,
+            running=n % 9,
+            waiting=1,
+            building=1,
+            cores=n % 5,
+            memory_bytes=n * gigabyte,
+            disk_used_bytes=gigabyte,
+        )
+        for n in range(0, 24 * 60, 3)
+    )
+    BuildFactory.create(state=Build.State.BUILDING, requested_by=server.owner)
+    NotebookServerFactory.create(state=State.QUEUED, name="a-name-as-long-as-somebody-can-think-of")
+
+
 def make_server(owner: User, state: str) -> NotebookServer:
     facts: dict[str, object] = {}
     if state == State.FAILED:
@@ -104,8 +139,7 @@ def make_server(owner: User, state: str) -> NotebookServer:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("visit", VISITS.values(), ids=VISITS.keys())
 def test_page_is_accessible(open_page: Callable[..., Page], person: User, visit: Visit, theme: Theme) -> None:
-    EnvironmentFactory.create(title="First steps", description="Variables, loops and a first plot.")
-    path = visit.path.format(server=make_server(person, visit.state).pk)
+    path = prepare(person, visit)
 
     page = open_page(path, is_signed_in=visit.is_signed_in, theme=theme, viewport=DESK)
 
@@ -115,9 +149,8 @@ def test_page_is_accessible(open_page: Callable[..., Page], person: User, visit:
 
 @pytest.mark.parametrize("name", VISITS)
 def test_page_fits_a_telephone(open_page: Callable[..., Page], person: User, name: str) -> None:
-    EnvironmentFactory.create(title="First steps", description="Variables, loops and a first plot.")
     visit = VISITS[name]
-    path = visit.path.format(server=make_server(person, visit.state).pk)
+    path = prepare(person, visit)
 
     page = open_page(path, is_signed_in=visit.is_signed_in, viewport=PHONE)
 

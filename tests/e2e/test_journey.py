@@ -27,6 +27,7 @@ READ_FILE = "print('the file says:', open('kept.txt').read())"
 def open_server(page: Page) -> None:
     """Go from a running server's page into JupyterLab, leaving the tabs of last time closed."""
     page.wait_for_url(re.compile(r"\.localhost:\d+/lab"), timeout=LAB_MILLISECONDS)
+    page.locator(".jp-LabShell").wait_for(timeout=LAB_MILLISECONDS)
     page.goto(re.sub(r"/lab.*", "/lab?reset", page.url))
 
 

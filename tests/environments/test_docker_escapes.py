@@ -17,8 +17,7 @@ from environments.engine import client
 from environments.spawners import firewall, networks
 from environments.spawners.docker import DockerSpawner
 from environments.values import Endpoint, Handle, Image, Limits, Liveness, Mount, ServerSpec
-from tests.engine import ServerClient, clean_engine, image_from
-from tests.environments.test_docker_spawner import wait_until
+from tests.engine import ServerClient, clean_engine, image_from, wait_until
 
 pytestmark = pytest.mark.docker
 
@@ -177,7 +176,7 @@ def host_addresses(handle: Handle) -> list[str]:
         address.address
         for interface, found in interfaces
         for address in found
-        if address.family == socket.AF_INET and not interface.startswith(networks.BRIDGE_PREFIX) and interface != "lo"
+        if address.family == socket.AF_INET and not interface.startswith(firewall.BRIDGE_PREFIX) and interface != "lo"
     ]
     return [*addresses, network["Gateway"]]
 

@@ -5,20 +5,18 @@ The real rules are tried in a network namespace of their own, so that this machi
 
 from __future__ import annotations
 
+import ctypes
 import ipaddress
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
+from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from config.env import BASE_DIR
 from environments.spawners import firewall
-
-IPTABLES = ("iptables", "-w", "5")
 
 
 def is_blocked(address: str) -> bool:
@@ -76,96 +74,98 @@ def test_firewall_of_another_machine_cannot_be_changed(settings: Settings, host:
 # --- For real ----------------------------------------------------------------------------------------------
 
 
-class Namespace:
-    """A network of its own, with the chain in it that an engine would make."""
-
-    def __init__(self, process_id: int) -> None:
-        self._enter = ("nsenter", f"--net=/proc/{process_id}/ns/net")
-
-    def call(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run a command there."""
-        environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", **variables}
-        return subprocess.run(
-            [*self._enter, *command], cwd=BASE_DIR, env=environment, capture_output=True, text=True, timeout=60
-        )
-
-    def manage(self, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run `manage.py firewall` there."""
-        return self.call(sys.executable, "manage.py", "firewall", *options, **variables)
-
-    def rules(self) -> list[str]:
-        """All of its rules, in order."""
-        return self.call(*IPTABLES, "-S").stdout.splitlines()
-
-
 @pytest.fixture
-def namespace() -> Iterator[Namespace]:
-    if os.geteuid() != 0 or not all(map(shutil.which, ("iptables", "unshare", "nsenter"))):
+def own_network() -> Iterator[None]:
+    """Everything this thread starts sees a network of its own, with the chain in it that an engine would make."""
+    if os.geteuid() != 0 or not all(map(shutil.which, ("iptables", "unshare"))):
         pytest.skip("only root can have a network of its own to try iptables in")
+    libc = ctypes.CDLL(None, use_errno=True)
     holder = subprocess.Popen(["unshare", "--net", "sh", "-c", "echo; exec sleep 600"], stdout=subprocess.PIPE)
-    try:
-        assert holder.stdout is not None
-        holder.stdout.readline()
-        namespace = Namespace(holder.pid)
-        namespace.call(*IPTABLES, "-N", "DOCKER-USER")
-        yield namespace
-    finally:
-        holder.kill()
-        holder.communicate()
+    with holder, open("/proc/self/ns/net") as outside:
+        try:
+            assert holder.stdout is not None
+            holder.stdout.readline()
+            with open(f"/proc/{holder.pid}/ns/net") as inside:
+                assert libc.setns(inside.fileno(), 0) == 0
+            iptables("-N", "DOCKER-USER")
+            yield
+        finally:
+            assert libc.setns(outside.fileno(), 0) == 0
+            holder.kill()
+
+
+def iptables(*arguments: str) -> list[str]:
+    done = subprocess.run(["iptables", "-w", "5", *arguments], capture_output=True, text=True, timeout=20, check=True)
+    return done.stdout.splitlines()
+
+
+def jumps() -> list[str]:
+    return [rule for rule in iptables("-S") if f"-i {firewall.BRIDGE_PREFIX}+" in rule]
 
 
 @pytest.mark.docker
-def test_install_puts_every_rule_in_place_once(namespace: Namespace) -> None:
-    assert namespace.manage("--check").returncode == 1
+def test_install_puts_every_rule_in_place_once(own_network: None) -> None:
+    assert not firewall.is_installed()
 
-    assert namespace.manage().returncode == 0
-    installed = namespace.rules()
-    assert namespace.manage().returncode == 0
+    firewall.install()
+    installed = iptables("-S")
+    firewall.install()
 
-    assert namespace.rules() == installed
-    assert namespace.manage("--check").returncode == 0
-    assert len([rule for rule in installed if "-i crl+" in rule]) == 2
+    assert firewall.is_installed()
+    assert iptables("-S") == installed
+    assert len(jumps()) == 2
 
 
 @pytest.mark.docker
 @pytest.mark.parametrize(
     "mishap", [("-F", "CARREL-FORWARD"), ("-F", "INPUT"), ("-F", "DOCKER-USER"), ("-D", "CARREL-INPUT", "1")]
 )
-def test_check_notices_missing_rule(namespace: Namespace, mishap: tuple[str, ...]) -> None:
-    namespace.manage()
+def test_missing_rule_is_noticed_and_put_back(own_network: None, mishap: tuple[str, ...]) -> None:
+    firewall.install()
+    iptables(*mishap)
+    assert not firewall.is_installed()
 
-    assert namespace.call(*IPTABLES, *mishap).returncode == 0
+    firewall.install()
 
-    assert namespace.manage("--check").returncode == 1
-
-
-@pytest.mark.docker
-def test_install_replaces_rules_of_other_settings(namespace: Namespace) -> None:
-    namespace.manage()
-    changed = {"SERVER_ALLOWED_NETWORKS": "10.9.0.0/24"}
-    assert namespace.manage("--check", **changed).returncode == 1
-
-    namespace.manage(**changed)
-
-    assert namespace.manage("--check", **changed).returncode == 0
-    assert len([rule for rule in namespace.rules() if "-i crl+" in rule]) == 2
+    assert firewall.is_installed()
 
 
 @pytest.mark.docker
-def test_remove_takes_every_rule_away(namespace: Namespace) -> None:
-    before = namespace.rules()
-    namespace.manage()
+def test_install_replaces_rules_of_other_settings(own_network: None, settings: Settings) -> None:
+    firewall.install()
+    settings.SERVER_ALLOWED_NETWORKS = ["10.9.0.0/24"]
+    assert not firewall.is_installed()
 
-    assert namespace.manage("--remove").returncode == 0
+    firewall.install()
 
-    assert namespace.rules() == before
+    assert firewall.is_installed()
+    assert len(jumps()) == 2
 
 
 @pytest.mark.docker
-def test_install_says_that_there_is_no_engine(namespace: Namespace) -> None:
-    namespace.call(*IPTABLES, "-X", "DOCKER-USER")
+def test_remove_takes_every_rule_away(own_network: None) -> None:
+    before = iptables("-S")
+    firewall.install()
 
-    done = namespace.manage()
+    firewall.remove()
 
-    assert done.returncode == 1
-    assert "DOCKER-USER" in done.stderr
+    assert iptables("-S") == before
+
+
+@pytest.mark.docker
+def test_command_checks_and_installs(own_network: None, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(CommandError, match="missing or out of date"):
+        call_command("firewall", "--check")
+
+    call_command("firewall")
+
+    call_command("firewall", "--check")
+    assert "in place" in capsys.readouterr().out
+
+
+@pytest.mark.docker
+def test_command_says_that_there_is_no_engine(own_network: None) -> None:
+    iptables("-X", "DOCKER-USER")
+
+    with pytest.raises(CommandError, match="DOCKER-USER"):
+        call_command("firewall")

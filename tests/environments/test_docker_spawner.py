@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import secrets
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -20,7 +19,7 @@ from environments.spawners.docker import DockerSpawner
 from environments.spawners.hardening import HARDENING
 from environments.values import Handle, Limits, Liveness, Mount, ServerSpec
 from environments.volumes.docker import DockerVolumeStore, volume_labels, volume_name
-from tests.engine import ServerClient, base_image, clean_engine, image_from, leftovers
+from tests.engine import ServerClient, base_image, clean_engine, image_from, leftovers, wait_until
 
 pytestmark = pytest.mark.docker
 
@@ -45,13 +44,6 @@ def spec() -> ServerSpec:
         mounts=(Mount(HOME, PurePosixPath("home")),),
         token=TOKEN,
     )
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def entered(spawner: DockerSpawner, spec: ServerSpec) -> ServerClient:
@@ -140,8 +132,8 @@ def test_start_is_not_disturbed_by_files_called_like_modules(spawner: DockerSpaw
 
 def test_start_works_with_full_home(spawner: DockerSpawner, spec: ServerSpec) -> None:
     room_for_the_mount_alone = {"type": "tmpfs", "device": "tmpfs", "o": "size=64k,nr_inodes=2,uid=1000"}
-    options = {"driver_opts": room_for_the_mount_alone, "labels": volume_labels(spec.home)}
-    client().api.create_volume(volume_name(spec.home), **options)
+    labels = volume_labels(spec.home)
+    client().api.create_volume(volume_name(spec.home), driver_opts=room_for_the_mount_alone, labels=labels)
     with image_from("RUN rm -rf /home/jovyan/.[a-z]*") as image:
         printed = run(spawner, replace(spec, image=image), "open('one-more.txt', 'w')")
         tail = spawner.poll(spec.handle).log_tail

@@ -38,8 +38,8 @@ def inside(*commands: str, volume: str = VOLUME, user: str = "1000") -> str:
         BASE_IMAGE,
         ["sh", "-ec", "\n".join(commands)],
         user=user,
-        mounts=[Mount("/work", volume_name(volume), type="volume", no_copy=True)],
-        working_dir="/work",
+        mounts=[Mount("/volume", volume_name(volume), type="volume", no_copy=True)],
+        working_dir="/volume",
         remove=True,
     )
     return printed.decode().strip()

@@ -9,7 +9,7 @@ import pytest
 from pytest_django import Settings
 
 from environments.errors import SystemFailure, UserError
-from environments.spawners import networks
+from environments.spawners import firewall, networks
 from environments.spawners.docker import DockerSpawner
 from environments.spawners.images import home_of
 from environments.values import Handle, Image, ServerSpec
@@ -70,4 +70,4 @@ def test_bridges_of_servers_begin_alike_and_fit() -> None:
     names = {networks.bridge_of(networks.name_of(Handle(f"server{number}", "start"))) for number in range(100)}
 
     assert len(names) == 100
-    assert all(name.startswith(networks.BRIDGE_PREFIX) and len(name) == 15 for name in names)
+    assert all(name.startswith(firewall.BRIDGE_PREFIX) and len(name) == 15 for name in names)

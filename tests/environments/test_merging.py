@@ -125,7 +125,7 @@ def new(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def home(tmp_path: Path, seeded: Path) -> Path:
-    home = folder(tmp_path / "home", {name: "1" for name in ("kept.txt", "edited.txt", "gone.txt", "x/deep.txt")})
+    home = folder(tmp_path / "home", dict.fromkeys(("kept.txt", "edited.txt", "gone.txt", "x/deep.txt"), "1"))
     (home / "edited.txt").write_text("mine")
     return home
 

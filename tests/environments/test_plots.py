@@ -16,8 +16,8 @@ def test_plot_ends_now_at_the_right_and_reaches_the_top() -> None:
     plot = plot_of("Servers", "", times, [0.0, 1.0, 2.0], now=NOW, span=HOUR)
 
     first, _, last = plot.lines[0].split()
-    assert first == f"{WIDTH * 58 / 60:.1f},{HEIGHT:.1f}"
-    assert last == f"{WIDTH:.1f},0.0"
+    assert first == f"{WIDTH * 58 // 60},{HEIGHT:.1f}"
+    assert last == f"{WIDTH},0.0"
     assert (plot.latest, plot.highest) == (2.0, 2.0)
 
 
@@ -29,10 +29,18 @@ def test_plot_leaves_silences_empty() -> None:
     assert [len(line.split()) for line in plot.lines] == [2, 2]
 
 
+def test_plot_averages_what_falls_together() -> None:
+    times = [NOW - timedelta(seconds=seconds) for seconds in (2, 1, 0)]
+
+    plot = plot_of("Servers", "", times, [0.0, 2.0, 4.0], now=NOW, span=24 * HOUR)
+
+    assert plot.lines == [f"{WIDTH},{HEIGHT / 2:.1f}"]
+
+
 def test_plot_of_zeros_lies_at_the_bottom() -> None:
     plot = plot_of("Servers", "", [NOW], [0.0], now=NOW, span=HOUR)
 
-    assert plot.lines == [f"{WIDTH:.1f},{HEIGHT:.1f}"]
+    assert plot.lines == [f"{WIDTH},{HEIGHT:.1f}"]
 
 
 def test_plot_of_nothing_is_empty() -> None:

@@ -201,6 +201,12 @@ CONDA = (
             {},
         ),
         (
+            'ERROR: failed to solve: rpc error: code = Unknown desc = connection error: desc = "error reading from '
+            'server: EOF"',
+            "runtime_unavailable",
+            {},
+        ),
+        (
             "No environment specification found. See https://repo2docker.readthedocs.io/ for supported files.",
             "no_environment_files",
             {},

@@ -88,14 +88,15 @@ class Person:
 
     def await_state(self, server: Server, *states: str, seconds: float = PATIENCE_SECONDS) -> Server:
         """The server once it is in one of these states."""
-        seen: list[Server] = []
+        now = server
 
         def has_arrived() -> bool:
-            seen[:] = [self.read(server)]
-            return seen[0]["state"] in states
+            nonlocal now
+            now = self.read(server)
+            return now["state"] in states
 
         wait_until(has_arrived, seconds=seconds, why=f"the server is {' or '.join(states)}")
-        return seen[0]
+        return now
 
     def servers(self) -> list[Server]:
         """All of their servers."""

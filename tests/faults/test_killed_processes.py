@@ -165,12 +165,15 @@ def test_goes_on_with_a_log_after_the_web_process_was_killed(
 
 
 def kill_worker(stack: Stack) -> None:
-    """SIGKILL the worker with its whole pool, and wait until another has taken its place."""
-    before = stack.worker_pid()
-    os.killpg(before, signal.SIGKILL)
-    wait_until(
-        lambda: stack.child_pid("worker") not in (None, before), seconds=RETURN_SECONDS, why="there is a worker again"
-    )
+    """SIGKILL the worker with its whole pool, and wait until another is ready to work."""
+    before = times_ready(stack)
+    os.killpg(stack.worker_pid(), signal.SIGKILL)
+    wait_until(lambda: times_ready(stack) > before, seconds=RETURN_SECONDS, why="there is a worker again")
+
+
+def times_ready(stack: Stack) -> int:
+    """How often a worker of this stack has said that it is."""
+    return (stack.data_directory / "log" / "worker.log").read_text().count(" ready.")
 
 
 def kill_web(stack: Stack) -> None:
