@@ -85,7 +85,7 @@ def _end_lost_server(server: NotebookServer, now: datetime) -> None:
         stop_server(server, now=now)
         return
     died = {
-        "failure_code": "server_died",
+        "failure_code": status.reason or "server_died",
         "failure_log": status.log_tail[-MAX_FAILURE_LOG:],
         "endpoint": "",
         "lease_expires_at": None,

@@ -106,7 +106,7 @@ def _await_ready(server: NotebookServer, endpoint: Endpoint, clock: Clock) -> bo
         if (has_ended or is_late or renewal.is_due()) and not _renew_lease(server, clock()):
             return False
         if has_ended:
-            raise SystemFailure("start_failed", detail=status.log_tail)
+            raise SystemFailure(status.reason or "start_failed", detail=status.log_tail)
         if is_late:
             raise SystemFailure("start_timeout", detail=status.log_tail, seconds=settings.START_TIME_LIMIT_SECONDS)
         time.sleep(_PROBE_SECONDS)

@@ -165,7 +165,7 @@ def test_volume_that_the_image_declares_is_no_place_on_the_disk(sandbox: DockerS
             kinds = {mount["Type"] for mount in facts(kernel.kernel_id)["Mounts"]}
             cell = execute(kernel, "open('/data/large', 'wb').write(bytes(2**22))")
     finally:
-        client().images.remove(image.id, force=True)
+        client().images.remove(f"{name}:latest", force=True)
 
     assert (kinds - {"tmpfs"}, cell.error) == ({"bind"}, "OSError")
 
