@@ -95,10 +95,8 @@ class Repo2DockerBuilder:
         known = registry()
         with engine_errors():
             image = local_image(location)
-        is_here = image is not None and key_of(image) == image_key
-        if is_here and image is not None and (known is None or is_pushed(image, location)):
-            return Image(image_key, location)
-        return Image(image_key, location) if known and known.has(location) else None
+        is_here = image is not None and key_of(image) == image_key and (known is None or is_pushed(image, location))
+        return Image(image_key, location) if is_here or (known and known.has(location)) else None
 
     def build(self, request: BuildRequest) -> Generator[BuildEvent, None, None]:
         """Make the image: fetch, build, check, push. See the protocol for what it promises."""

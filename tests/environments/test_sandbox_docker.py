@@ -158,7 +158,7 @@ def test_disk_ends_where_it_should(kernel: KernelConnection) -> None:
 def test_volume_that_the_image_declares_is_no_place_on_the_disk(sandbox: DockerSandbox) -> None:
     container = client().containers.create(BASE_IMAGE, ["true"], labels=installation_labels())
     name = f"carrel-test-volume-{secrets.token_hex(6)}"
-    image = container.commit(name, changes=["VOLUME /data"])
+    container.commit(name, changes=["VOLUME /data"])
     container.remove(force=True)
     try:
         with sandbox.kernel(Image("key", f"{name}:latest"), LIMITS) as kernel:
