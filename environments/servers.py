@@ -100,8 +100,9 @@ def delete_server(server: NotebookServer, *, now: datetime) -> None:
     back; then its files are removed.
     """
     with transaction.atomic():
-        NotebookServer.objects.present().filter(pk=server.pk).update(deleted_at=now)
-        server.deleted_at = now
+        if not NotebookServer.objects.present().filter(pk=server.pk).update(deleted_at=now):
+            return  # A second click was quicker.
+        server.refresh_from_db()  # The row is ours until we commit: a worker cannot move it on meanwhile.
         stop_server(server, now=now)
         announce_server(server)
         enqueue("purge_server", server.pk)

@@ -430,6 +430,25 @@ def test_delete_hides_the_server_and_frees_its_name_at_once(fake_backends: None,
     NotebookServerFactory.create(owner=server.owner, name="mine")
 
 
+def test_delete_stops_a_server_that_a_worker_has_moved_on_since(fake_backends: None, now: datetime) -> None:
+    server = NotebookServerFactory.create(state=State.STARTING)
+    NotebookServer.objects.filter(pk=server.pk).update(state=State.RUNNING)
+
+    servers.delete_server(server, now=now)
+
+    assert NotebookServer.objects.get(pk=server.pk).state == State.STOPPING
+
+
+def test_delete_twice_in_the_same_moment_is_one_deletion(fake_backends: None, now: datetime) -> None:
+    server = running_server()
+    second_click = NotebookServer.objects.get(pk=server.pk)
+
+    servers.delete_server(server, now=now)
+    servers.delete_server(second_click, now=now + timedelta(seconds=1))
+
+    assert NotebookServer.objects.get(pk=server.pk).deleted_at == now
+
+
 def test_delete_keeps_the_files_for_some_days(fake_backends: None, settings: Settings, now: datetime) -> None:
     settings.DELETED_FILES_DAYS = 7
     server = NotebookServerFactory.create(state=State.STOPPED)
