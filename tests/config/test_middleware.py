@@ -53,6 +53,7 @@ def test_refuse_a_change_from_another_origin(client: Client, origin: str) -> Non
 
     assert response.status_code == 403
     assert "carrel_theme" not in response.cookies
+    assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
 
 
 @pytest.mark.django_db
