@@ -116,7 +116,7 @@ class ServerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
         asked.is_valid(raise_exception=True)
         now = timezone.now()
         server = launch(_person(request), asked.to_spec(), now=now)
-        is_new = server.created_at >= now
+        is_new = server.created_at == now
         return self._answer(server, status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
 
     @extend_schema(summary="Delete a server and its files", responses={204: None, **_errors({404: _NOT_FOUND})})

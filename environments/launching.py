@@ -21,8 +21,9 @@ def launch(user: User, spec: LaunchSpec, *, now: datetime) -> NotebookServer:
     """Give this person the server they describe: the one they have, woken if it sleeps, or a new one.
 
     Without a name the server is derived from the reference, so the same person and reference always
-    meet the same server. Resolving asks the repository's host and may take some seconds. Raises
-    `UserError` `name_invalid`, `name_taken`, or whatever finding the repository raises.
+    meet the same server. One that was created at `now` was made by this very call. Resolving asks the
+    repository's host and may take some seconds. Raises `UserError` `name_invalid`, `name_taken`, or
+    whatever finding the repository raises.
     """
     name = naming.check_server_name(spec.name) if spec.name else naming.server_name(spec.reference)
     existing = NotebookServer.objects.visible_to(user).filter(name=name).first()
@@ -71,6 +72,7 @@ def _create(user: User, name: str, spec: LaunchSpec, resolved: ResolvedRepositor
         image_key=naming.image_key(resolved, builder=made_by.name, version=made_by.version, platform=made_by.platform),
         volume=Volume.objects.create(owner=user, purpose=Volume.Purpose.SERVER),
         state_changed_at=now,
+        created_at=now,
     )
     prepare_server(server, now=now)
     announce_server(server)

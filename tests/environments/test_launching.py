@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from pytest_django import Settings
@@ -51,6 +51,15 @@ def test_launch_twice_meets_the_same_server(host: GitHost, student: User, now: d
 
     assert second == first
     assert NotebookServer.objects.count() == 1
+
+
+def test_launch_that_came_second_made_nothing(host: GitHost, student: User, now: datetime) -> None:
+    later = now + timedelta(milliseconds=1)
+    quicker = launch(student, spec(host), now=later)
+
+    slower = launch(student, spec(host), now=now)
+
+    assert (quicker.created_at, slower.created_at) == (later, later)
 
 
 def test_launch_wakes_a_sleeping_server(host: GitHost, student: User, now: datetime) -> None:
