@@ -13,8 +13,9 @@ import pytest
 
 from tests.fakes.git_host import GitHost
 from tests.faults.holds import Hold, python_waiting_by_name
-from tests.faults.people import Person
-from tests.stack import Stack
+from tests.faults.people import PATIENCE_SECONDS, Person
+from tests.faults.traces import work_under_way
+from tests.stack import Stack, wait_until
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ def prepared(stack: Stack, repositories: GitHost, start_holds: Path, token_of: C
 
 @pytest.fixture
 def student(stack: Stack, token_of: Callable[[str], str]) -> Iterator[Person]:
-    """The person the tests are about."""
+    """The person the tests are about. What earlier tests have left to do is done by then."""
+    wait_until(lambda: not work_under_way(stack), seconds=PATIENCE_SECONDS, why="earlier tests are over")
     with closing(Person(stack, "student", token_of("student"))) as person:
         yield person
 
