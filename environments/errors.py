@@ -135,6 +135,34 @@ REASONS: dict[str, Reason] = {
         _("“{value}” is not a possible value for “{option}”."),
         _("Give a whole number greater than zero, or leave it out."),
     ),
+    "option_too_often": Reason(
+        _("“{option}” was given more than {most} times."),
+        _("Leave some out and try again."),
+    ),
+    "link_too_long": Reason(
+        _("This link is longer than {most} characters."),
+        _("Check that it was copied correctly, or ask for a shorter one."),
+        status=414,
+    ),
+    "volume_name_invalid": Reason(
+        _("“{name}” cannot be the name of shared files."),
+        _("Use lower-case letters, digits and single hyphens, beginning with a letter, at most 40 characters."),
+    ),
+    "consent_invalid": Reason(
+        _("This confirmation was not made for you by this Carrel."),
+        _("Follow the link again, and confirm what you are shown then."),
+        status=403,
+    ),
+    "consent_expired": Reason(
+        _("This confirmation has been open for too long."),
+        _("Follow the link again, and confirm what you are shown then."),
+        status=403,
+    ),
+    "consent_used": Reason(
+        _("This confirmation was used already, and its server is no longer there."),
+        _("Follow the link again if you want it once more."),
+        status=409,
+    ),
     # Finding the repository
     "repository_not_found": Reason(
         _("There is no repository at {repository}, or it is private."),

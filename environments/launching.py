@@ -17,24 +17,37 @@ from environments.servers import prepare_server, start_server
 from environments.values import LaunchSpec, ResolvedRepository
 
 
-def launch(user: User, spec: LaunchSpec, *, now: datetime) -> NotebookServer:
+def launch(
+    user: User, spec: LaunchSpec, *, now: datetime, resolved: ResolvedRepository | None = None
+) -> NotebookServer:
     """Give this person the server they describe: the one they have, woken if it sleeps, or a new one.
 
     Without a name the server is derived from the reference, so the same person and reference always
-    meet the same server. One that was created at `now` was made by this very call. Resolving asks the
-    repository's host and may take some seconds. Raises `UserError` `name_invalid`, `name_taken`, or
-    whatever finding the repository raises.
+    meet the same server. One that was created at `now` was made by this very call. A new one is made from
+    `resolved` if that is known, else the repository's host is asked, which may take some seconds. Raises
+    `UserError` `name_invalid`, `name_taken`, `option_unavailable`, or whatever finding the repository raises.
     """
-    name = naming.check_server_name(spec.name) if spec.name else naming.server_name(spec.reference)
-    existing = NotebookServer.objects.visible_to(user).filter(name=name).first()
+    _check_available(spec)
+    existing = server_of(user, spec)
     if existing is not None:
         return _connect(existing, spec, now=now)
-    resolved = references.resolve(spec.reference)
     try:
-        return _create(user, name, spec, resolved, now=now)
+        return _create(user, spec, resolved or references.resolve(spec.reference), now=now)
     except IntegrityError:  # Two clicks: the other made it first.
-        existing = NotebookServer.objects.visible_to(user).get(name=name)
+        existing = server_of(user, spec)
+        if existing is None:
+            raise
         return _connect(existing, spec, now=now)
+
+
+def name_of(spec: LaunchSpec) -> str:
+    """The name of the server this launch means. Raises UserError `name_invalid`."""
+    return naming.check_server_name(spec.name) if spec.name else naming.server_name(spec.reference)
+
+
+def server_of(user: User, spec: LaunchSpec) -> NotebookServer | None:
+    """This person's server of that name, whatever it was made from. Raises UserError `name_invalid`."""
+    return NotebookServer.objects.present().filter(owner=user, name=name_of(spec)).select_related("build").first()
 
 
 def launch_environment(user: User, environment: Environment, *, now: datetime) -> NotebookServer:
@@ -42,6 +55,18 @@ def launch_environment(user: User, environment: Environment, *, now: datetime) -
     server = launch(user, LaunchSpec(environment.reference, urlpath=environment.urlpath), now=now)
     Environment.objects.filter(pk=environment.pk).update(launch_count=F("launch_count") + 1)
     return server
+
+
+def _check_available(spec: LaunchSpec) -> None:
+    wishes = {
+        "mounts": spec.mounts,
+        "collaborators": spec.collaborators,
+        "public": spec.is_public,
+        "credentials": spec.with_credentials,
+    }
+    for option, value in wishes.items():
+        if value:
+            raise UserError("option_unavailable", option=option)
 
 
 def _connect(server: NotebookServer, spec: LaunchSpec, *, now: datetime) -> NotebookServer:
@@ -53,8 +78,8 @@ def _connect(server: NotebookServer, spec: LaunchSpec, *, now: datetime) -> Note
 
 
 @transaction.atomic
-def _create(user: User, name: str, spec: LaunchSpec, resolved: ResolvedRepository, *, now: datetime) -> NotebookServer:
-    made_by = builder()
+def _create(user: User, spec: LaunchSpec, resolved: ResolvedRepository, *, now: datetime) -> NotebookServer:
+    made_by, name = builder(), name_of(spec)
     server = NotebookServer.objects.create(
         owner=user,
         name=name,

@@ -11,8 +11,8 @@ import unicodedata
 from environments.errors import UserError
 from environments.values import Reference, ResolvedRepository
 
-MAX_SERVER_NAME = 40
-_SERVER_NAME = re.compile(r"[a-z](?:-?[a-z0-9]){0,39}")
+MAX_SERVER_NAME = MAX_VOLUME_NAME = 40
+_NAME = re.compile(r"[a-z](?:-?[a-z0-9]){0,39}")
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 """Lower-case, as host names are, without the letters that are mistaken for digits."""
 
@@ -48,8 +48,15 @@ def server_name(reference: Reference) -> str:
 
 def check_server_name(name: str) -> str:
     """The name, if it can be one. Raises UserError `name_invalid`."""
-    if len(name) > MAX_SERVER_NAME or not _SERVER_NAME.fullmatch(name):
+    if len(name) > MAX_SERVER_NAME or not _NAME.fullmatch(name):
         raise UserError("name_invalid", name=name[:80])
+    return name
+
+
+def check_volume_name(name: str) -> str:
+    """The name of shared files, if it can be one. Raises UserError `volume_name_invalid`."""
+    if len(name) > MAX_VOLUME_NAME or not _NAME.fullmatch(name):
+        raise UserError("volume_name_invalid", name=name[:80])
     return name
 
 

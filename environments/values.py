@@ -42,11 +42,21 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class MountWish:
+    """Shared files somebody wants in a server, by the name of their volume, at a path relative to its home."""
+
+    volume: str
+    path: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class LaunchSpec:
     """Everything a launch form, link or API call can ask for.
 
     `urlpath` is where to open the server (`lab/tree/first.ipynb`), as Binder understands it; it is not
-    part of what runs. Minutes of None mean the site's own setting.
+    part of what runs. Minutes of None mean the site's own setting. Collaborators are named by their user
+    names. A public server is a throw-away copy; one with credentials can act as its owner.
     """
 
     reference: Reference
@@ -55,6 +65,10 @@ class LaunchSpec:
     limits: Limits = field(default_factory=Limits)
     idle_minutes: int | None = None
     lifetime_minutes: int | None = None
+    mounts: tuple[MountWish, ...] = ()
+    collaborators: tuple[str, ...] = ()
+    is_public: bool = False
+    with_credentials: bool = False
 
 
 @dataclass(frozen=True, slots=True)

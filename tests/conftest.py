@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
+import hypothesis
 import pytest
 from pytest_django import Settings
 
@@ -17,6 +18,10 @@ from tests.engine import why_not
 from tests.factories import UserFactory
 
 pytest_plugins = ["tests.browser", "tests.required", "tests.stack"]
+
+# The machine may be busy, and a test that fails must fail again.
+hypothesis.settings.register_profile("carrel", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("carrel")
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 

@@ -4,6 +4,7 @@ from environments.models.admission import Admission
 from environments.models.build import Build, BuildLogLine
 from environments.models.environment import Environment, Visibility
 from environments.models.server import NotebookServer
+from environments.models.trust import RepositoryTrust
 from environments.models.usage import ServerUsage, SiteSample
 from environments.models.volume import Volume
 
@@ -13,6 +14,7 @@ __all__ = [
     "BuildLogLine",
     "Environment",
     "NotebookServer",
+    "RepositoryTrust",
     "ServerUsage",
     "SiteSample",
     "Visibility",

@@ -108,7 +108,7 @@ def urlpath_to(path: str) -> str:
 
     Raises UserError `path_invalid`.
     """
-    clean = _check_path(path).strip("/")
+    clean = check_path(path).strip("/")
     return _check_length(f"lab/tree/{quote(clean)}", path) if clean else ""
 
 
@@ -119,7 +119,7 @@ def urlpath_from(parameters: Mapping[str, str]) -> str:
     classic interface; not every environment has that one, so here it means JupyterLab too.
     Raises UserError `path_invalid`.
     """
-    if labpath := _check_path(parameters.get("labpath", "")).strip("/"):
+    if labpath := check_path(parameters.get("labpath", "")).strip("/"):
         return _check_length(f"doc/tree/{quote(labpath)}", labpath)
     if filepath := parameters.get("filepath", ""):
         return urlpath_to(filepath)
@@ -131,7 +131,7 @@ def check_urlpath(urlpath: str) -> str:
     if not urlpath.isprintable():
         raise UserError("path_invalid", path=shown(urlpath))
     path, mark, query = urlpath.partition("?")
-    safe_path = quote(_check_path(path).lstrip("/"), safe="/%:@!$&'()*+,;=~")
+    safe_path = quote(check_path(path).lstrip("/"), safe="/%:@!$&'()*+,;=~")
     safe_query = quote(query, safe="/%:@!$&'()*+,;=~?#")
     return _check_length(safe_path + mark + safe_query, urlpath)
 
@@ -143,7 +143,8 @@ def _check_length(quoted: str, typed: str) -> str:
     return quoted
 
 
-def _check_path(path: str) -> str:
+def check_path(path: str) -> str:
+    """The path, if it stays where it begins. Raises UserError `path_invalid`."""
     if len(path) > MAX_PATH or not path.isprintable() or "\\" in path or ".." in path.split("/"):
         raise UserError("path_invalid", path=shown(path))
     return path

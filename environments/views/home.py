@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
+from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
@@ -21,6 +19,7 @@ from environments.launching import launch, launch_environment
 from environments.models import Environment, NotebookServer
 from environments.references import path_of
 from environments.servers import queue_places
+from environments.views.links import to_server
 from environments.views.requests import PageRequest
 from environments.views.stopping import Ending, ending_of
 
@@ -67,7 +66,7 @@ def _launch(request: HttpRequest) -> HttpResponse:
         server = launch(person.user, form.spec, now=timezone.now())
     except EnvironmentsError as error:
         return _refused(person, form, error)
-    return _to_server(server, form.spec.urlpath)
+    return to_server(server, form.spec.urlpath)
 
 
 def _launch_ready(request: PageRequest, environment: Environment) -> HttpResponse:
@@ -75,7 +74,7 @@ def _launch_ready(request: PageRequest, environment: Environment) -> HttpRespons
         server = launch_environment(request.user, environment, now=timezone.now())
     except EnvironmentsError as error:
         return _refused(request, _form_of(environment), error)
-    return _to_server(server, environment.urlpath)
+    return to_server(server, environment.urlpath)
 
 
 def _environment(request: PageRequest, environment_id: str) -> Environment:
@@ -95,14 +94,6 @@ def _refused(request: PageRequest, form: LaunchForm, error: EnvironmentsError) -
     form.full_clean()
     form.add_launch_error(error)
     return _page(request, form, status=UNPROCESSABLE)
-
-
-def _to_server(server: NotebookServer, urlpath: str) -> HttpResponse:
-    place = {"next": urlpath} if urlpath and urlpath != server.urlpath else {}
-    if server.state == NotebookServer.State.RUNNING:
-        return redirect(f"{reverse('environments:server-open', args=[server.pk])}?{urlencode(place)}")
-    address = reverse("environments:server-detail", args=[server.pk])
-    return redirect(f"{address}?{urlencode({'launching': '1'} | place)}")
 
 
 def _page(request: PageRequest, form: LaunchForm, *, status: int = 200) -> HttpResponse:

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Role, User
+from config.demo import publish_examples
 from environments.models import Build, BuildLogLine, NotebookServer, ServerUsage, SiteSample
 from tests.e2e.conftest import ARTEFACTS
 from tests.factories import BuildFactory, EnvironmentFactory, NotebookServerFactory, UserFactory
@@ -56,8 +57,17 @@ VISITS = {
     "stopped": Visit("/servers/{server}/", state=State.STOPPED),
     "failed": Visit("/servers/{server}/", state=State.FAILED),
     "delete": Visit("/servers/{server}/delete/"),
+    "confirmation": Visit("/v2/example/first-steps/HEAD?urlpath=lab/tree/first-steps.ipynb"),
+    "link refused": Visit("/v2/file/etc"),
+    "trusted repositories": Visit("/trusted-repositories/"),
     "status": Visit("/status/", role=Role.ADMINISTRATOR),
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def examples() -> None:
+    """Repositories that links can lead to."""
+    publish_examples()
 
 
 @pytest.fixture

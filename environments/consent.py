@@ -1,0 +1,87 @@
+"""A person's word before a link from elsewhere starts anything: what would run, shown and then signed.
+
+A proposal is bound to the person, to the resolved commit and to everything that would be given. It is a text
+that we sign, so nothing is stored until somebody agrees. Each agreement counts once.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.core import signing
+from django.core.cache import cache
+
+from accounts.models import User
+from environments.errors import UserError
+from environments.links import link_to, read_link
+from environments.models import RepositoryTrust
+from environments.values import LaunchSpec, Reference, ResolvedRepository
+
+LIFETIME = timedelta(hours=1)
+"""How long a page may stay open before its question has to be asked again."""
+
+_SALT = "environments.consent"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a person is asked to agree to: this launch, of exactly this commit."""
+
+    spec: LaunchSpec
+    resolved: ResolvedRepository
+
+
+def sign_proposal(proposal: Proposal, *, user: User, now: datetime) -> str:
+    """The proposal as a text that only we can make, for this person and for an hour."""
+    resolved = proposal.resolved
+    content = {
+        "person": str(user.pk),
+        "link": link_to(proposal.spec),
+        "resolved": [resolved.url, resolved.commit, resolved.ref],
+        "until": (now + LIFETIME).timestamp(),
+        "once": secrets.token_urlsafe(12),
+    }
+    return signing.dumps(content, salt=_SALT, compress=True)
+
+
+def accept_proposal(signed: str, *, user: User, now: datetime) -> tuple[Proposal, bool]:
+    """What this person has agreed to, and whether for the first time.
+
+    Raises UserError `consent_invalid` for a text that is not ours or was made for somebody else, and
+    `consent_expired`.
+    """
+    try:
+        content = signing.loads(signed, salt=_SALT)
+    except signing.BadSignature as error:
+        raise UserError("consent_invalid") from error
+    if content["person"] != str(user.pk):
+        raise UserError("consent_invalid", detail=f"made for person {content['person']}")
+    if content["until"] < now.timestamp():
+        raise UserError("consent_expired")
+    path, _mark, query = content["link"].partition("?")
+    spec = read_link(path.removeprefix("/v2/"), query).spec
+    is_first = cache.add(f"consent:{content['once']}", True, LIFETIME.total_seconds())
+    return Proposal(spec, ResolvedRepository(*content["resolved"])), is_first
+
+
+def needs_consent(user: User, spec: LaunchSpec) -> bool:
+    """Whether this person has to be asked before a link may launch this.
+
+    Trust in a repository is trust in what it runs. Whatever a link wants to be given besides is asked for each time.
+    """
+    is_given_more = bool(spec.mounts or spec.collaborators or spec.with_credentials)
+    return is_given_more or not is_trusted(user, spec.reference)
+
+
+def is_trusted(user: User, reference: Reference) -> bool:
+    """Whether this person wants not to be asked about this repository."""
+    return RepositoryTrust.objects.filter(
+        owner=user, provider=reference.provider, repository=reference.repository
+    ).exists()
+
+
+def trust_repository(user: User, reference: Reference) -> None:
+    """Do not ask this person about this repository again; nothing if that is so already."""
+    RepositoryTrust.objects.get_or_create(owner=user, provider=reference.provider, repository=reference.repository)

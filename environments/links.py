@@ -1,0 +1,198 @@
+"""Launch links: a launch as an address, `/v2/<provider>/<spec>?…`, and the badges that lead to it. Pure.
+
+The path is exactly Binder's, and so are `urlpath`, `labpath` and `filepath`: a Binder link works here when its
+host name is changed. A parameter that means nothing here is passed over, since such links carry those of others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import quote, unquote_plus
+
+from environments.errors import UserError
+from environments.naming import check_server_name, check_volume_name
+from environments.references import parse, path_of, urlpath_from
+from environments.references.addresses import shown
+from environments.references.base import NEWEST, check_path
+from environments.values import LaunchSpec, Limits, MountWish, Reference
+
+PREFIX = "/v2/"
+MAX_MOUNTS = 20
+MAX_COLLABORATORS = 50
+MAX_LENGTH = 8000
+"""Browsers and proxies between them carry addresses of about this length everywhere."""
+SHARED_FOLDER = "shared"
+
+_WHOLE_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
+_MEMORY = re.compile(r"(?P<number>[1-9][0-9]{0,8})(?P<unit>[MG]?)", re.IGNORECASE)
+_DECIMAL = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,3})?")
+_YES, _NO = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
+_PERSON = re.compile(r"[\w.@+-]{1,150}")
+_PLACES = ("labpath", "filepath", "urlpath")
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchLink:
+    """What a link asks for. `hub` names another Carrel or Binder that the reader should be sent on to."""
+
+    spec: LaunchSpec
+    hub: str = ""
+
+
+def read_link(path: str, query: str = "") -> LaunchLink:
+    """Understand a link: its path after `/v2/` and its query, both as they stand in the address.
+
+    Raises whatever reading the reference raises, and UserError `link_too_long`, `option_invalid`,
+    `option_too_often`, `name_invalid`, `volume_name_invalid` or `path_invalid`.
+    """
+    if len(path) + len(query) > MAX_LENGTH:
+        raise UserError("link_too_long", most=MAX_LENGTH)
+    asked = _Parameters(query)
+    name = asked.last("server")
+    spec = LaunchSpec(
+        reference=parse(path),
+        urlpath=urlpath_from({name: asked.last(name) for name in _PLACES}),
+        name=check_server_name(name) if name else "",
+        limits=Limits(memory_mb=_memory(asked.last("memory")), cpus=_cpus(asked.last("cpus"))),
+        idle_minutes=_minutes("idle", asked.last("idle")),
+        lifetime_minutes=_minutes("lifetime", asked.last("lifetime")),
+        mounts=tuple(map(read_mount, asked.all("mount", most=MAX_MOUNTS))),
+        collaborators=tuple(map(_person, asked.all("collaborator", most=MAX_COLLABORATORS))),
+        is_public=_switch("public", asked.last("public")),
+        with_credentials=_switch("credentials", asked.last("credentials")),
+    )
+    return LaunchLink(spec, asked.last("hub"))
+
+
+def link_to(spec: LaunchSpec) -> str:
+    """The link that asks for this, without scheme and host. `read_link` of it gives the same again.
+
+    An empty ref is written as `HEAD`, as Binder wants it.
+    """
+    reference = spec.reference
+    named = reference if reference.ref else Reference(reference.provider, reference.repository, NEWEST)
+    query = "&".join(f"{name}={_quoted(value)}" for name, value in _parameters(spec))
+    return f"{PREFIX}{path_of(named)}{'?' if query else ''}{query}"
+
+
+def read_mount(text: str) -> MountWish:
+    """Understand `<volume>[:<path>][:ro]`; without a path it is `shared/<volume>`.
+
+    Raises UserError `volume_name_invalid` or `path_invalid`.
+    """
+    volume, *rest = text.split(":")
+    is_read_only = rest[-1:] == ["ro"]
+    path = ":".join(rest[:-1] if is_read_only else rest)
+    return MountWish(check_volume_name(volume), mount_path(path, volume=volume), is_read_only)
+
+
+def mount_path(path: str, *, volume: str) -> str:
+    """Where a volume goes, relative to the home: as asked, or below `shared`. Raises UserError `path_invalid`."""
+    parts = [part for part in check_path(path).split("/") if part not in ("", ".")]
+    if ":" in path or any(part.startswith(".") for part in parts[:1]):
+        raise UserError("path_invalid", path=shown(path))
+    return "/".join(parts) or f"{SHARED_FOLDER}/{volume}"
+
+
+def badges(link: str, *, image: str, label: str) -> dict[str, str]:
+    """The markup of a badge that leads to this address, by the name of the markup."""
+    return {
+        "Markdown": f"[![{label}]({image})]({link})",
+        "reStructuredText": f".. image:: {image}\n   :target: {link}\n   :alt: {label}",
+        "HTML": f'<a href="{_attribute(link)}"><img src="{_attribute(image)}" alt="{_attribute(label)}"></a>',
+    }
+
+
+class _Parameters:
+    """A query, taken apart. Invalid UTF-8 and signs nobody can see are refused once they are asked for."""
+
+    def __init__(self, query: str) -> None:
+        pairs = (pair.partition("=") for pair in query.split("&") if pair)
+        self._pairs = [(unquote_plus(name), unquote_plus(value)) for name, _equals, value in pairs]
+
+    def last(self, name: str) -> str:
+        """The value of a parameter that counts once, the last one, without spaces around; empty if there is none."""
+        return next(reversed([*self._values(name)]), "")
+
+    def all(self, name: str, *, most: int) -> list[str]:
+        """The different values of a parameter that may be repeated, in order."""
+        values = list(dict.fromkeys(filter(None, self._values(name))))
+        if len(values) > most:
+            raise UserError("option_too_often", option=name, most=most)
+        return values
+
+    def _values(self, name: str) -> Iterator[str]:
+        for known, value in self._pairs:
+            if known == name:
+                if not value.isprintable() or "\ufffd" in value:
+                    raise UserError("option_invalid", option=name, value=shown(value))
+                yield value.strip()
+
+
+def _parameters(spec: LaunchSpec) -> Iterator[tuple[str, str]]:
+    """The parameters of a link, in the order the documentation names them, without those that say nothing."""
+    yield from _given("urlpath", spec.urlpath)
+    yield from _given("server", spec.name)
+    for mount in spec.mounts:
+        yield "mount", f"{mount.volume}:{mount.path}{':ro' if mount.read_only else ''}"
+    for person in spec.collaborators:
+        yield "collaborator", person
+    yield from _given("public", "1" if spec.is_public else "")
+    yield from _given("credentials", "1" if spec.with_credentials else "")
+    yield from _given("memory", spec.limits.memory_mb)
+    yield from _given("cpus", f"{spec.limits.cpus:g}" if spec.limits.cpus else "")
+    yield from _given("idle", spec.idle_minutes)
+    yield from _given("lifetime", spec.lifetime_minutes)
+
+
+def _given(name: str, value: object) -> Iterator[tuple[str, str]]:
+    if value:
+        yield name, str(value)
+
+
+def _quoted(value: str) -> str:
+    return quote(value, safe="/:@,.~-")
+
+
+def _memory(text: str) -> int | None:
+    """Megabytes, or gigabytes with a G behind the number."""
+    if not text:
+        return None
+    match = _MEMORY.fullmatch(text)
+    if not match:
+        raise UserError("option_invalid", option="memory", value=shown(text))
+    return int(match["number"]) * (1024 if match["unit"].upper() == "G" else 1)
+
+
+def _cpus(text: str) -> float | None:
+    if not text:
+        return None
+    if not _DECIMAL.fullmatch(text) or float(text) <= 0:
+        raise UserError("option_invalid", option="cpus", value=shown(text))
+    return float(text)
+
+
+def _minutes(name: str, text: str) -> int | None:
+    if not text:
+        return None
+    if not _WHOLE_NUMBER.fullmatch(text):
+        raise UserError("option_invalid", option=name, value=shown(text))
+    return int(text)
+
+
+def _switch(name: str, text: str) -> bool:
+    if text.lower() not in (*_YES, *_NO):
+        raise UserError("option_invalid", option=name, value=shown(text))
+    return text.lower() in _YES
+
+
+def _person(text: str) -> str:
+    if not _PERSON.fullmatch(text):
+        raise UserError("option_invalid", option="collaborator", value=shown(text))
+    return text
+
+
+def _attribute(text: str) -> str:
+    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")

@@ -1,0 +1,59 @@
+"""What a launch is given, and what its programs could do with it, in the words of the confirmation page. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from environments.values import LaunchSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Gift:
+    """One thing a server is given; `icon` is decoration."""
+
+    icon: str
+    words: str
+
+
+def gifts_of(spec: LaunchSpec) -> list[Gift]:
+    """What the server gets, the harmless first."""
+    gifts = [
+        Gift("folder2", _("A copy of the repository's files, for you alone")),
+        Gift("house", _("Your personal files, in the folder “home”")),
+    ]
+    for mount in spec.mounts:
+        mode = _("to read") if mount.read_only else _("to read and change")
+        gifts.append(
+            Gift(
+                "hdd-network",
+                _("The shared files “{name}”, {mode}, in the folder “{path}”").format(
+                    name=mount.volume, mode=mode, path=mount.path
+                ),
+            )
+        )
+    if spec.collaborators:
+        gifts.append(Gift("people", _("Company: {people}").format(people=", ".join(spec.collaborators))))
+    if spec.with_credentials:
+        gifts.append(Gift("key", _("A key to act in your name in Carrel")))
+    return gifts
+
+
+def risks_of(spec: LaunchSpec) -> list[str]:
+    """What programs that mean harm could do with exactly that."""
+    risks = [
+        _("read, change and delete your personal files"),
+        _("send what it finds to somewhere on the internet"),
+        _("use up the computing time and the space you have here"),
+    ]
+    for mount in spec.mounts:
+        words = (
+            _("read the shared files “{name}”") if mount.read_only else _("change and delete the shared files “{name}”")
+        )
+        risks.append(words.format(name=mount.volume))
+    if spec.collaborators:
+        risks.append(_("show everything in this server to {people}").format(people=", ".join(spec.collaborators)))
+    if spec.with_credentials:
+        risks.append(_("start, stop and read all your servers, until the key expires"))
+    return risks

@@ -1,0 +1,143 @@
+"""Launch links: from the address somebody followed to their server, after their word where it is needed.
+
+Following a link changes nothing by itself, unless it leads to a repository whose owner's word was given for good.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+from urllib.parse import quote, urlencode
+
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from environments import references
+from environments.consent import Proposal, accept_proposal, needs_consent, sign_proposal, trust_repository
+from environments.errors import EnvironmentsError, UserError
+from environments.launching import launch, name_of, server_of
+from environments.links import PREFIX, read_link
+from environments.models import NotebookServer
+from environments.values import LaunchSpec, Reference
+from environments.views.consequences import gifts_of, risks_of
+from environments.views.requests import PageRequest
+
+
+@require_safe
+@never_cache
+def launch_link(request: HttpRequest, spec: str) -> HttpResponse:
+    """Where the link leads: to sign in, to a server that is there, or to the question whether to launch."""
+    path = _path_as_typed(request, spec)
+    if not request.user.is_authenticated:
+        query = request.META.get("QUERY_STRING", "")
+        return redirect_to_login(f"{PREFIX}{path}{'?' if query else ''}{query}")
+    person = cast("PageRequest", request)
+    try:
+        wanted = read_link(path, request.META.get("QUERY_STRING", "")).spec
+        return _follow(person, wanted)
+    except EnvironmentsError as error:
+        return refusal(request, error)
+
+
+@login_required
+@require_POST
+@never_cache
+def launch_agreed(request: HttpRequest) -> HttpResponse:
+    """Launch what somebody has just agreed to: exactly what the page showed, and nothing the form adds."""
+    person, now = cast("PageRequest", request), timezone.now()
+    try:
+        proposal, is_first = accept_proposal(request.POST.get("proposal", ""), user=person.user, now=now)
+        if not is_first:
+            return _again(person, proposal)
+        if request.POST.get("trust"):
+            trust_repository(person.user, proposal.spec.reference)
+        server = launch(person.user, proposal.spec, resolved=proposal.resolved, now=now)
+    except EnvironmentsError as error:
+        return refusal(request, error)
+    return to_server(server, proposal.spec.urlpath)
+
+
+def to_server(server: NotebookServer, urlpath: str) -> HttpResponse:
+    """Into a server that runs, else to its page, which opens it once it does."""
+    place = {"next": urlpath} if urlpath and urlpath != server.urlpath else {}
+    if server.state == NotebookServer.State.RUNNING:
+        return redirect(f"{reverse('environments:server-open', args=[server.pk])}?{urlencode(place)}")
+    address = reverse("environments:server-detail", args=[server.pk])
+    return redirect(f"{address}?{urlencode({'launching': '1'} | place)}")
+
+
+def refusal(request: HttpRequest, error: EnvironmentsError) -> HttpResponse:
+    """The page that says why nothing was launched, and what to do."""
+    return render(request, "environments/launch_refused.html", {"reason": error.explain()}, status=error.status)
+
+
+def _path_as_typed(request: HttpRequest, decoded: str) -> str:
+    """What follows `/v2/` as it stands in the address: `%2F` is not the same as a slash there.
+
+    Servers that know only the decoded path (Django's own test client) have it written anew.
+    """
+    raw: bytes | None = getattr(request, "scope", {}).get("raw_path")
+    if raw is None:
+        return quote(decoded, safe="/:@%")
+    return raw.decode("ascii", errors="replace").partition(PREFIX)[2]
+
+
+def _follow(request: PageRequest, spec: LaunchSpec) -> HttpResponse:
+    server = server_of(request.user, spec)
+    if server is not None:
+        return _meet(server, spec)
+    if not needs_consent(request.user, spec):
+        return to_server(launch(request.user, spec, now=timezone.now()), spec.urlpath)
+    proposal = Proposal(spec, references.resolve(spec.reference))
+    return render(request, "environments/launch_consent.html", _question(request, proposal))
+
+
+def _meet(server: NotebookServer, spec: LaunchSpec) -> HttpResponse:
+    """Lead to a server that is there. One that sleeps is woken by its button and by nothing else."""
+    if server.reference != spec.reference:
+        raise UserError("name_taken", name=server.name)
+    if server.state == NotebookServer.State.RUNNING or server.is_on_the_way:
+        return to_server(server, spec.urlpath)
+    address = reverse("environments:server-detail", args=[server.pk])
+    return redirect(f"{address}?{urlencode({'next': spec.urlpath})}" if spec.urlpath else address)
+
+
+def _question(request: PageRequest, proposal: Proposal) -> dict[str, object]:
+    reference = proposal.spec.reference
+    return {
+        "spec": proposal.spec,
+        "resolved": proposal.resolved,
+        "title": references.title_of(reference),
+        "web_url": references.web_url_of(reference),
+        "server_name": name_of(proposal.spec),
+        "gifts": gifts_of(proposal.spec),
+        "risks": risks_of(proposal.spec),
+        "edit_url": _edit_url(proposal.spec),
+        "proposal": sign_proposal(proposal, user=request.user, now=timezone.now()),
+    }
+
+
+def _edit_url(spec: LaunchSpec) -> str:
+    """The launch form, filled in with what the link says."""
+    bare = Reference(spec.reference.provider, spec.reference.repository)
+    fields = {
+        "repository": references.path_of(bare),
+        "ref": spec.reference.ref,
+        "path": spec.urlpath,
+        "name": spec.name,
+    }
+    query = urlencode({name: value for name, value in fields.items() if value})
+    return f"{reverse('environments:home')}?{query}#describe"
+
+
+def _again(request: PageRequest, proposal: Proposal) -> HttpResponse:
+    """A second click leads to what the first one made."""
+    server = server_of(request.user, proposal.spec)
+    if server is None or server.reference != proposal.spec.reference:
+        raise UserError("consent_used")
+    return to_server(server, proposal.spec.urlpath)
