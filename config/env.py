@@ -7,6 +7,8 @@ directory, which `manage.py up` writes when it prepares an embedded installation
 from __future__ import annotations
 
 import os
+import tomllib
+from functools import cache
 from pathlib import Path
 
 import environ
@@ -18,3 +20,10 @@ EMBEDDED_FILE = DATA_DIR / "carrel.env"
 env = environ.FileAwareEnv()
 if EMBEDDED_FILE.is_file():
     env.read_env(str(EMBEDDED_FILE), overwrite=False)
+
+
+@cache
+def version() -> str:
+    """Carrel's own version."""
+    project = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())
+    return str(project["project"]["version"])

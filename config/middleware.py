@@ -16,6 +16,8 @@ from config.errors import permission_denied
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+FOR_EVERY_PAGE = frozenset({"/badge_logo.svg"})
+"""What pages elsewhere may show: the same for everybody, and nobody's."""
 OTHER_SITES = frozenset({"cross-site", "same-site"})
 TIME_ZONE_COOKIE = "carrel_timezone"
 
@@ -32,6 +34,8 @@ class IsolationMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer 403 or pass the request on."""
+        if request.path in FOR_EVERY_PAGE and request.method in SAFE_METHODS:
+            return self.get_response(request)
         if _comes_from_another_site(request) or _changes_from_another_origin(request):
             return permission_denied(request, PermissionDenied())
         return self.get_response(request)

@@ -16,6 +16,8 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("config.api_urls")),
+    path("badge_logo.svg", views.badge, name="badge"),
+    path("versions", views.versions, name="versions"),
     path("health", views.health, name="health"),
     path("preferences/", views.preferences, name="preferences"),
     path("styleguide/", views.styleguide, name="styleguide"),

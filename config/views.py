@@ -14,16 +14,20 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
+from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_GET, require_POST
 from redis import Redis
 from redis.exceptions import RedisError
 
 from config.context_processors import THEME_COOKIE, THEMES
+from config.env import BASE_DIR, version
+from environments.backends import builder
 from environments.models import NotebookServer
 from environments.views.progress import Step
 
-YEAR_SECONDS = 365 * 24 * 3600
+DAY_SECONDS = 24 * 3600
+YEAR_SECONDS = 365 * DAY_SECONDS
+BADGE = BASE_DIR / "static" / "icons" / "badge_logo.svg"
 HEALTH_TIMEOUT_SECONDS = 2
 
 
@@ -68,9 +72,25 @@ def _set_cookie(response: HttpResponseRedirect, name: str, value: str) -> None:
 @require_GET
 @never_cache
 def health(request: HttpRequest) -> JsonResponse:
-    """Whether the database and the broker answer: 200 when both do, 503 otherwise."""
+    """Whether the database and the broker answer, as BinderHub says it: 200 when both do, 503 otherwise."""
     checks = {"database": _database_answers(), "broker": _broker_answers()}
-    return JsonResponse(checks, status=200 if all(checks.values()) else 503)
+    is_well = all(checks.values())
+    listed = [{"service": service, "ok": answers} for service, answers in checks.items()]
+    return JsonResponse({"ok": is_well, "checks": listed}, status=200 if is_well else 503)
+
+
+@require_GET
+def versions(request: HttpRequest) -> JsonResponse:
+    """What runs here, where BinderHub's clients ask for it."""
+    made_by = builder()
+    return JsonResponse({"carrel": version(), "builder": f"{made_by.name} {made_by.version}"})
+
+
+@require_GET
+@cache_control(public=True, max_age=DAY_SECONDS)
+def badge(request: HttpRequest) -> HttpResponse:
+    """The picture that launch links wear on pages elsewhere."""
+    return HttpResponse(BADGE.read_bytes(), content_type="image/svg+xml")
 
 
 def _database_answers() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -55,6 +56,18 @@ def launch_environment(user: User, environment: Environment, *, now: datetime) -
     server = launch(user, LaunchSpec(environment.reference, urlpath=environment.urlpath), now=now)
     Environment.objects.filter(pk=environment.pk).update(launch_count=F("launch_count") + 1)
     return server
+
+
+def spec_of(server: NotebookServer) -> LaunchSpec:
+    """The launch that leads to this server; without its name if the reference alone gives it."""
+    spec = LaunchSpec(
+        server.reference,
+        urlpath=server.urlpath,
+        limits=server.limits,
+        idle_minutes=server.idle_minutes,
+        lifetime_minutes=server.lifetime_minutes,
+    )
+    return spec if name_of(spec) == server.name else replace(spec, name=server.name)
 
 
 def _check_available(spec: LaunchSpec) -> None:

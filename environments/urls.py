@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from environments.views import builds, home, links, opening, servers, status, trust
+from environments.views import builds, home, links, opening, servers, sharing, status, trust
 
 app_name = "environments"
 
@@ -17,6 +17,7 @@ urlpatterns = [
     path("servers/<uuid:server_id>/open/", opening.server_open, name="server-open"),
     path("builds/<uuid:build_id>/cancel/", builds.build_cancel, name="build-cancel"),
     path("v2/<path:spec>", links.launch_link, name="launch-link"),
+    path("link-preview/", sharing.link_preview, name="link-preview"),
     path("launch/", links.launch_agreed, name="launch-agreed"),
     path("trusted-repositories/", trust.trust_list, name="trust-list"),
     path("trusted-repositories/<int:trust_id>/forget/", trust.trust_forget, name="trust-forget"),

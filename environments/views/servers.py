@@ -20,12 +20,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from environments.errors import UserError
 from environments.following import version_of
 from environments.forms import KeepForm
+from environments.launching import spec_of
 from environments.models import Build, BuildLogLine, NotebookServer
 from environments.policies import can_change_server
 from environments.references import web_url_of
 from environments.servers import delete_server, keep_server, queue_place, start_server, stop_server, undelete_server
 from environments.views.progress import sentence_of, steps_of
 from environments.views.requests import PageRequest
+from environments.views.sharing import shared_link
 from environments.views.stopping import ending_of, is_kept
 
 LOG_LINES_SHOWN = 500
@@ -179,6 +181,7 @@ def _details_of(server: NotebookServer) -> dict[str, Any]:
     lines = _last_lines(server.build, LOG_LINES_SHOWN) if server.build else []
     return {
         "web_url": web_url_of(server.reference),
+        "shared": shared_link(spec_of(server)),
         "log_lines": lines,
         "log_after": lines[-1].sequence if lines else 0,
         "log_is_cut": bool(lines) and lines[0].sequence > 1,

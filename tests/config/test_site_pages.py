@@ -92,7 +92,10 @@ def test_report_broker_that_does_not_answer(client: Client, settings: Settings, 
     response = client.get("/health")
 
     assert response.status_code == 503
-    assert response.json() == {"database": True, "broker": False}
+    assert response.json() == {
+        "ok": False,
+        "checks": [{"service": "database", "ok": True}, {"service": "broker", "ok": False}],
+    }
 
 
 @pytest.mark.django_db
@@ -105,7 +108,24 @@ def test_report_health(client: Client, settings: Settings, tmp_path: Path) -> No
         broker.shutdown()
 
     assert response.status_code == 200
-    assert response.json() == {"database": True, "broker": True}
+    assert response.json()["ok"] is True
+    assert [check["ok"] for check in response.json()["checks"]] == [True, True]
+
+
+@pytest.mark.django_db
+def test_show_the_badge_to_pages_elsewhere(client: Client) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
+
+    response = client.get("/badge_logo.svg", headers=headers)
+
+    assert (response.status_code, response["Content-Type"]) == (200, "image/svg+xml")
+    assert b"carrel" in response.content
+    assert not response.cookies
+
+
+@pytest.mark.usefixtures("fake_backends")
+def test_say_which_versions_run(client: Client) -> None:
+    assert client.get("/versions").json() == {"carrel": "0.1.0", "builder": "fake 1"}
 
 
 @pytest.mark.django_db

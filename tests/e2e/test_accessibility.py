@@ -190,6 +190,19 @@ def test_skip_link_leads_past_the_masthead(open_page: Callable[..., Page]) -> No
     expect(page.locator("main")).to_be_focused()
 
 
+def test_link_and_badge_follow_what_is_typed(open_page: Callable[..., Page]) -> None:
+    page = open_page("/", viewport=DESK)
+    page.get_by_text("More choices").click()
+
+    page.get_by_label("Address of the repository").fill("https://github.com/ada/engine")
+    page.get_by_text("As a badge").click()
+    page.get_by_label("Version").fill("v2")
+
+    expect(page.locator("#shared-link")).to_contain_text("/v2/gh/ada/engine/v2")
+    expect(page.locator("#badge-Markdown")).to_contain_text("/v2/gh/ada/engine/v2)")
+    expect(page.locator("#badge-Markdown")).to_be_visible()
+
+
 def test_theme_changes_in_place_and_stays(open_page: Callable[..., Page]) -> None:
     page = open_page("/", viewport=DESK)
     page.get_by_label("Address of the repository").fill("half an address")
