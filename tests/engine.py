@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from environments.values import Endpoint, Image
 from tests.notebook_client import NotebookClient
 
 BASE_IMAGE = "carrel-test/base:latest"
+ENGINE_SOCKET = os.environ.get("DOCKER_HOST", "").removeprefix("unix://") or "/var/run/docker.sock"
 
 
 @cache

@@ -25,13 +25,12 @@ from environments.errors import EnvironmentsError
 from environments.processes import installation_label, labelled
 from environments.registry import location_of
 from environments.values import BuildRequest, Credential
+from tests.engine import ENGINE_SOCKET
 from tests.engine_images import FROM_BASE, is_running, names_left, own_images, request_for
+from tests.fakes.engine_proxy import EngineProxy
 from tests.fakes.git_host import GitHost
-from tests.fakes.interruptible import InterruptibleSocket
 
 pytestmark = pytest.mark.docker
-
-ENGINE = os.environ.get("DOCKER_HOST", "").removeprefix("unix://") or "/var/run/docker.sock"
 
 
 @pytest.fixture(scope="module")
@@ -298,11 +297,11 @@ def test_find_says_that_no_engine_answers() -> None:
 
 def test_build_ends_when_the_engine_goes_away(host: GitHost, data: Path) -> None:
     request = request_for(host, "abandoned", dockerfile(f"RUN {sleeper()}"))
-    with InterruptibleSocket(ENGINE) as engine, override_settings(DOCKER_HOST=f"unix://{engine.path}"):
+    with EngineProxy(ENGINE_SOCKET) as engine, override_settings(DOCKER_HOST=engine.address):
         events = Repo2DockerBuilder().build(request)
         while "[2/2] RUN" not in next(events).text:
             pass
-        engine.go_away()
+        engine.cut()
 
         with pytest.raises(EnvironmentsError) as caught:
             list(events)
