@@ -57,6 +57,11 @@ def request_build(image_key: str, repository: ResolvedRepository, *, requested_b
         return build_under_way
 
 
+def was_built(image_key: str) -> bool:
+    """Whether this image was made once, as far as the rows know; it may have been removed since."""
+    return Build.objects.filter(image_key=image_key, state=Build.State.SUCCEEDED).exists()
+
+
 def enqueue_build(build: Build) -> None:
     """Ask a worker to run this build; asking twice does no harm."""
     enqueue("run_build", build.pk)

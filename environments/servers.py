@@ -19,7 +19,6 @@ from django.utils import timezone
 
 from accounts.models import User
 from environments import builds
-from environments.backends import builder
 from environments.errors import UserError
 from environments.live import announce_server
 from environments.models import Build, NotebookServer
@@ -55,10 +54,19 @@ def start_server(server: NotebookServer, *, now: datetime) -> None:
 
 
 def prepare_server(server: NotebookServer, *, now: datetime) -> None:
-    """See to it that a waiting server gets its image and then a start."""
-    if builder().find(server.image_key):
+    """See to it that a waiting server gets its image and then a start.
+
+    Goes by what the rows say of the image: somebody waits for this to return, and the engine may not answer. The
+    worker who starts it asks the engine.
+    """
+    if builds.was_built(server.image_key):
         enqueue("start_server", server.pk)
-        return
+    else:
+        request_image(server, now=now)
+
+
+def request_image(server: NotebookServer, *, now: datetime) -> None:
+    """Have the image of a waiting server made; it is started then."""
     resolved = ResolvedRepository(server.repository_url, server.commit, server.ref)
     server.build = builds.request_build(server.image_key, resolved, requested_by=server.owner, now=now)
     server.save(update_fields=["build"])

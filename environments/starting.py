@@ -18,7 +18,7 @@ from environments.leases import Pulse, lease_from
 from environments.live import announce_server
 from environments.models import Build, NotebookServer, Volume
 from environments.queueing import enqueue
-from environments.servers import prepare_server
+from environments.servers import request_image
 from environments.tickets import server_token
 from environments.values import Endpoint, Image, Limits, Liveness, Mount, ServerSpec
 
@@ -82,7 +82,8 @@ def _start(server: NotebookServer, clock: Clock) -> None:
     image = builder().find(server.image_key)
     if image is None:  # Removed since it was asked for: have it made again, then start.
         if NotebookServer.objects.move(server, State.QUEUED, now=clock()):
-            prepare_server(server, now=clock())
+            request_image(server, now=clock())
+            announce_server(server)
         return
     endpoint = spawner().start(_spec(server, image))
     if _await_ready(server, endpoint, clock) and _enter_running(server, endpoint, clock()):

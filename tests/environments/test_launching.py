@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -15,6 +15,7 @@ from environments.models import Build, NotebookServer
 from environments.references import parse
 from environments.values import LaunchSpec
 from tests.factories import EnvironmentFactory
+from tests.fakes.backends import UnreachableBuilder
 from tests.fakes.git_host import GitHost
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fake_backends")]
@@ -41,6 +42,16 @@ def test_launch_makes_a_server_of_exactly_this_commit(host: GitHost, student: Us
     assert len(server.commit) == 40
     assert server.build is not None
     assert (server.build.commit, server.build.image_key) == (server.commit, server.image_key)
+
+
+def test_launch_is_taken_down_while_the_engine_does_not_answer(
+    host: GitHost, student: User, now: datetime, use_backends: Callable[..., None]
+) -> None:
+    use_backends(builder=UnreachableBuilder)
+
+    server = launch(student, spec(host), now=now)
+
+    assert (server.state, server.build is None) == (NotebookServer.State.QUEUED, False)
 
 
 def test_launch_twice_meets_the_same_server(host: GitHost, student: User, now: datetime) -> None:

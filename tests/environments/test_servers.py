@@ -17,7 +17,7 @@ from environments.models import Build, NotebookServer, Volume
 from environments.spawners.fake import FakeSpawner
 from environments.values import Endpoint, Image, ServerSpec
 from tests.factories import BuildFactory, NotebookServerFactory, running_server
-from tests.fakes.backends import DyingSpawner, FailingSpawner, NeverSpawner, SlowSpawner
+from tests.fakes.backends import DyingSpawner, FailingSpawner, NeverSpawner, SlowSpawner, UnreachableBuilder
 
 pytestmark = pytest.mark.django_db
 
@@ -33,8 +33,9 @@ class StoppedMeanwhileSpawner(FakeSpawner):
 
 
 def has_image(server: NotebookServer) -> NotebookServer:
-    """The server, its image being there."""
+    """The server, its image having been made and being there."""
     key = server.image_key
+    BuildFactory.create(image_key=key, state=Build.State.SUCCEEDED)
     backends.builder().images[key] = Image(key, f"fake:{key}")  # type: ignore[attr-defined]
     return server
 
@@ -61,6 +62,21 @@ def test_start_asks_for_the_environment_when_it_is_not_there(fake_backends: None
     assert server.state == State.QUEUED
     assert server.build is not None
     assert server.build.image_key == server.image_key
+
+
+@pytest.mark.parametrize("was_built", [True, False])
+def test_start_is_asked_for_while_the_engine_does_not_answer(
+    use_backends: Callable[..., None], now: datetime, was_built: bool
+) -> None:
+    use_backends(builder=UnreachableBuilder)
+    server = NotebookServerFactory.create(state=State.STOPPED)
+    if was_built:
+        BuildFactory.create(image_key=server.image_key, state=Build.State.SUCCEEDED)
+
+    servers.start_server(server, now=now)
+
+    server.refresh_from_db()
+    assert (server.state, server.build is None) == (State.QUEUED, was_built)
 
 
 def test_start_forgets_the_last_failure(fake_backends: None, now: datetime) -> None:
@@ -321,6 +337,27 @@ def test_carry_out_start_fails_when_nothing_can_be_started(use_backends: Callabl
     server = waiting_server()
 
     starting.carry_out_start(server)
+
+    server.refresh_from_db()
+    assert (server.state, server.failure_code) == (State.FAILED, "runtime_unavailable")
+
+
+def test_carry_out_start_fails_when_nobody_knows_whether_there_is_an_image(use_backends: Callable[..., None]) -> None:
+    use_backends(builder=UnreachableBuilder)
+    server = NotebookServerFactory.create(state=State.QUEUED)
+
+    starting.carry_out_start(server)
+
+    server.refresh_from_db()
+    assert (server.state, server.failure_code) == (State.FAILED, "runtime_unavailable")
+
+
+def test_carry_out_build_fails_when_nobody_knows_whether_there_is_an_image(use_backends: Callable[..., None]) -> None:
+    use_backends(builder=UnreachableBuilder)
+    build = BuildFactory.create()
+    server = NotebookServerFactory.create(state=State.QUEUED, build=build)
+
+    servers.carry_out_build(build)
 
     server.refresh_from_db()
     assert (server.state, server.failure_code) == (State.FAILED, "runtime_unavailable")

@@ -17,6 +17,7 @@ from environments.values import (
     BuildRequest,
     Endpoint,
     Handle,
+    Image,
     Liveness,
     ServerSpec,
     ServerStatus,
@@ -61,6 +62,13 @@ class FailingBuilder(FakeBuilder):
         yield from super().work(request)
         yield BuildEvent(BuildPhase.BUILDING, "error: something went wrong")
         raise self.error
+
+
+class UnreachableBuilder(FakeBuilder):
+    """Its engine does not answer."""
+
+    def find(self, image_key: str) -> Image | None:
+        raise SystemFailure("runtime_unavailable")
 
 
 class SlowSpawner(FakeSpawner):
