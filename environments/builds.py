@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.models import User
 from environments.backends import builder
 from environments.builders.redaction import redact
-from environments.errors import Cancelled, EnvironmentsError
+from environments.errors import Cancelled, EnvironmentsError, SystemFailure
 from environments.leases import Pulse, lease_from
 from environments.live import announce_build
 from environments.models import Build, BuildLogLine
@@ -102,8 +102,14 @@ def run_claimed_build(build: Build, *, clock: Clock = timezone.now) -> None:
 
 
 def fail_interrupted_build(build: Build, *, now: datetime) -> None:
-    """End a build whose worker died: what it left is removed, and everybody who waits is told."""
-    builder().discard(build.image_key)
+    """End a build whose worker died: what it left is removed, and everybody who waits is told.
+
+    They are told too while the engine does not answer; the next build of this image removes what was left then.
+    """
+    try:
+        builder().discard(build.image_key)
+    except SystemFailure as trouble:
+        logger.warning("build %s could not be tidied up yet: %s", build.pk, trouble)
     log = _BuildLog(build)
     _end(build, log, lambda: now, EnvironmentsError("build_interrupted"))
 

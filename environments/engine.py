@@ -23,7 +23,9 @@ from environments.errors import SystemFailure
 from environments.processes import INSTALLATION, installation_label
 
 TIMEOUT_SECONDS = 60
-"""How long one call to the engine may stay without an answer."""
+"""How long one call to the engine may stay without an answer: it may have files to copy, or much else to do."""
+QUESTION_SECONDS = 10
+"""How long where somebody waits for the answer, or the same is asked again and again."""
 INSTALLATION_LABEL = "carrel.installation"
 KIND_LABEL = "carrel.kind"
 SERVER_LABEL = "carrel.server"
@@ -36,12 +38,12 @@ _UNREACHABLE = (requests.RequestException, urllib3.exceptions.HTTPError, DockerE
 """Raised while talking to the engine, while reading a stream it sends, and by the client itself."""
 
 
-def client() -> docker.DockerClient:
+def client(*, timeout_seconds: int = TIMEOUT_SECONDS) -> docker.DockerClient:
     """A client of the engine at `DOCKER_HOST`, shared by the threads of this process.
 
     Raises what `engine_errors` understands, so call it inside.
     """
-    return _client(os.getpid(), settings.DOCKER_HOST)
+    return _client(os.getpid(), settings.DOCKER_HOST, timeout_seconds)
 
 
 @contextmanager
@@ -79,8 +81,8 @@ def having(labels: Mapping[str, str]) -> dict[str, list[str]]:
     return {"label": [f"{name}={value}" for name, value in labels.items()]}
 
 
-@lru_cache(maxsize=4)
-def _client(process_id: int, host: str) -> docker.DockerClient:
+@lru_cache(maxsize=8)
+def _client(process_id: int, host: str, timeout_seconds: int) -> docker.DockerClient:
     """One client per process and engine: connections must not be shared across a fork."""
     environment = {**os.environ, **({"DOCKER_HOST": host} if host else {})}
-    return docker.DockerClient.from_env(timeout=TIMEOUT_SECONDS, max_pool_size=_POOL, environment=environment)
+    return docker.DockerClient.from_env(timeout=timeout_seconds, max_pool_size=_POOL, environment=environment)

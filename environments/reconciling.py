@@ -29,14 +29,14 @@ def reconcile(*, now: datetime) -> None:
     _end_interrupted_builds(now)
     _follow_ended_builds(now)
     _resume_abandoned_work(now)
+    builds.enqueue_waiting_builds()
+    enqueue_waiting_starts()
     try:
         _compare_with_engine(now)
+        _purge_deleted(now)
         sandbox().discard_leftovers()
     except SystemFailure as error:
         logger.error("the engine could not be asked what runs: %s", error)
-    _purge_deleted(now)
-    builds.enqueue_waiting_builds()
-    enqueue_waiting_starts()
 
 
 def _end_interrupted_builds(now: datetime) -> None:
@@ -62,14 +62,21 @@ def _resume_abandoned_work(now: datetime) -> None:
 
 def _compare_with_engine(now: datetime) -> None:
     # The engine first: a server that is in the engine by now has been in its row for longer.
-    alive = set(spawner().list())
+    found = spawner().list()
     running = list(NotebookServer.objects.filter(state=State.RUNNING))
     for server in running:
-        if server.handle not in alive:
+        if found.get(server.handle) is not Liveness.ALIVE:
             _end_lost_server(server, now)
-    for handle in alive - _wanted_handles():
-        logger.warning("stopping server %s, which nobody asked for", handle.server_id)
+    for handle in found.keys() - _wanted_handles():
+        _remove_orphan(handle)
+
+
+def _remove_orphan(handle: Handle) -> None:
+    logger.warning("removing what there is of server %s, which nobody asked for", handle.server_id)
+    try:
         spawner().stop(handle)
+    except SystemFailure as error:  # The next round tries again; the others should not wait for it.
+        logger.error("server %s could not be removed: %s", handle.server_id, error)
 
 
 def _wanted_handles() -> set[Handle]:
@@ -91,8 +98,8 @@ def _end_lost_server(server: NotebookServer, now: datetime) -> None:
         "lease_expires_at": None,
     }
     if NotebookServer.objects.move(server, State.FAILED, now=now, **died):
-        spawner().stop(server.handle)
         announce_server(server)
+        spawner().stop(server.handle)
 
 
 def _purge_deleted(now: datetime) -> None:

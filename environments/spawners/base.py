@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Protocol
 
-from environments.values import Endpoint, Handle, ServerSpec, ServerStatus, Usage
+from environments.values import Endpoint, Handle, Liveness, ServerSpec, ServerStatus, Usage
 
 
 class Spawner(Protocol):
@@ -35,8 +35,13 @@ class Spawner(Protocol):
         Afterwards `poll` says ABSENT. Safe on a handle that is not running.
         """
 
-    def list(self) -> Sequence[Handle]:
-        """Every server alive in the engine that this installation started, remembered or not."""
+    def list(self) -> Mapping[Handle, Liveness]:
+        """Every start of this installation of which there is anything in the engine, remembered or not.
+
+        ALIVE for those whose server runs; of the others (EXITED, or ABSENT where it was broken off before there
+        was a server) something is left that `stop` removes. Answers within seconds, or raises
+        `SystemFailure("runtime_unavailable")`.
+        """
 
     def usage(self, handle: Handle) -> Usage | None:
         """What the running server has used, or None when it is not alive."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -23,7 +23,9 @@ from docker.types import Healthcheck
 from docker.types import Mount as EngineMount
 
 from environments.engine import (
+    QUESTION_SECONDS,
     SERVER_LABEL,
+    TIMEOUT_SECONDS,
     client,
     engine_errors,
     having,
@@ -114,18 +116,16 @@ class DockerSpawner:
                     _stop(container["Id"], self.polite_seconds)
             networks.remove_network(handle)
 
-    def list(self) -> Sequence[Handle]:
-        """Every server that is alive or half made, be it only a network. What has ended is remembered, not listed.
+    def list(self) -> Mapping[Handle, Liveness]:
+        """Every start of which there is a container, in whatever state, or only a network.
 
         Where Carrel itself runs in a container that was replaced, the new one is let into their networks.
         """
         with engine_errors():
-            made = networks.networks()
-            states = _states()
-            alive = [handle for handle, state in states.items() if state in _ALIVE]
-            networks.join([made[handle] for handle in alive if handle in made])
-            ended = states.keys() - alive - {handle for handle, state in states.items() if state == _HALF_MADE}
-            return [handle for handle in dict.fromkeys([*states, *made]) if handle not in ended]
+            made = networks.networks(timeout_seconds=QUESTION_SECONDS)
+            found = dict.fromkeys(made, Liveness.ABSENT) | _states(timeout_seconds=QUESTION_SECONDS)
+            networks.join([made[handle] for handle in made if found[handle] is Liveness.ALIVE])
+            return found
 
     def usage(self, handle: Handle) -> Usage | None:
         """As the kernel counts it for the whole container; memory without what is only kept in case it is needed."""
@@ -149,7 +149,7 @@ class DockerSpawner:
         states = _states(server_id=handle.server_id)
         made = [other for other in networks.networks() if other.server_id == handle.server_id]
         for other in {*states, *made} - {handle}:
-            if states.get(other) not in _ALIVE:
+            if states.get(other) is not Liveness.ALIVE:
                 self.stop(other)
 
 
@@ -164,16 +164,24 @@ def _inspect(handle: Handle) -> dict[str, Any] | None:
     return found
 
 
-def _states(**only: str) -> dict[Handle, str]:
-    """The states of this installation's servers, whatever labels the images of others bring along."""
+def _states(*, timeout_seconds: int = TIMEOUT_SECONDS, **only: str) -> dict[Handle, Liveness]:
+    """The containers of this installation's servers, whatever labels the images of others bring along."""
     server = f"{SERVER_LABEL}={only['server_id']}" if only else SERVER_LABEL
     labels = {"label": [*having(installation_labels())["label"], server]}
-    states: dict[Handle, str] = {}
-    for container in client().api.containers(all=True, filters=labels):
+    api = client(timeout_seconds=timeout_seconds).api
+    states: dict[Handle, Liveness] = {}
+    for container in api.containers(all=True, filters=labels):
         handle = networks.handle_of(container["Labels"])
         if handle and f"/{networks.name_of(handle)}" in container["Names"]:
-            states[handle] = container["State"]
+            states[handle] = _liveness(container["State"])
     return states
+
+
+def _liveness(status: str) -> Liveness:
+    """What a container's state means. One that was never started does not count as a server."""
+    if status in _ALIVE:
+        return Liveness.ALIVE
+    return Liveness.ABSENT if status == _HALF_MADE else Liveness.EXITED
 
 
 def _endpoint(found: Mapping[str, Any], handle: Handle) -> Endpoint:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -51,9 +51,9 @@ class FakeSpawner:
         self.specs.pop(handle, None)
         self.ended.pop(handle, None)
 
-    def list(self) -> Sequence[Handle]:
-        """Every server that runs."""
-        return [*self.specs]
+    def list(self) -> Mapping[Handle, Liveness]:
+        """Every server that runs, and those that ended by `end`."""
+        return {handle: self.poll(handle).liveness for handle in (*self.specs, *self.ended)}
 
     def usage(self, handle: Handle) -> Usage | None:
         """The same for every server that runs."""

@@ -19,7 +19,7 @@ from django.conf import settings
 from docker.errors import APIError, NotFound
 from docker.types import IPAMConfig, IPAMPool
 
-from environments.engine import SERVER_LABEL, START_LABEL, client, having, installation_labels
+from environments.engine import SERVER_LABEL, START_LABEL, TIMEOUT_SECONDS, client, having, installation_labels
 from environments.errors import SystemFailure
 from environments.spawners.firewall import BRIDGE_PREFIX
 from environments.spawners.surroundings import own_containers
@@ -87,9 +87,10 @@ def remove_network(handle: Handle) -> None:
             client().api.remove_network(network["Id"])
 
 
-def networks() -> dict[Handle, str]:
+def networks(*, timeout_seconds: int = TIMEOUT_SECONDS) -> dict[Handle, str]:
     """The names of all networks this installation made for servers."""
-    found = client().api.networks(filters={"label": [*having(installation_labels())["label"], SERVER_LABEL]})
+    labels = [*having(installation_labels())["label"], SERVER_LABEL]
+    found = client(timeout_seconds=timeout_seconds).api.networks(filters={"label": labels})
     handles = {network["Name"]: handle_of(network["Labels"]) for network in found}
     return {handle: name for name, handle in handles.items() if handle}
 

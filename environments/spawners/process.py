@@ -19,7 +19,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -113,10 +113,15 @@ class ProcessSpawner:
         if _record(handle) is not None or not (directory / "server.json").exists():
             remove_tree(directory)
 
-    def list(self) -> Sequence[Handle]:
-        """Every server of which anything is left, be it only a kernel."""
-        found = labelled(installation_label(Path(settings.CARREL_DATA)))
-        return list(dict.fromkeys(handle for handle in map(_handle, found) if handle))
+    def list(self) -> Mapping[Handle, Liveness]:
+        """Every start of which anything is left, be it only a kernel."""
+        found: dict[Handle, Liveness] = {}
+        for process in labelled(installation_label(Path(settings.CARREL_DATA))):
+            if handle := _handle(process):
+                found.setdefault(handle, Liveness.EXITED)
+                if _is_server(process, handle):
+                    found[handle] = Liveness.ALIVE
+        return found
 
     def usage(self, handle: Handle) -> Usage | None:
         """Summed over the server's processes; memory they share is counted for each."""

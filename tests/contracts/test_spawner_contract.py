@@ -94,7 +94,7 @@ def test_poll_says_alive_from_the_start(spawner: Spawner, spec: ServerSpec) -> N
 def test_list_names_server_that_runs(spawner: Spawner, spec: ServerSpec) -> None:
     spawner.start(spec)
 
-    assert spawner.list() == [spec.handle]
+    assert spawner.list() == {spec.handle: Liveness.ALIVE}
 
 
 def test_start_leaves_server_alone_that_is_alive(spawner: Spawner, spec: ServerSpec) -> None:
@@ -103,7 +103,7 @@ def test_start_leaves_server_alone_that_is_alive(spawner: Spawner, spec: ServerS
     again = spawner.start(spec)
 
     assert again == endpoint
-    assert spawner.list() == [spec.handle]
+    assert spawner.list() == {spec.handle: Liveness.ALIVE}
 
 
 def test_another_spawner_finds_what_one_started(spawner: Spawner, spec: ServerSpec) -> None:
@@ -119,7 +119,7 @@ def test_stop_leaves_nothing(spawner: Spawner, spec: ServerSpec) -> None:
     spawner.stop(spec.handle)
 
     assert spawner.poll(spec.handle).liveness is Liveness.ABSENT
-    assert spawner.list() == []
+    assert spawner.list() == {}
 
 
 def test_start_works_again_after_stop(spawner: Spawner, spec: ServerSpec) -> None:
@@ -129,7 +129,7 @@ def test_start_works_again_after_stop(spawner: Spawner, spec: ServerSpec) -> Non
 
     spawner.start(second)
 
-    assert spawner.list() == [second.handle]
+    assert spawner.list() == {second.handle: Liveness.ALIVE}
     assert spawner.poll(spec.handle).liveness is Liveness.ABSENT
 
 
@@ -147,7 +147,7 @@ def test_poll_says_exited_for_server_that_ended_by_itself(spawner: Spawner, spec
     end_by_itself(spawner, spec.handle)
 
     wait_until(lambda: spawner.poll(spec.handle).liveness is Liveness.EXITED)
-    assert spawner.list() == []
+    assert spawner.list().get(spec.handle) is not Liveness.ALIVE
 
 
 def test_stop_forgets_server_that_ended_by_itself(spawner: Spawner, spec: ServerSpec) -> None:
@@ -164,7 +164,7 @@ def test_nothing_is_known_of_unknown_handle(spawner: Spawner) -> None:
 
     assert spawner.poll(UNKNOWN).liveness is Liveness.ABSENT
     assert spawner.usage(UNKNOWN) is None
-    assert spawner.list() == []
+    assert spawner.list() == {}
 
 
 def test_usage_measures_server_that_runs(spawner: Spawner, spec: ServerSpec) -> None:
@@ -184,4 +184,4 @@ def test_start_reports_missing_image(spawner: Spawner, tmp_path: Path) -> None:
         spawner.start(spec)
 
     assert spawner.poll(spec.handle).liveness is Liveness.ABSENT
-    assert spawner.list() == []
+    assert spawner.list() == {}

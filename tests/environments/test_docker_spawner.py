@@ -178,7 +178,7 @@ def test_start_makes_one_server_for_workers_who_start_it_at_once(spawner: Docker
 
 def test_start_goes_on_where_a_worker_was_killed(spawner: DockerSpawner, spec: ServerSpec) -> None:
     networks.make_network(spec.handle)
-    assert spawner.list() == [spec.handle]
+    assert spawner.list() == {spec.handle: Liveness.ABSENT}
 
     spawner.start(spec)
 
@@ -244,7 +244,7 @@ def test_start_leaves_nothing_when_the_runtime_is_missing(
     with pytest.raises(SystemFailure, match="runtime_unavailable"):
         spawner.start(spec)
 
-    assert spawner.list() == []
+    assert spawner.list() == {}
 
 
 def test_start_leaves_nothing_when_there_are_no_addresses(
@@ -257,7 +257,7 @@ def test_start_leaves_nothing_when_there_are_no_addresses(
     with pytest.raises(SystemFailure, match="no free addresses"):
         spawner.start(other)
 
-    assert spawner.list() == [spec.handle]
+    assert spawner.list() == {spec.handle: Liveness.ALIVE}
 
 
 def test_container_has_every_measure_of_the_table(spawner: DockerSpawner, spec: ServerSpec) -> None:
@@ -320,11 +320,25 @@ def test_stop_ends_server_that_does_not_listen_to_reason(spawner: DockerSpawner,
     assert spawner.poll(spec.handle).liveness is Liveness.ABSENT
 
 
+def test_list_names_what_is_left_of_a_server_that_was_removed(spawner: DockerSpawner, spec: ServerSpec) -> None:
+    spawner.start(spec)
+    client().api.remove_container(networks.name_of(spec.handle), force=True)
+
+    assert spawner.list() == {spec.handle: Liveness.ABSENT}
+
+
+def test_list_names_what_is_left_of_a_server_that_ended(spawner: DockerSpawner, spec: ServerSpec) -> None:
+    spawner.start(spec)
+    client().api.kill(networks.name_of(spec.handle))
+
+    assert spawner.list() == {spec.handle: Liveness.EXITED}
+
+
 def test_list_passes_over_images_that_pretend_to_be_servers(spawner: DockerSpawner, spec: ServerSpec) -> None:
     labels = {**installation_labels(), "carrel.server": "pretended", "carrel.start": "start1"}
     impostor = client().containers.run(base_image().location, ["sleep", "600"], labels=labels, detach=True)
     try:
-        assert spawner.list() == []
+        assert spawner.list() == {}
     finally:
         impostor.remove(force=True)
 

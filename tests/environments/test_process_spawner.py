@@ -178,7 +178,7 @@ def test_list_names_server_of_which_only_a_kernel_is_left(
     server_process(data).kill()
     wait_until(lambda: spawner.poll(HANDLE).liveness is Liveness.EXITED)
 
-    assert spawner.list() == [HANDLE]
+    assert spawner.list() == {HANDLE: Liveness.EXITED}
     spawner.stop(HANDLE)
     assert orphan.wait(timeout=5) == -signal.SIGKILL
 

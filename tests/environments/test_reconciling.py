@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 import pytest
@@ -14,19 +14,31 @@ from environments.errors import SystemFailure
 from environments.models import Build, NotebookServer
 from environments.reconciling import reconcile
 from environments.spawners.fake import FakeSpawner
-from environments.values import Handle, Image, ServerSpec
+from environments.values import Handle, Image, Liveness, ServerSpec
 from tests.factories import BuildFactory, NotebookServerFactory, running_server
+from tests.fakes.backends import UnreachableBuilder, UnreachableSpawner
 
 pytestmark = pytest.mark.django_db
 
 State = NotebookServer.State
 
 
-class UnreachableSpawner(FakeSpawner):
-    """Its engine does not answer."""
+class LitteredSpawner(FakeSpawner):
+    """Something is left of starts whose servers are gone, and some of it cannot be removed."""
 
-    def list(self) -> list[Handle]:
-        raise SystemFailure("runtime_unavailable")
+    def __init__(self) -> None:
+        super().__init__()
+        self.litter: list[Handle] = []
+        self.stuck: list[Handle] = []
+
+    def list(self) -> Mapping[Handle, Liveness]:
+        return {**super().list(), **dict.fromkeys(self.litter, Liveness.ABSENT)}
+
+    def stop(self, handle: Handle) -> None:
+        if handle in self.stuck:
+            raise SystemFailure("runtime_unavailable")
+        super().stop(handle)
+        self.litter = [left for left in self.litter if left != handle]
 
 
 def started_server() -> NotebookServer:
@@ -93,6 +105,41 @@ def test_reconcile_puts_a_server_the_engine_forgot_to_sleep(fake_backends: None,
     assert (server.state, server.failure_code) == (State.STOPPING, "")
 
 
+def test_reconcile_is_not_misled_by_what_is_left_of_a_server(use_backends: Callable[..., None], now: datetime) -> None:
+    use_backends(spawner=LitteredSpawner)
+    server = running_server()
+    backends.spawner().litter = [server.handle]  # type: ignore[attr-defined]
+
+    reconcile(now=now)
+
+    server.refresh_from_db()
+    assert server.state == State.STOPPING
+
+
+def test_reconcile_removes_what_is_left_of_starts_even_if_some_of_it_stays(
+    use_backends: Callable[..., None], now: datetime
+) -> None:
+    use_backends(spawner=LitteredSpawner)
+    spawner = backends.spawner()
+    assert isinstance(spawner, LitteredSpawner)
+    spawner.litter = [Handle(str(number), "a") for number in range(3)]
+    spawner.stuck = spawner.litter[:1]
+
+    reconcile(now=now)
+
+    assert spawner.litter == spawner.stuck
+
+
+def test_reconcile_removes_what_is_left_of_a_failed_server(fake_backends: None, now: datetime) -> None:
+    server = started_server()
+    backends.spawner().end(server.handle)  # type: ignore[attr-defined]
+    NotebookServer.objects.update(state=State.FAILED)
+
+    reconcile(now=now)
+
+    assert backends.spawner().list() == {}
+
+
 def test_reconcile_leaves_running_servers_running(fake_backends: None, now: datetime) -> None:
     server = started_server()
 
@@ -112,19 +159,29 @@ def test_reconcile_stops_orphans(fake_backends: None, now: datetime) -> None:
 
     reconcile(now=now)
 
-    assert backends.spawner().list() == [wanted.handle]
+    assert [*backends.spawner().list()] == [wanted.handle]
 
 
-def test_reconcile_goes_on_when_the_engine_does_not_answer(use_backends: Callable[..., None], now: datetime) -> None:
-    use_backends(spawner=UnreachableSpawner)
-    running = running_server()
+def test_reconcile_goes_on_when_the_engine_does_not_answer(
+    use_backends: Callable[..., None],
+    now: datetime,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    use_backends(spawner=UnreachableSpawner, builder=UnreachableBuilder)
+    running, waiting = running_server(), NotebookServerFactory.create(state=State.QUEUED)
     build = BuildFactory.create(state=Build.State.BUILDING, lease_expires_at=now - timedelta(seconds=1))
+    deleted = NotebookServerFactory.create(state=State.STOPPED, start_id="a" * 32, deleted_at=now - timedelta(days=365))
+    sent: list[str] = []
+    monkeypatch.setattr("environments.queueing._send", lambda name, key: sent.append(key))
 
-    reconcile(now=now)
+    with django_capture_on_commit_callbacks(execute=True):
+        reconcile(now=now)
 
-    running.refresh_from_db()
-    build.refresh_from_db()
-    assert (running.state, build.state) == (State.RUNNING, Build.State.FAILED)
+    for row in (running, build, deleted):
+        row.refresh_from_db()
+    assert (running.state, build.state, deleted.state) == (State.RUNNING, Build.State.FAILED, State.STOPPED)
+    assert str(waiting.pk) in sent
 
 
 def test_reconcile_finishes_deletions(fake_backends: None, now: datetime) -> None:

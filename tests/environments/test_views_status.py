@@ -12,22 +12,13 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
-from environments.errors import SystemFailure
 from environments.models import NotebookServer, ServerUsage, SiteSample
-from environments.spawners.fake import FakeSpawner
-from environments.values import Handle
 from tests.factories import BuildFactory, NotebookServerFactory, running_server
+from tests.fakes.backends import UnreachableSpawner
 
 pytestmark = pytest.mark.django_db
 
 STATUS = "/status/"
-
-
-class UnreachableSpawner(FakeSpawner):
-    """Its engine does not answer."""
-
-    def list(self) -> list[Handle]:
-        raise SystemFailure("runtime_unavailable")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ Their dotted paths can stand in the settings. What they do can be changed on the
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 
 from environments.builders.fake import FakeBuilder
 from environments.errors import EnvironmentsError, SystemFailure, UserError
@@ -21,6 +21,7 @@ from environments.values import (
     Liveness,
     ServerSpec,
     ServerStatus,
+    Usage,
 )
 from environments.volumes.fake import FakeVolumeStore
 
@@ -70,6 +71,9 @@ class UnreachableBuilder(FakeBuilder):
     def find(self, image_key: str) -> Image | None:
         raise SystemFailure("runtime_unavailable")
 
+    def discard(self, image_key: str) -> None:
+        raise SystemFailure("runtime_unavailable")
+
 
 class SlowSpawner(FakeSpawner):
     """Its servers are alive at once and answer only after a while."""
@@ -106,6 +110,32 @@ class FailingSpawner(FakeSpawner):
 
     def start(self, spec: ServerSpec) -> Endpoint:
         raise self.error
+
+
+class UnreachableSpawner(FakeSpawner):
+    """Its engine does not answer."""
+
+    def start(self, spec: ServerSpec) -> Endpoint:
+        raise SystemFailure("runtime_unavailable")
+
+    def poll(self, handle: Handle) -> ServerStatus:
+        raise SystemFailure("runtime_unavailable")
+
+    def stop(self, handle: Handle) -> None:
+        raise SystemFailure("runtime_unavailable")
+
+    def list(self) -> Mapping[Handle, Liveness]:
+        raise SystemFailure("runtime_unavailable")
+
+    def usage(self, handle: Handle) -> Usage | None:
+        raise SystemFailure("runtime_unavailable")
+
+
+class LeavingSpawner(UnreachableSpawner):
+    """Its engine goes away once a server is started, before it listens."""
+
+    def start(self, spec: ServerSpec) -> Endpoint:
+        return NOBODY
 
 
 class DyingSpawner(FakeSpawner):
