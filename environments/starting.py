@@ -17,6 +17,7 @@ from environments.errors import EnvironmentsError, SystemFailure
 from environments.leases import Pulse, lease_from
 from environments.live import announce_server
 from environments.models import Build, NotebookServer, Volume
+from environments.querysets import NotebookServerQuerySet
 from environments.queueing import enqueue
 from environments.servers import request_image
 from environments.tickets import server_token
@@ -88,13 +89,13 @@ def _start(server: NotebookServer, clock: Clock) -> None:
     endpoint = spawner().start(_spec(server, image))
     if _await_ready(server, endpoint, clock) and _enter_running(server, endpoint, clock()):
         announce_server(server)
-    else:  # Somebody stopped it meanwhile, perhaps before there was anything to stop.
+    elif not _is_carried_on(server):  # Somebody stopped it meanwhile, perhaps before there was anything to stop.
         spawner().stop(server.handle)
 
 
 def _enter_running(server: NotebookServer, endpoint: Endpoint, now: datetime) -> bool:
     running = {"endpoint": str(endpoint), "started_at": now, "last_activity_at": now, "lease_expires_at": None}
-    return NotebookServer.objects.move(server, State.RUNNING, now=now, **running)
+    return _this_start(server).move(server, State.RUNNING, now=now, **running)
 
 
 def _await_ready(server: NotebookServer, endpoint: Endpoint, clock: Clock) -> bool:
@@ -114,14 +115,23 @@ def _await_ready(server: NotebookServer, endpoint: Endpoint, clock: Clock) -> bo
     return True
 
 
+def _is_carried_on(server: NotebookServer) -> bool:
+    """Whether another worker, who took this one for dead, has gone on with the same start."""
+    return _this_start(server).filter(state__in=(State.STARTING, State.RUNNING)).exists()
+
+
 def _renew_lease(server: NotebookServer, now: datetime) -> bool:
-    ours = NotebookServer.objects.filter(pk=server.pk, state=State.STARTING, start_id=server.start_id)
-    return bool(ours.update(lease_expires_at=lease_from(now)))
+    return bool(_this_start(server).filter(state=State.STARTING).update(lease_expires_at=lease_from(now)))
+
+
+def _this_start(server: NotebookServer) -> NotebookServerQuerySet:
+    """The row, unless the server was stopped and started anew since."""
+    return NotebookServer.objects.filter(pk=server.pk, start_id=server.start_id)
 
 
 def _fail(server: NotebookServer, error: EnvironmentsError, *, now: datetime) -> None:
+    """Say so first and tidy up then: the engine may not answer, and the reconciler finds what is left."""
     logger.warning("server %s (%s) failed to start: %s", server.pk, server, error)
-    spawner().stop(server.handle)
     failure = {
         "failure_code": error.code,
         "failure_facts": error.facts,
@@ -129,8 +139,13 @@ def _fail(server: NotebookServer, error: EnvironmentsError, *, now: datetime) ->
         "lease_expires_at": None,
         "endpoint": "",
     }
-    if NotebookServer.objects.move(server, State.FAILED, now=now, **failure):
-        announce_server(server)
+    if not _this_start(server).move(server, State.FAILED, now=now, **failure):
+        return  # Whoever moved it on sees to what runs.
+    announce_server(server)
+    try:
+        spawner().stop(server.handle)
+    except SystemFailure as trouble:
+        logger.warning("server %s could not be tidied up yet: %s", server.pk, trouble)
 
 
 def _spec(server: NotebookServer, image: Image) -> ServerSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -11,21 +12,31 @@ from django.db.models import Q
 from django.utils import timezone
 
 from environments.backends import spawner, volume_store
+from environments.errors import SystemFailure
 from environments.leases import lease_from
 from environments.live import announce_server
 from environments.models import NotebookServer
+
+logger = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
 State = NotebookServer.State
 
 
 def carry_out_stop(server: NotebookServer, *, clock: Clock = timezone.now) -> None:
-    """Stop a server that is to stop, with everything it started."""
+    """Stop a server that is to stop, with everything it started.
+
+    While the engine does not answer it goes on being stopped: the reconciler asks again.
+    """
     free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=clock())
     ours = NotebookServer.objects.filter(free, pk=server.pk, state=State.STOPPING)
     if server.state != State.STOPPING or not ours.update(lease_expires_at=lease_from(clock())):
         return
-    spawner().stop(server.handle)
+    try:
+        spawner().stop(server.handle)
+    except SystemFailure as trouble:
+        logger.warning("server %s could not be stopped yet: %s", server.pk, trouble)
+        return
     if NotebookServer.objects.move(server, State.STOPPED, now=clock(), endpoint="", lease_expires_at=None):
         announce_server(server)
     purge_server(server, now=clock())

@@ -12,12 +12,20 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import User
 from environments import backends, servers, starting, stopping
-from environments.errors import UserError
+from environments.errors import SystemFailure, UserError
 from environments.models import Build, NotebookServer, Volume
 from environments.spawners.fake import FakeSpawner
 from environments.values import Endpoint, Image, ServerSpec
 from tests.factories import BuildFactory, NotebookServerFactory, running_server
-from tests.fakes.backends import DyingSpawner, FailingSpawner, NeverSpawner, SlowSpawner, UnreachableBuilder
+from tests.fakes.backends import (
+    DyingSpawner,
+    FailingSpawner,
+    LeavingSpawner,
+    NeverSpawner,
+    SlowSpawner,
+    UnreachableBuilder,
+    UnreachableSpawner,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -29,6 +37,33 @@ class StoppedMeanwhileSpawner(FakeSpawner):
 
     def start(self, spec: ServerSpec) -> Endpoint:
         NotebookServer.objects.filter(pk=spec.handle.server_id).update(state=State.STOPPING)
+        return super().start(spec)
+
+
+class TakenOverSpawner(FakeSpawner):
+    """Another worker, who took this one for dead, goes on with the same start and finishes it first."""
+
+    error: SystemFailure | None = None
+
+    def start(self, spec: ServerSpec) -> Endpoint:
+        NotebookServer.objects.filter(pk=spec.handle.server_id).update(state=State.RUNNING)
+        endpoint = super().start(spec)
+        if self.error:
+            raise self.error
+        return endpoint
+
+
+class TakenOverFailingSpawner(TakenOverSpawner):
+    """The same, and what this worker does ends in an error."""
+
+    error = SystemFailure("runtime_unavailable")
+
+
+class StartedAnewSpawner(FakeSpawner):
+    """Somebody stops the server and starts it again while this worker is at it."""
+
+    def start(self, spec: ServerSpec) -> Endpoint:
+        NotebookServer.objects.filter(pk=spec.handle.server_id).update(start_id="b" * 32)
         return super().start(spec)
 
 
@@ -342,6 +377,41 @@ def test_carry_out_start_fails_when_nothing_can_be_started(use_backends: Callabl
     assert (server.state, server.failure_code) == (State.FAILED, "runtime_unavailable")
 
 
+def test_carry_out_start_fails_when_the_engine_leaves_meanwhile(use_backends: Callable[..., None]) -> None:
+    use_backends(spawner=LeavingSpawner)
+    server = waiting_server()
+
+    starting.carry_out_start(server)
+
+    server.refresh_from_db()
+    assert (server.state, server.failure_code) == (State.FAILED, "runtime_unavailable")
+
+
+@pytest.mark.parametrize("spawner", [TakenOverSpawner, TakenOverFailingSpawner])
+def test_carry_out_start_leaves_the_server_to_the_worker_who_took_over(
+    use_backends: Callable[..., None], spawner: type[FakeSpawner]
+) -> None:
+    use_backends(spawner=spawner)
+    server = waiting_server()
+
+    starting.carry_out_start(server)
+
+    server.refresh_from_db()
+    assert server.state == State.RUNNING
+    assert is_alive(server)
+
+
+def test_carry_out_start_does_not_pass_for_a_later_start(use_backends: Callable[..., None]) -> None:
+    use_backends(spawner=StartedAnewSpawner)
+    server = waiting_server()
+
+    starting.carry_out_start(server)
+
+    server.refresh_from_db()
+    assert (server.state, server.endpoint) == (State.STARTING, "")
+    assert not backends.spawner().list()
+
+
 def test_carry_out_start_fails_when_nobody_knows_whether_there_is_an_image(use_backends: Callable[..., None]) -> None:
     use_backends(builder=UnreachableBuilder)
     server = NotebookServerFactory.create(state=State.QUEUED)
@@ -435,6 +505,19 @@ def test_carry_out_stop_stops_the_engines_server(fake_backends: None, now: datet
     server.refresh_from_db()
     assert (server.state, server.endpoint) == (State.STOPPED, "")
     assert not is_alive(server)
+
+
+def test_carry_out_stop_goes_on_trying_when_the_engine_does_not_answer(
+    use_backends: Callable[..., None], now: datetime
+) -> None:
+    use_backends(spawner=UnreachableSpawner)
+    server = NotebookServerFactory.create(state=State.STOPPING)
+
+    stopping.carry_out_stop(server, clock=lambda: now)
+
+    server.refresh_from_db()
+    assert server.state == State.STOPPING
+    assert server.lease_expires_at is not None
 
 
 # --- Deleting
