@@ -16,7 +16,7 @@ from accounts.models import User
 from environments.backends import builder
 from environments.builders.redaction import redact
 from environments.errors import Cancelled, EnvironmentsError, SystemFailure
-from environments.leases import Pulse, lease_from
+from environments.leases import Pulse, kept_alive, lease_from
 from environments.live import announce_build
 from environments.models import Build, BuildLogLine
 from environments.queueing import enqueue
@@ -90,7 +90,8 @@ def run_claimed_build(build: Build, *, clock: Clock = timezone.now) -> None:
     """
     log = _BuildLog(build)
     try:
-        _drive(build, log, clock)
+        with kept_alive(lambda: _renew_lease(build, clock())):
+            _drive(build, log)
     except EnvironmentsError as error:
         logger.info("build %s of %s ended: %s", build.pk, build, error)
         _end(build, log, clock, error)
@@ -138,11 +139,11 @@ def _free_places() -> int:
     return int(settings.BUILD_CONCURRENCY) - Build.objects.filter(state__in=Build.UNDER_WAY).count()
 
 
-def _drive(build: Build, log: _BuildLog, clock: Clock) -> None:
+def _drive(build: Build, log: _BuildLog) -> None:
     request = BuildRequest(str(build.pk), build.image_key, build.resolved, settings.BUILD_TIME_LIMIT_SECONDS)
     if builder().find(build.image_key):  # Made while this build waited.
         return
-    renewal, flushing = Pulse(), Pulse(_FLUSH_SECONDS)
+    asking, flushing = Pulse(), Pulse(_FLUSH_SECONDS)
     with closing(builder().build(request)) as events:
         for event in events:
             log.add(event)
@@ -150,8 +151,8 @@ def _drive(build: Build, log: _BuildLog, clock: Clock) -> None:
                 _enter_building(build)
             if flushing.is_due():
                 log.flush()
-            if renewal.is_due():
-                _renew_lease(build, clock())
+            if asking.is_due() and not _is_wanted(build):
+                raise Cancelled("build_cancelled")
 
 
 def _enter_building(build: Build) -> None:
@@ -159,10 +160,14 @@ def _enter_building(build: Build) -> None:
         announce_build(build)
 
 
-def _renew_lease(build: Build, now: datetime) -> None:
-    ours = Build.objects.filter(pk=build.pk, state=build.state, cancel_requested_at=None)
-    if not ours.update(lease_expires_at=lease_from(now)):
-        raise Cancelled("build_cancelled")
+def _is_wanted(build: Build) -> bool:
+    """Whether nobody has cancelled it, nor ended it because this worker seemed to be dead."""
+    return Build.objects.filter(pk=build.pk, state=build.state, cancel_requested_at=None).exists()
+
+
+def _renew_lease(build: Build, now: datetime) -> bool:
+    ours = Build.objects.filter(pk=build.pk, state__in=Build.UNDER_WAY)
+    return bool(ours.update(lease_expires_at=lease_from(now)))
 
 
 def _end(build: Build, log: _BuildLog, clock: Clock, error: EnvironmentsError | None) -> None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from environments import naming, probing
 from environments.backends import builder, spawner
 from environments.errors import EnvironmentsError, SystemFailure
-from environments.leases import Pulse, lease_from
+from environments.leases import Pulse, kept_alive, lease_from
 from environments.live import announce_server
 from environments.models import Build, NotebookServer, Volume
 from environments.querysets import NotebookServerQuerySet
@@ -39,7 +39,8 @@ def carry_out_start(server: NotebookServer, *, clock: Clock = timezone.now) -> N
     if not _claim_start(server, now=clock()):
         return
     try:
-        _start(server, clock)
+        with kept_alive(lambda: _renew_lease(server, clock())):
+            _start(server, clock)
     except EnvironmentsError as error:
         _fail(server, error, now=clock())
     except Exception:
@@ -100,12 +101,12 @@ def _enter_running(server: NotebookServer, endpoint: Endpoint, now: datetime) ->
 
 def _await_ready(server: NotebookServer, endpoint: Endpoint, clock: Clock) -> bool:
     """Wait until the server answers. False when it is no longer wanted; raises when it never will."""
-    token, renewal = server_token(server.handle), Pulse()
+    token, asking = server_token(server.handle), Pulse()
     deadline = time.monotonic() + settings.START_TIME_LIMIT_SECONDS
     while not probing.is_ready(endpoint, token):
         status = spawner().poll(server.handle)
         has_ended, is_late = status.liveness is not Liveness.ALIVE, time.monotonic() > deadline
-        if (has_ended or is_late or renewal.is_due()) and not _renew_lease(server, clock()):
+        if (has_ended or is_late or asking.is_due()) and not _renew_lease(server, clock()):
             return False
         if has_ended:
             raise SystemFailure(status.reason or "start_failed", detail=status.log_tail)

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from environments.backends import spawner, volume_store
 from environments.errors import SystemFailure
-from environments.leases import lease_from
+from environments.leases import kept_alive, lease_from
 from environments.live import announce_server
 from environments.models import NotebookServer
 
@@ -33,7 +33,8 @@ def carry_out_stop(server: NotebookServer, *, clock: Clock = timezone.now) -> No
     if server.state != State.STOPPING or not ours.update(lease_expires_at=lease_from(clock())):
         return
     try:
-        spawner().stop(server.handle)
+        with kept_alive(lambda: _renew_lease(server, clock())):
+            spawner().stop(server.handle)
     except SystemFailure as trouble:
         logger.warning("server %s could not be stopped yet: %s", server.pk, trouble)
         return
@@ -58,3 +59,8 @@ def is_gone_for_good(server: NotebookServer, *, now: datetime) -> bool:
     """Whether a deleted server can no longer be brought back."""
     grace = timedelta(days=settings.DELETED_FILES_DAYS)
     return server.deleted_at is not None and server.deleted_at + grace <= now
+
+
+def _renew_lease(server: NotebookServer, now: datetime) -> bool:
+    ours = NotebookServer.objects.filter(pk=server.pk, state=State.STOPPING, start_id=server.start_id)
+    return bool(ours.update(lease_expires_at=lease_from(now)))

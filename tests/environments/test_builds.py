@@ -121,11 +121,9 @@ def test_run_ends_as_failed_and_raises_when_there_is_a_bug(use_backends: Callabl
     assert (build.state, build.failure_code) == (Build.State.FAILED, "unexpected")
 
 
-def test_run_stops_when_cancelled(
-    use_backends: Callable[..., None], monkeypatch: pytest.MonkeyPatch, now: datetime
-) -> None:
+@pytest.mark.django_db(transaction=True)  # The lease is renewed by another connection.
+def test_run_stops_when_cancelled(use_backends: Callable[..., None], now: datetime) -> None:
     use_backends(builder=NeverBuilder)
-    monkeypatch.setattr("environments.leases.RENEW_EVERY_SECONDS", 0.0)
     build = claimed(now)
     builds.cancel_build(build, now=now)
 
@@ -135,6 +133,7 @@ def test_run_stops_when_cancelled(
     assert build.state == Build.State.CANCELLED
 
 
+@pytest.mark.django_db(transaction=True)  # The lease is renewed by another connection.
 def test_run_leaves_the_row_alone_when_its_lease_was_taken_away(
     use_backends: Callable[..., None], now: datetime
 ) -> None:
