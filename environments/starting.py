@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from environments import naming, probing
 from environments.backends import builder, spawner
-from environments.errors import EnvironmentsError, SystemFailure
+from environments.errors import EnvironmentsError, SystemFailure, UserError
 from environments.leases import Pulse, kept_alive, lease_from
 from environments.live import announce_server
 from environments.models import Build, NotebookServer, Volume
@@ -81,17 +81,37 @@ def _claim_start(server: NotebookServer, *, now: datetime) -> bool:
 def _start(server: NotebookServer, clock: Clock) -> None:
     if server.start_attempts > MAX_START_ATTEMPTS:
         raise SystemFailure("start_interrupted")
-    image = builder().find(server.image_key)
-    if image is None:  # Removed since it was asked for: have it made again, then start.
-        if NotebookServer.objects.move(server, State.QUEUED, now=clock()):
-            request_image(server, now=clock())
-            announce_server(server)
-        return
-    endpoint = spawner().start(_spec(server, image))
-    if _await_ready(server, endpoint, clock) and _enter_running(server, endpoint, clock()):
+    endpoint = _spawn(server)
+    if endpoint is None:
+        _have_image_made_again(server, now=clock())
+    elif _await_ready(server, endpoint, clock) and _enter_running(server, endpoint, clock()):
         announce_server(server)
     elif not _is_carried_on(server):  # Somebody stopped it meanwhile, perhaps before there was anything to stop.
         spawner().stop(server.handle)
+
+
+def _spawn(server: NotebookServer) -> Endpoint | None:
+    """Where it will listen; None when its image is gone, be it that it went in this very moment."""
+    image = builder().find(server.image_key)
+    if image is None:
+        return None
+    try:
+        return spawner().start(_spec(server, image))
+    except UserError as error:
+        if error.code != "image_missing":
+            raise
+        logger.warning("the image of server %s is gone: %s", server.pk, error)
+        return None
+
+
+def _have_image_made_again(server: NotebookServer, *, now: datetime) -> None:
+    """Back to the queue, for one more attempt with an image that is made anew."""
+    if server.start_attempts >= MAX_START_ATTEMPTS:
+        raise UserError("image_missing")
+    last = {"start_attempts": MAX_START_ATTEMPTS - 1, "lease_expires_at": None}
+    if _this_start(server).move(server, State.QUEUED, now=now, **last):
+        request_image(server, now=now)
+        announce_server(server)
 
 
 def _enter_running(server: NotebookServer, endpoint: Endpoint, now: datetime) -> bool:

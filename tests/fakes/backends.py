@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
 
+from environments import backends
 from environments.builders.fake import FakeBuilder
 from environments.errors import EnvironmentsError, SystemFailure, UserError
 from environments.spawners.fake import FakeSpawner
@@ -93,6 +94,23 @@ class SlowSpawner(FakeSpawner):
         if not any(time.monotonic() - since > self.seconds for since in begun):
             return 503, {"message": "not yet"}
         return super().answer(method, path, authorization)
+
+
+class ForgetfulSpawner(FakeSpawner):
+    """Cannot find the image the first few times, and takes it away from the builder as if it had just been removed."""
+
+    misses = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.starts = 0
+
+    def start(self, spec: ServerSpec) -> Endpoint:
+        self.starts += 1
+        if self.starts > self.misses:
+            return super().start(spec)
+        backends.builder().discard(spec.image.key)
+        raise UserError("image_missing")
 
 
 class NeverSpawner(FakeSpawner):
