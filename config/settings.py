@@ -298,6 +298,8 @@ GITHUB_TOKEN: str = env.str("GITHUB_TOKEN", default="")
 BUILD_TIME_LIMIT_SECONDS: int = env.int("BUILD_TIME_LIMIT_SECONDS", default=1800)
 BUILD_CONCURRENCY: int = env.int("BUILD_CONCURRENCY", default=2)
 START_TIME_LIMIT_SECONDS: int = env.int("START_TIME_LIMIT_SECONDS", default=60)
+IMAGE_FETCH_TIME_LIMIT_SECONDS: int = env.int("IMAGE_FETCH_TIME_LIMIT_SECONDS", default=900)
+"""How long an engine may take to fetch an image it lacks from the registry, before a start or a sandbox."""
 START_CONCURRENCY: int = env.int("START_CONCURRENCY", default=4)
 SERVER_IDLE_MINUTES: int = env.int("SERVER_IDLE_MINUTES", default=60)
 SERVER_LIFETIME_MINUTES: int = env.int("SERVER_LIFETIME_MINUTES", default=0)

@@ -310,6 +310,11 @@ REASONS: dict[str, Reason] = {
         _("Tell whoever runs this Carrel that the registry refuses its user name and password."),
         status=502,
     ),
+    "image_fetch_timeout": Reason(
+        _("Fetching the environment from where it is kept took longer than the {minutes} minutes allowed."),
+        _TRY_AGAIN,
+        status=504,
+    ),
     "disk_full": Reason(
         _("There is no space left on the disk."),
         _("Delete servers you no longer need, or tell whoever runs this Carrel."),

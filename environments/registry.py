@@ -6,18 +6,23 @@ is in no argument, log or label: it travels in headers, and in a file only `dock
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import time
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import cast
 from urllib.parse import urlsplit
 
 import httpx
+import requests
+import urllib3
 from django.conf import settings
-from docker.errors import APIError
+from docker.errors import APIError, ImageNotFound, create_api_error_from_http_exception
 
-from environments.engine import client, engine_errors
+from environments.engine import TIMEOUT_SECONDS, client, engine_errors
 from environments.errors import EnvironmentsError, SystemFailure, UserError
 from environments.naming import image_name
 from environments.values import Image
@@ -27,6 +32,8 @@ logger = logging.getLogger(__name__)
 TRIES = 3
 _PAUSE_SECONDS = 0.3
 _TIMEOUT_SECONDS = 10.0
+_SILENCE_SECONDS = 120.0
+"""For how long the engine may say nothing about an image it fetches. It reports every piece that arrives."""
 _MANIFESTS = ", ".join(
     f"application/vnd.{kind}+json"
     for kind in (
@@ -43,6 +50,7 @@ _REFUSED = re.compile(
     re.IGNORECASE,
 )
 _ABSENT = re.compile(r"manifest unknown|not found|name unknown", re.IGNORECASE)
+_DAMAGED = re.compile(r"unknown blob|blob unknown", re.IGNORECASE)
 _FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 
 
@@ -176,31 +184,80 @@ def location_of(image_key: str) -> str:
 def ensure_local(image: Image, *, time_limit_seconds: int) -> None:
     """Have the image on this engine, fetched from the registry if it is not there yet.
 
-    Raises UserError `image_missing`, SystemFailure `registry_unreachable`, `registry_refused`, `disk_full`,
-    `start_timeout` or `runtime_unavailable`.
+    One that the registry holds only in part counts as missing, and is taken out of it. Raises UserError
+    `image_missing`, SystemFailure `registry_unreachable`, `registry_refused`, `disk_full`, `image_fetch_timeout`
+    or `runtime_unavailable`.
     """
     with engine_errors():
-        if client().images.list(name=image.location):
+        if _is_local(image.location):
             return
         known = registry()
         if known is None:
-            raise UserError("image_missing")
-        try:
-            _pull(image.location, known, time_limit_seconds)
-        except APIError as error:
-            raise _pull_error(str(error), known) from error
+            raise UserError("image_missing", detail=image.location)
+        logger.info("fetching %s", image.location)
+        _pull(image.location, known, time_limit_seconds)
+
+
+def _is_local(location: str) -> bool:
+    try:
+        client().images.get(location)
+    except ImageNotFound:
+        return False
+    return True
 
 
 def _pull(location: str, known: Registry, time_limit_seconds: int) -> None:
-    name, _colon, tag = location.rpartition(":")
-    credentials = {"username": known.username, "password": known.password} if known.username else None
     deadline = time.monotonic() + time_limit_seconds
-    for step in client().api.pull(name, tag=tag, stream=True, decode=True, auth_config=credentials):
-        if "error" in step:
-            raise _pull_error(str(step["error"]), known)
+    try:
+        for step in _steps_of_pull(location, known, silence_seconds=min(_SILENCE_SECONDS, time_limit_seconds)):
+            if "error" in step:
+                raise _pull_error(str(step["error"]), location, known)
+            if time.monotonic() > deadline:
+                raise _too_late(location, time_limit_seconds)
+    except APIError as error:
+        raise _pull_error(str(error), location, known) from error
+    except requests.RequestException as error:
+        if not _is_silence(error):
+            raise
         if time.monotonic() > deadline:
-            raise SystemFailure("start_timeout", seconds=time_limit_seconds, detail=f"while fetching {location}")
+            raise _too_late(location, time_limit_seconds) from error
+        raise SystemFailure("registry_unreachable", host=known.host, detail=f"silence while {location} came") from error
 
 
-def _pull_error(text: str, known: Registry) -> EnvironmentsError:
+def _steps_of_pull(location: str, known: Registry, *, silence_seconds: float) -> Iterator[Mapping[str, object]]:
+    """What the engine says while it fetches. Its client would wait for ever for the next word."""
+    api = client().api
+    name, _colon, tag = location.rpartition(":")
+    credentials = {"username": known.username, "password": known.password} if known.username else {}
+    with cast("requests.Session", api).post(
+        f"{api.base_url}/v{api.api_version}/images/create",
+        params={"fromImage": name, "tag": tag},
+        headers={"X-Registry-Auth": urlsafe_b64encode(json.dumps(credentials).encode()).decode()},
+        stream=True,
+        timeout=(TIMEOUT_SECONDS, silence_seconds),
+    ) as response:
+        try:
+            response.raise_for_status()
+        except requests.HTTPError as error:
+            create_api_error_from_http_exception(error)
+        for line in response.iter_lines():
+            if line:
+                yield json.loads(line)
+
+
+def _is_silence(error: requests.RequestException) -> bool:
+    """Whether nothing came for too long, either before the first word or after."""
+    is_wrapped = bool(error.args) and isinstance(error.args[0], urllib3.exceptions.ReadTimeoutError)
+    return is_wrapped or isinstance(error, requests.ReadTimeout)
+
+
+def _too_late(location: str, time_limit_seconds: int) -> SystemFailure:
+    return SystemFailure("image_fetch_timeout", minutes=-(-time_limit_seconds // 60), detail=location)
+
+
+def _pull_error(text: str, location: str, known: Registry) -> EnvironmentsError:
+    if _DAMAGED.search(text):  # Nobody can fetch it as it is: taken out, it is made again.
+        logger.warning("%s lacks a part of %s: %s", known.host, location, text)
+        known.remove(location)
+        return UserError("image_missing", detail=text)
     return UserError("image_missing", detail=text) if _ABSENT.search(text) else known.error(text)

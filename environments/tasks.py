@@ -10,7 +10,7 @@ from environments import accounting, culling, reconciling, servers, starting, st
 from environments.models import Build, NotebookServer
 
 _BUILD_LIMIT = settings.BUILD_TIME_LIMIT_SECONDS + 60
-_START_LIMIT = settings.START_TIME_LIMIT_SECONDS + 60
+_START_LIMIT = settings.IMAGE_FETCH_TIME_LIMIT_SECONDS + settings.START_TIME_LIMIT_SECONDS + 60
 
 
 @shared_task(soft_time_limit=_BUILD_LIMIT, time_limit=_BUILD_LIMIT + 30)

@@ -25,6 +25,7 @@ from docker.types import LogConfig, Mount, Ulimit
 
 from environments.engine import KIND_LABEL, client, engine_errors, having, installation_labels
 from environments.errors import SystemFailure, UserError
+from environments.registry import ensure_local
 from environments.sandboxes.base import ExitReason, SandboxLimits
 from environments.sandboxes.connection import KernelProcess, SocketConnection, watched
 from environments.sandboxes.launch import KILLED, OUT_OF_MEMORY
@@ -70,7 +71,8 @@ class DockerSandbox:
     def kernel(
         self, image: Image, limits: SandboxLimits, *, files: Iterable[bytes] | None = None, kernel_name: str = "python3"
     ) -> Iterator[SocketConnection]:
-        """A kernel in a container. See the protocol for what it promises."""
+        """A kernel in a container, its image fetched from the registry if need be. See the protocol for the rest."""
+        ensure_local(image, time_limit_seconds=settings.IMAGE_FETCH_TIME_LIMIT_SECONDS)
         kernel_id, seconds = new_kernel_id(), _START_SECONDS + limits.wall_seconds
         with (
             meet(kernel_id, files=files, max_files_mb=limits.disk_mb, seconds=seconds) as place,

@@ -17,8 +17,9 @@ class Spawner(Protocol):
         """Start the server and return where it will listen; it need not listen yet.
 
         The home volume is seeded from the image the first time. Starting a handle that is already alive
-        returns its endpoint and starts nothing. Raises `UserError("image_missing")`,
-        `SystemFailure("runtime_unavailable")` or `SystemFailure("disk_full")`, and leaves nothing then.
+        returns its endpoint and starts nothing. May take minutes where the image has to be fetched first. Raises
+        `UserError("image_missing")`, `SystemFailure("runtime_unavailable")` or `SystemFailure("disk_full")`, and
+        leaves nothing then.
         """
 
     def poll(self, handle: Handle) -> ServerStatus:

@@ -33,6 +33,7 @@ from environments.engine import (
     is_disk_full,
 )
 from environments.errors import SystemFailure, UserError
+from environments.registry import ensure_local
 from environments.spawners import firewall, hardening, networks
 from environments.spawners.images import ImageFacts, image_facts
 from environments.spawners.in_container import NO_JUPYTER
@@ -74,18 +75,20 @@ class DockerSpawner:
     def start(self, spec: ServerSpec) -> Endpoint:
         """Start the server; one that is already alive is left alone and its endpoint returned.
 
-        Raises besides UserError `image_user_root`, `image_user_wrong` or `image_home_invalid` for an image that
-        cannot be a server (whether Jupyter is in it shows when it runs: `poll` says so), UserError
-        `volume_path_invalid` for a mount outside the home, and SystemFailure `start_failed`.
+        An image this engine lacks is fetched from the registry first, for `IMAGE_FETCH_TIME_LIMIT_SECONDS` at most.
+        Raises besides what `registry.ensure_local` does, UserError `image_user_root`, `image_user_wrong` or
+        `image_home_invalid` for an image that cannot be a server (whether Jupyter is in it shows when it runs:
+        `poll` says so), UserError `volume_path_invalid` for a mount outside the home, and SystemFailure `start_failed`.
         """
         with engine_errors():
             found = _inspect(spec.handle)
             if found and found["State"]["Status"] in _ALIVE:
                 networks.join([networks.name_of(spec.handle)])
                 return _endpoint(found, spec.handle)
-            facts = image_facts(spec.image.location)
             for mount in spec.mounts:
                 _check(mount)
+            ensure_local(spec.image, time_limit_seconds=settings.IMAGE_FETCH_TIME_LIMIT_SECONDS)
+            facts = image_facts(spec.image.location)
             if found and found["State"]["Status"] != _HALF_MADE:
                 self.stop(spec.handle)
             firewall.apply()

@@ -20,7 +20,11 @@ from environments.builders.images import local_image, remove_name
 from environments.builders.repo2docker import Repo2DockerBuilder
 from environments.errors import EnvironmentsError
 from environments.registry import Registry, ensure_local, location_of
-from environments.values import BuildPhase, BuildRequest, Image
+from environments.sandboxes.base import SandboxLimits
+from environments.sandboxes.docker import DockerSandbox
+from environments.spawners.docker import DockerSpawner
+from environments.values import BuildPhase, BuildRequest, Handle, Image, ServerSpec
+from tests.engine import clean_engine
 from tests.engine_images import names_left, own_images, request_for
 from tests.fakes.git_host import GitHost
 from tests.fakes.registry import USERNAME, FakeRegistry
@@ -156,6 +160,73 @@ def test_ensure_local_says_that_password_is_refused(host: GitHost) -> None:
         ensure_local(Image(request.image_key, location_of(request.image_key)), time_limit_seconds=30)
 
     assert caught.value.code == "registry_refused"
+
+
+@contextmanager
+def pushed_to(fake: FakeRegistry, host: GitHost, data: Path) -> Iterator[Image]:
+    """An image in this registry, and no longer in the engine."""
+    with own_images(data, host, REGISTRY_URL=fake.url, REGISTRY_USERNAME="", REGISTRY_PASSWORD=""):
+        request, _log = pushed(host)
+        image = Image(request.image_key, location_of(request.image_key))
+        remove_name(image.location)
+        yield image
+
+
+@pytest.mark.parametrize("kind", ["manifests", "blobs"])
+def test_ensure_local_gives_up_when_registry_falls_silent(host: GitHost, tmp_path: Path, kind: str) -> None:
+    with FakeRegistry() as fake, pushed_to(fake, host, tmp_path) as image:
+        fake.hang(kind)
+
+        with pytest.raises(EnvironmentsError) as caught:
+            ensure_local(image, time_limit_seconds=1)
+
+        assert (caught.value.code, caught.value.facts) == ("image_fetch_timeout", {"minutes": 1})
+        assert local_image(image.location) is None
+
+
+def test_ensure_local_takes_out_image_that_lacks_a_part(host: GitHost, tmp_path: Path) -> None:
+    with FakeRegistry() as fake, pushed_to(fake, host, tmp_path) as image:
+        fake.blobs.clear()
+
+        with pytest.raises(EnvironmentsError) as caught:
+            ensure_local(image, time_limit_seconds=30)
+
+        assert caught.value.code == "image_missing"
+        assert Repo2DockerBuilder().find(image.key) is None
+
+
+def test_ensure_local_says_that_registry_is_gone(host: GitHost, tmp_path: Path) -> None:
+    with own_images(tmp_path, host, REGISTRY_URL="http://127.0.0.1:1"), pytest.raises(EnvironmentsError) as caught:
+        ensure_local(Image("key", location_of("key")), time_limit_seconds=30)
+
+    assert caught.value.code == "registry_unreachable"
+
+
+@pytest.mark.usefixtures("room")
+def test_sandbox_fetches_its_image(host: GitHost) -> None:
+    request, _log = pushed(host)
+    image = Image(request.image_key, location_of(request.image_key))
+    remove_name(image.location)
+
+    with pytest.raises(EnvironmentsError), DockerSandbox().kernel(image, SandboxLimits()):
+        pass  # It is there by now, and has nothing to run a kernel with.
+
+    assert local_image(image.location) is not None
+
+
+@pytest.mark.usefixtures("room")
+def test_start_fetches_its_image(host: GitHost) -> None:
+    request, _log = pushed(host)
+    image = Image(request.image_key, location_of(request.image_key))
+    remove_name(image.location)
+    spec = ServerSpec(
+        Handle(f"server-{secrets.token_hex(4)}", "start"), image, f"server-{secrets.token_hex(16)}", (), ""
+    )
+
+    with clean_engine(), pytest.raises(EnvironmentsError):
+        DockerSpawner().start(spec)  # It is there by now, and has nothing to run a server with.
+
+    assert local_image(image.location) is not None
 
 
 @pytest.mark.usefixtures("room")

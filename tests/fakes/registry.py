@@ -3,6 +3,7 @@
     with FakeRegistry(password="secret") as registry:
         settings.REGISTRY_URL = registry.url
         registry.fail(times=2)
+        registry.hang("blobs")
 
 An engine takes one at 127.0.0.1 without encryption. Everything is kept in memory, so push small images.
 """
@@ -54,6 +55,8 @@ class FakeRegistry:
         self._issued: set[str] = set()
         self._uploads: dict[str, bytes] = {}
         self._failures: list[int] = []
+        self._hanging = ""
+        self._is_over = threading.Event()
         self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
@@ -64,6 +67,7 @@ class FakeRegistry:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._is_over.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(timeout=10)
@@ -87,6 +91,10 @@ class FakeRegistry:
         """Answer the next requests with this status; 0 hangs up."""
         self._failures += [status] * times
 
+    def hang(self, kind: str) -> None:
+        """Never answer requests for this: `manifests` or `blobs`."""
+        self._hanging = f"/{kind}/"
+
     # --- Answering -----------------------------------------------------------------------------------------
 
     def respond(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer | None:
@@ -94,6 +102,9 @@ class FakeRegistry:
         url = urlsplit(target)
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         self.requests.append((method, url.path))
+        if self._hanging and self._hanging in url.path:
+            self._is_over.wait()
+            return None
         if self._failures:
             status = self._failures.pop(0)
             return Answer(status) if status else None
