@@ -12,12 +12,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, cast
 
 import docker
 import requests
 import urllib3
 from django.conf import settings
 from docker.errors import APIError, DockerException
+from docker.utils import version_gte
 
 from environments.errors import SystemFailure
 from environments.processes import INSTALLATION, installation_label
@@ -33,6 +35,8 @@ START_LABEL = "carrel.start"
 VOLUME_LABEL = "carrel.volume"
 
 _POOL = 64
+_MEASURING_SECONDS = 1200
+_API_WITH_CHOICE = "1.42"
 _FULL = ("no space left on device", "disk quota exceeded")
 _UNREACHABLE = (requests.RequestException, urllib3.exceptions.HTTPError, DockerException)
 """Raised while talking to the engine, while reading a stream it sends, and by the client itself."""
@@ -44,6 +48,23 @@ def client(*, timeout_seconds: int = TIMEOUT_SECONDS) -> docker.DockerClient:
     Raises what `engine_errors` understands, so call it inside.
     """
     return _client(os.getpid(), settings.DOCKER_HOST, timeout_seconds)
+
+
+def disk_usage() -> Mapping[str, Any]:
+    """What the engine says about the room its `Images` and `BuildCache` take. Raises what `engine_errors` understands.
+
+    Engines before 23 measure all volumes along with it, which takes as long as it takes.
+    """
+    api = client().api
+    can_choose = version_gte(api.api_version, _API_WITH_CHOICE)
+    response = cast("requests.Session", api).get(
+        f"{api.base_url}/v{api.api_version}/system/df",
+        params={"type": ["image", "build-cache"]} if can_choose else {},
+        timeout=(TIMEOUT_SECONDS, _MEASURING_SECONDS),
+    )
+    response.raise_for_status()
+    usage: Mapping[str, Any] = response.json()
+    return usage
 
 
 @contextmanager

@@ -119,6 +119,24 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredImage:
+    """A finished image as a builder keeps it: since when, and how many bytes are its own and shared with others."""
+
+    key: str
+    made_at: datetime
+    own_bytes: int
+    shared_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ImageStore:
+    """All that a builder keeps: finished images, and what lets it make the next ones faster."""
+
+    images: tuple[StoredImage, ...]
+    cache_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Mount:
     """A volume placed in a server, at a path relative to its home."""
 

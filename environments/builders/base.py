@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Collection, Generator, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
-from environments.values import BuildEvent, BuildRequest, Image
+from environments.values import BuildEvent, BuildRequest, Image, ImageStore
 
 
 class Builder(Protocol):
@@ -32,4 +33,21 @@ class Builder(Protocol):
         """Remove the image, or what a builder that was killed left of it, its processes included.
 
         Does nothing when there is nothing.
+        """
+
+    def stored(self) -> ImageStore:
+        """Every finished image that is kept here, and how much room is taken. May take minutes.
+
+        A registry is no part of it: what is only there takes no room here.
+        """
+
+    def remove_unused(
+        self, *, needed: Collection[str], last_used: Mapping[str, datetime], now: datetime
+    ) -> Sequence[str]:
+        """Remove the images that `retention.unused` names, and bound what is kept besides. The keys that are gone.
+
+        `needed` are the keys nobody may miss; `last_used` says when one was used, and one it does not know counts
+        as used when it was made. Leftovers of builds that were killed go too. An image is found no more before
+        anything of it is removed, and one that somebody is just starting from is left alone. Raises
+        `SystemFailure("runtime_unavailable")`.
         """

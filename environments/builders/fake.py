@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Collection, Generator, Mapping, Sequence
+from datetime import UTC, datetime
 
-from environments.values import BuildEvent, BuildPhase, BuildRequest, Image
+from environments.builders.retention import unused
+from environments.values import BuildEvent, BuildPhase, BuildRequest, Image, ImageStore, StoredImage
 
 
 class FakeBuilder:
@@ -13,6 +15,8 @@ class FakeBuilder:
     name = "fake"
     version = "1"
     platform = "any"
+    image_bytes = 10**9
+    """How large each of its images is."""
 
     def __init__(self) -> None:
         self.images: dict[str, Image] = {}
@@ -39,3 +43,17 @@ class FakeBuilder:
     def discard(self, image_key: str) -> None:
         """Forget the image; does nothing when there is none."""
         self.images.pop(image_key, None)
+
+    def stored(self) -> ImageStore:
+        """Every image, each made just now."""
+        now = datetime.now(UTC)
+        return ImageStore(tuple(StoredImage(key, now, self.image_bytes) for key in self.images), cache_bytes=0)
+
+    def remove_unused(
+        self, *, needed: Collection[str], last_used: Mapping[str, datetime], now: datetime
+    ) -> Sequence[str]:
+        """Forget what nobody needs."""
+        removed = unused(self.stored().images, needed=needed, last_used=last_used, now=now)
+        for key in removed:
+            self.discard(key)
+        return removed

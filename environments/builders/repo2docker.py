@@ -17,9 +17,10 @@ import platform
 import re
 import sys
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from docker.models.images import Image as EngineImage
 from environments.builders.commands import CommandFailed, Commands
 from environments.builders.detection import environment_files
 from environments.builders.fetching import Checkout
+from environments.builders.image_cleanup import remove_unused_images, stored_images
 from environments.builders.images import (
     USER_ID,
     check_user,
@@ -48,7 +50,7 @@ from environments.errors import SystemFailure, UserError
 from environments.processes import end_labelled, installation_label
 from environments.registry import location_of, registry
 from environments.trees import full_disk_reported, remove_tree
-from environments.values import BuildEvent, BuildPhase, BuildRequest, Image
+from environments.values import BuildEvent, BuildPhase, BuildRequest, Image, ImageStore
 
 logger = logging.getLogger(__name__)
 
@@ -116,6 +118,16 @@ class Repo2DockerBuilder:
         _remove_leftovers(image_key)
         if known := registry():
             known.remove(location_of(image_key))
+
+    def stored(self) -> ImageStore:
+        """What is in the engine. What images share with one another is counted as shared."""
+        return stored_images()
+
+    def remove_unused(
+        self, *, needed: Collection[str], last_used: Mapping[str, datetime], now: datetime
+    ) -> Sequence[str]:
+        """Remove from the engine what nobody needs, and bound its build cache. The registry keeps what it has."""
+        return remove_unused_images(needed=needed, last_used=last_used, now=now)
 
 
 def _checked(image_key: str) -> str:

@@ -11,15 +11,18 @@ one trusting person on their own machine; others use containers.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import secrets
 import stat
+import subprocess
 import sys
 import sysconfig
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import uv
@@ -30,10 +33,14 @@ from environments.builders.classification import install_error, python_error, sc
 from environments.builders.commands import CommandFailed, Commands
 from environments.builders.detection import VenvRecipe, detect
 from environments.builders.fetching import Checkout
+from environments.builders.retention import cache_budget_bytes, unused
 from environments.errors import SystemFailure
+from environments.local_images import remove_remains, remove_unless_held
 from environments.processes import end_labelled, inherited_environment, installation_label
-from environments.trees import copy_tree, full_disk_reported, remove_tree
-from environments.values import BuildEvent, BuildPhase, BuildRequest, Image
+from environments.trees import copy_tree, full_disk_reported, remove_tree, tree_usage
+from environments.values import BuildEvent, BuildPhase, BuildRequest, Image, ImageStore, StoredImage
+
+logger = logging.getLogger(__name__)
 
 SERVER_REQUIREMENTS = ("jupyterlab>=4.4,<5", "ipykernel>=6.29", "pip")
 """What every image holds besides what its repository asks for; pip, because notebooks call it."""
@@ -43,6 +50,9 @@ _IMAGE_KEY = "CARREL_IMAGE_KEY"
 _BUILD_ID = "CARREL_BUILD_ID"
 _MARKER = "image.json"
 _OWNER = "build"
+_MARGIN = timedelta(minutes=10)
+_LOCK_SECONDS = 10
+_CLEANING_SECONDS = 600
 
 
 class VenvBuilder:
@@ -81,11 +91,94 @@ class VenvBuilder:
             raise SystemFailure("unexpected", detail=f"processes of image {image_key} cannot be killed")
         remove_tree(directory)
 
+    def stored(self) -> ImageStore:
+        """What is below the data directory. Files that uv shares among images and its cache count for each."""
+        finished = [place for place in _places() if (place / _MARKER).is_file()]
+        return ImageStore(tuple(filter(None, map(_stored, finished))), cache_bytes=_cache_bytes())
+
+    def remove_unused(
+        self, *, needed: Collection[str], last_used: Mapping[str, datetime], now: datetime
+    ) -> Sequence[str]:
+        """Remove what nobody needs, and bound uv's cache."""
+        doomed = unused(self.stored().images, needed=needed, last_used=last_used, now=now)
+        removed = [key for key in doomed if remove_unless_held(_directory(key))]
+        _remove_leftovers(needed, now)
+        _bound_cache()
+        return removed
+
+
+def _images() -> Path:
+    return Path(settings.CARREL_DATA) / "images"
+
+
+def _places() -> Sequence[Path]:
+    """The folders of all images, finished or not."""
+    return [place for place in _images().glob("*") if _KEY.fullmatch(place.name)]
+
+
+def _stored(place: Path) -> StoredImage | None:
+    """What there is to know of a finished image; None if it has just gone."""
+    with suppress(FileNotFoundError):
+        made_at = datetime.fromtimestamp((place / _MARKER).stat().st_mtime, UTC)
+        return StoredImage(place.name, made_at, tree_usage(place).bytes)
+    return None
+
+
+def _remove_leftovers(needed: Collection[str], now: datetime) -> None:
+    """Remove what builds and removals that were killed have left, once no build can be at it any more."""
+    oldest = (now - timedelta(seconds=settings.BUILD_TIME_LIMIT_SECONDS) - _MARGIN).timestamp()
+    for place in _places():
+        with suppress(FileNotFoundError):
+            if place.name not in needed and not (place / _MARKER).is_file() and place.stat().st_mtime < oldest:
+                remove_unless_held(place)
+    remove_remains(_images())
+
+
+def _cache() -> Path:
+    """On the disk the images are on, so that uv links files into them instead of copying."""
+    return Path(settings.CARREL_DATA) / "cache" / "uv"
+
+
+def _cache_bytes() -> int:
+    return tree_usage(_cache()).bytes if _cache().is_dir() else 0
+
+
+def _bound_cache() -> None:
+    """Have uv remove what it will not use again, and everything if that is not enough."""
+    if not _cache().is_dir():
+        return
+    _ask_uv("cache", "prune")
+    if _cache_bytes() > cache_budget_bytes():
+        _ask_uv("cache", "clean")
+
+
+def _ask_uv(*arguments: str) -> None:
+    """Run uv; what it cannot do today, because a build is using its cache for instance, it does another day."""
+    environment = inherited_environment() | {
+        "UV_CACHE_DIR": str(_cache()),
+        "UV_LOCK_TIMEOUT": str(_LOCK_SECONDS),
+        "UV_NO_CONFIG": "1",
+    }
+    try:
+        subprocess.run(
+            [uv.find_uv_bin(), *arguments, "--quiet"],
+            cwd=settings.CARREL_DATA,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_CLEANING_SECONDS,
+            check=True,
+        )
+    except subprocess.SubprocessError as error:
+        said = getattr(error, "stderr", None) or ""
+        logger.warning("uv %s: %s %s", " ".join(arguments), error, said)
+
 
 def _directory(image_key: str) -> Path:
     if not _KEY.fullmatch(image_key):
         raise ValueError(f"not an image key: {image_key!r}")
-    return Path(settings.CARREL_DATA) / "images" / image_key
+    return _images() / image_key
 
 
 def _labels(image_key: str) -> dict[str, str]:
@@ -232,15 +325,13 @@ class _Build:
         return (self.directory / "source").as_uri()
 
     def _uv_environment(self) -> dict[str, str]:
-        """Its cache is on the disk the images are on, so that uv links files into them instead of copying."""
-        data = Path(settings.CARREL_DATA)
         return inherited_environment() | {
             "HOME": str(self.home),
             "NO_COLOR": "1",
-            "UV_CACHE_DIR": str(data / "cache" / "uv"),
+            "UV_CACHE_DIR": str(_cache()),
             "UV_NO_CONFIG": "1",
             "UV_NO_PROGRESS": "1",
-            "UV_PYTHON_INSTALL_DIR": str(data / "pythons"),
+            "UV_PYTHON_INSTALL_DIR": str(Path(settings.CARREL_DATA) / "pythons"),
         }
 
     def _script_environment(self) -> dict[str, str]:

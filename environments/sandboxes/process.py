@@ -23,6 +23,7 @@ import psutil
 from django.conf import settings
 
 from environments.errors import SystemFailure, UserError
+from environments.local_images import held
 from environments.processes import end_labelled, inherited_environment, installation_label, labelled, labels_of
 from environments.sandboxes.base import ExitReason, SandboxLimits
 from environments.sandboxes.connection import KernelProcess, SocketConnection, watched
@@ -66,11 +67,14 @@ class ProcessSandbox:
         """A kernel as a process. See the protocol for what it promises."""
         if not settings.EMBEDDED:
             raise SystemFailure("runtime_unavailable", detail="the process sandbox is for embedded installations only")
-        python = Path(image.location) / "venv" / "bin" / "python"
-        if not python.exists():
-            raise UserError("image_missing", detail=str(python))
         kernel_id, seconds = new_kernel_id(), _START_SECONDS + limits.wall_seconds
-        with meet(kernel_id, files=files, max_files_mb=limits.disk_mb, seconds=seconds) as place:
+        with (
+            held(image) as folder,
+            meet(kernel_id, files=files, max_files_mb=limits.disk_mb, seconds=seconds) as place,
+        ):
+            python = folder / "venv" / "bin" / "python"
+            if not python.exists():
+                raise UserError("image_missing", detail=str(python))
             arguments = [*self._seal(), *_arguments(python, place, limits, kernel_name)]
             with _running(place, arguments, _environment(python, kernel_id), limits) as process:
                 connection = SocketConnection(place, process, limits)

@@ -28,6 +28,7 @@ import psutil
 from django.conf import settings
 
 from environments.errors import SystemFailure, UserError
+from environments.local_images import held
 from environments.processes import (
     end_labelled,
     has_labels,
@@ -81,19 +82,20 @@ class ProcessSpawner:
             raise SystemFailure("runtime_unavailable", detail="the process runtime is for embedded installations only")
         if running := _find(spec.handle):
             return _endpoint(running)
-        python = Path(spec.image.location) / "venv" / "bin" / "python"
-        if not python.exists():
-            raise UserError("image_missing", detail=str(python))
-        home = prepare_home(spec)
-        directory = _directory(spec.handle)
-        try:
-            with full_disk_reported():
-                remove_tree(directory)
-                (directory / "runtime").mkdir(mode=0o700, parents=True)
-                return _launch(spec, python, home, directory)
-        except BaseException:
-            self.stop(spec.handle)
-            raise
+        with held(spec.image) as image:
+            python = image / "venv" / "bin" / "python"
+            if not python.exists():
+                raise UserError("image_missing", detail=str(python))
+            home = prepare_home(spec)
+            directory = _directory(spec.handle)
+            try:
+                with full_disk_reported():
+                    remove_tree(directory)
+                    (directory / "runtime").mkdir(mode=0o700, parents=True)
+                    return _launch(spec, python, home, directory)
+            except BaseException:
+                self.stop(spec.handle)
+                raise
 
     def poll(self, handle: Handle) -> ServerStatus:
         """What is known of this start. A start that ended before it was recorded is ABSENT."""

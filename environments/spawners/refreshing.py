@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from docker.types import Mount
 from environments import merging
 from environments.engine import KIND_LABEL, client, engine_errors, installation_labels
 from environments.errors import SystemFailure, UserError
+from environments.local_images import held
 from environments.merging import Merged
 from environments.spawners import hardening
 from environments.spawners.images import image_facts
@@ -36,14 +37,23 @@ def refresh_process_home(
 ) -> Merged:
     """Merge the repository of the image `new` into a home of the process runtime; `old` is None if it is gone.
 
-    Raises SystemFailure `disk_full`, with a part of it done; repeating it does the rest.
+    Raises UserError `image_missing`, or SystemFailure `disk_full`, with a part of it done; repeating it does the rest.
     """
-    seeded = Path(old.location) / "repo" if old else None
-    known = seeded if seeded and seeded.is_dir() else None
-    with full_disk_reported():
+    with held(new) as image, _repository_of(old) as known, full_disk_reported():
         return merging.refresh_directory(
-            volume_directory(volume), seeded=known, new=Path(new.location) / "repo", commit=commit, leave_out=leave_out
+            volume_directory(volume), seeded=known, new=image / "repo", commit=commit, leave_out=leave_out
         )
+
+
+@contextmanager
+def _repository_of(old: Image | None) -> Iterator[Path | None]:
+    """What an earlier image filled homes with; None if that is gone."""
+    with ExitStack() as stack:
+        repository = None
+        if old:
+            with suppress(UserError):
+                repository = stack.enter_context(held(old)) / "repo"
+        yield repository if repository and repository.is_dir() else None
 
 
 def refresh_docker_home(

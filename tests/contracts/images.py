@@ -59,6 +59,12 @@ def built() -> Built:
     return Built(data, request, image, events)
 
 
+def copy_of(image: Image, place: Path) -> Image:
+    """The same image in another folder, sharing its files; this one may be changed."""
+    shutil.copytree(image.location, place, symlinks=True, copy_function=os.link)
+    return Image(place.name, str(place))
+
+
 def built_image() -> Image:
     """The image alone."""
     return built().image

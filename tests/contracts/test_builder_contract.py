@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -185,6 +184,60 @@ def test_discard_does_nothing_when_there_is_nothing(subject: Subject) -> None:
     assert subject.builder.find("nothing") is None
 
 
+def test_stored_names_every_image_and_its_size(subject: Subject) -> None:
+    stored = subject.builder.stored()
+
+    sizes = {image.key: image.own_bytes + image.shared_bytes for image in stored.images}
+    assert sizes[subject.built.image_key] > 0
+    assert stored.cache_bytes >= 0
+
+
+def test_stored_knows_nothing_of_half_made_image(subject: Subject) -> None:
+    builder, request = subject.never
+
+    with closing(builder.build(request)) as events:
+        next(events)
+
+        assert request.image_key not in {image.key for image in builder.stored().images}
+
+
+def test_remove_unused_takes_what_was_not_used_for_long(subject: Subject) -> None:
+    _copy_image(subject, "doomed")
+    now = datetime.now(UTC)
+
+    removed = subject.builder.remove_unused(
+        needed={subject.built.image_key}, last_used={"doomed": now - timedelta(days=31)}, now=now
+    )
+
+    assert list(removed) == ["doomed"]
+    assert subject.builder.find("doomed") is None
+    assert subject.builder.find(subject.built.image_key) is not None
+
+
+def test_remove_unused_takes_what_was_made_long_ago_and_never_used(subject: Subject) -> None:
+    _copy_image(subject, "doomed")
+
+    removed = subject.builder.remove_unused(
+        needed={subject.built.image_key}, last_used={}, now=datetime.now(UTC) + timedelta(days=31)
+    )
+
+    assert list(removed) == ["doomed"]
+
+
+def test_remove_unused_spares_what_is_needed_or_was_used_lately(subject: Subject) -> None:
+    _copy_image(subject, "recent")
+    now = datetime.now(UTC) + timedelta(days=400)
+
+    removed = subject.builder.remove_unused(
+        needed={subject.built.image_key}, last_used={"recent": now - timedelta(days=29)}, now=now
+    )
+
+    found = subject.builder.find("recent")
+    subject.builder.discard("recent")
+    assert list(removed) == []
+    assert found is not None
+
+
 def test_builder_says_what_image_keys_are_made_of(subject: Subject) -> None:
     assert subject.builder.name
     assert subject.builder.version
@@ -200,6 +253,5 @@ def _copy_image(subject: Subject, key: str) -> None:
     elif isinstance(subject.builder, Repo2DockerBuilder):
         list(subject.builder.build(replace(subject.built, image_key=key)))
     else:
-        source = Path(image.location)
-        shutil.copytree(source, source.with_name(key), symlinks=True, copy_function=os.link)
+        images.copy_of(image, Path(image.location).with_name(key))
     assert subject.builder.find(key) is not None

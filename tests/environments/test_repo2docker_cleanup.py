@@ -1,4 +1,4 @@
-"""Which images go, and that they go."""
+"""Images of the engine that nobody needs are removed, and nothing else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings as current
 from django.test import override_settings
 
-from environments.builders.image_cleanup import KeptImage, remove_unused_images, to_remove
+from environments.builders.image_cleanup import remove_unused_images
 from environments.builders.images import image_labels, local_image, user_id
 from environments.builders.repo2docker import Repo2DockerBuilder
 from environments.engine import client, installation_labels
@@ -20,37 +20,8 @@ from environments.values import BuildRequest
 from tests.engine_images import names_left, own_images, request_for
 from tests.fakes.git_host import GitHost
 
-NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-GB = 1000**3
 PLENTY = 10**6
 SMALL = "FROM scratch\nCOPY passwd /etc/passwd\nUSER 1000\n"
-
-
-def kept(key: str, days: float, gigabytes: float = 1, shared: float = 0) -> KeptImage:
-    return KeptImage(key, NOW - timedelta(days=days), int(gigabytes * GB), int(shared * GB))
-
-
-@pytest.mark.parametrize(
-    ("images", "needed", "budget", "expected"),
-    [
-        ([], [], 10, []),
-        ([kept("new", 1), kept("old", 31)], [], 10, ["old"]),
-        ([kept("new", 1), kept("old", 31)], ["old"], 10, []),
-        ([kept("a", 3, 4), kept("b", 2, 4), kept("c", 1, 4)], [], 10, ["a"]),
-        ([kept("c", 1, 4), kept("a", 3, 4), kept("b", 2, 4)], [], 5, ["a", "b"]),
-        ([kept("a", 3, 4), kept("b", 2, 4), kept("c", 1, 4)], ["a"], 10, ["b"]),
-        ([kept("a", 3, 4), kept("b", 2, 4)], ["a", "b"], 1, []),
-        ([kept("a", 3, 1, shared=7), kept("b", 2, 1, shared=7)], [], 10, []),
-        ([kept("a", 3, 2, shared=7), kept("b", 2, 2, shared=7)], [], 10, ["a"]),
-        ([kept("exactly", 30)], [], 10, []),
-    ],
-)
-def test_to_remove_takes_unused_and_then_least_recently_used(
-    images: list[KeptImage], needed: list[str], budget: int, expected: list[str]
-) -> None:
-    removed = to_remove(images, needed=needed, keep=timedelta(days=30), budget_bytes=budget * GB, now=NOW)
-
-    assert removed == expected
 
 
 @pytest.mark.parametrize(
