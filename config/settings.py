@@ -207,6 +207,15 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 60},
     },
     "forget-expired": {"task": "environments.tasks.forget_expired", "schedule": crontab(minute=17)},
+    # Twice, since workers that build may have an engine of their own. Where there is one, the second has little to do.
+    **{
+        f"remove-unused-images-{queue}": {
+            "task": "environments.tasks.remove_unused_images",
+            "schedule": crontab(hour=hour, minute=43),
+            "options": {"queue": queue, "expires": 12 * 3600},
+        }
+        for queue, hour in (("build", 2), ("web", 3))
+    },
 }
 
 # --- People ------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from django.conf import settings
 from django.utils import timezone
 
-from environments import naming, probing
+from environments import images, naming, probing
 from environments.backends import builder, spawner
 from environments.errors import EnvironmentsError, SystemFailure, UserError
 from environments.leases import Pulse, kept_alive, lease_from
@@ -85,6 +85,7 @@ def _start(server: NotebookServer, clock: Clock) -> None:
     if endpoint is None:
         _have_image_made_again(server, now=clock())
     elif _await_ready(server, endpoint, clock) and _enter_running(server, endpoint, clock()):
+        images.note_use(server.image_key, now=clock())
         announce_server(server)
     elif not _is_carried_on(server):  # Somebody stopped it meanwhile, perhaps before there was anything to stop.
         spawner().stop(server.handle)

@@ -6,10 +6,11 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from environments import accounting, culling, reconciling, servers, starting, stopping, tickets
+from environments import accounting, culling, images, reconciling, servers, starting, stopping, tickets
 from environments.models import Build, NotebookServer
 
 _BUILD_LIMIT = settings.BUILD_TIME_LIMIT_SECONDS + 60
+_CLEANING_LIMIT = 3600
 _START_LIMIT = settings.IMAGE_FETCH_TIME_LIMIT_SECONDS + settings.START_TIME_LIMIT_SECONDS + 60
 
 
@@ -64,3 +65,9 @@ def forget_expired() -> None:
     """Remove tickets and admissions that no longer admit anybody, and measures too old to show."""
     tickets.forget_expired_admissions(now=timezone.now())
     accounting.forget_old_samples(now=timezone.now())
+
+
+@shared_task(soft_time_limit=_CLEANING_LIMIT, time_limit=_CLEANING_LIMIT + 60)
+def remove_unused_images() -> None:
+    """Remove images nobody needs from the engine of this worker."""
+    images.remove_unused_images(now=timezone.now())

@@ -3,6 +3,7 @@
 from environments.models.admission import Admission
 from environments.models.build import Build, BuildLogLine
 from environments.models.environment import Environment, Visibility
+from environments.models.image import ImageRecord
 from environments.models.server import NotebookServer
 from environments.models.trust import RepositoryTrust
 from environments.models.usage import ServerUsage, SiteSample
@@ -13,6 +14,7 @@ __all__ = [
     "Build",
     "BuildLogLine",
     "Environment",
+    "ImageRecord",
     "NotebookServer",
     "RepositoryTrust",
     "ServerUsage",

@@ -1,0 +1,53 @@
+"""The life of images after their builds: their use is noted, and those nobody needs are removed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from environments.backends import builder
+from environments.models import Build, ImageRecord, NotebookServer
+
+logger = logging.getLogger(__name__)
+
+
+def note_use(image_key: str, *, now: datetime) -> None:
+    """Remember that a server uses or has used this image."""
+    record = ImageRecord(image_key=image_key, used_at=now)
+    ImageRecord.objects.bulk_create(
+        [record], update_conflicts=True, unique_fields=["image_key"], update_fields=["used_at"]
+    )
+
+
+def remove_unused_images(*, now: datetime) -> Sequence[str]:
+    """Have the builder remove what nobody needs, and forget it. The keys that are gone.
+
+    Should somebody ask for one of them in this very moment, their start has it made again.
+    """
+    needed = needed_keys()
+    used = ImageRecord.objects.filter(used_at__isnull=False).values_list("image_key", "used_at")
+    removed = builder().remove_unused(
+        needed=needed, last_used={key: used_at for key, used_at in used if used_at}, now=now
+    )
+    if removed:
+        logger.info("removed %d images: %s", len(removed), ", ".join(removed))
+    _forget_old_records(needed, now)
+    return removed
+
+
+def needed_keys() -> set[str]:
+    """The images of all servers that run, sleep, or were deleted and can be brought back, and of builds under way."""
+    servers = NotebookServer.objects.order_by().values_list("image_key", flat=True).distinct()
+    builds = Build.objects.filter(state__in=Build.ACTIVE).order_by().values_list("image_key", flat=True)
+    return {*servers, *builds}
+
+
+def _forget_old_records(needed: set[str], now: datetime) -> None:
+    """Drop the records of images that are gone by now, whichever worker removed them from which engine."""
+    oldest = now - timedelta(days=settings.IMAGE_KEEP_DAYS)
+    for key in ImageRecord.objects.filter(used_at__lt=oldest).values_list("image_key", flat=True):
+        if key not in needed:
+            ImageRecord.objects.filter(image_key=key, used_at__lt=oldest).delete()

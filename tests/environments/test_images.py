@@ -1,0 +1,135 @@
+"""Images are kept for whoever needs them, and for a while after their last use."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import cast
+
+import pytest
+from django.conf import settings as current
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from environments import backends, images, servers, starting, stopping
+from environments.builders.fake import FakeBuilder
+from environments.models import Build, ImageRecord, NotebookServer
+from environments.values import Image
+from tests.factories import BuildFactory, NotebookServerFactory, running_server
+
+pytestmark = pytest.mark.django_db
+
+State = NotebookServer.State
+LONG = timedelta(days=31)
+
+
+@pytest.fixture
+def builder(fake_backends: None) -> FakeBuilder:
+    return cast("FakeBuilder", backends.builder())
+
+
+def have(builder: FakeBuilder, *keys: str) -> None:
+    """Have images of these keys."""
+    builder.images.update({key: Image(key, f"fake:{key}") for key in keys})
+
+
+def later() -> datetime:
+    """So long after any image was made that none is kept for its own sake."""
+    return timezone.now() + LONG
+
+
+@pytest.mark.parametrize("state", State.values)
+def test_image_of_every_server_is_needed(builder: FakeBuilder, state: str) -> None:
+    server = NotebookServerFactory.create(state=state)
+    have(builder, server.image_key, "unneeded")
+
+    assert images.remove_unused_images(now=later()) == ["unneeded"]
+
+
+@pytest.mark.parametrize("state", Build.ACTIVE)
+def test_image_of_a_build_under_way_is_needed(builder: FakeBuilder, state: str) -> None:
+    have(builder, BuildFactory.create(state=state).image_key)
+
+    assert images.remove_unused_images(now=later()) == []
+
+
+@pytest.mark.parametrize("state", [Build.State.SUCCEEDED, Build.State.FAILED, Build.State.CANCELLED])
+def test_image_of_a_build_that_is_over_is_not_needed(builder: FakeBuilder, state: str) -> None:
+    key = BuildFactory.create(state=state).image_key
+    have(builder, key)
+
+    assert images.remove_unused_images(now=later()) == [key]
+
+
+def test_image_of_a_deleted_server_is_needed_as_long_as_it_can_come_back(
+    builder: FakeBuilder, settings: Settings
+) -> None:
+    settings.DELETED_FILES_DAYS = 7
+    now = later()
+    server = NotebookServerFactory.create(state=State.STOPPED, deleted_at=now - timedelta(days=6))
+    have(builder, key := server.image_key)
+
+    while_it_can = images.remove_unused_images(now=now)
+    stopping.purge_server(server, now=now + timedelta(days=1))
+    afterwards = images.remove_unused_images(now=now + timedelta(days=1))
+
+    assert (while_it_can, afterwards) == ([], [key])
+
+
+def test_use_counts_from_the_start_and_the_end_of_a_server(builder: FakeBuilder, now: datetime) -> None:
+    server = NotebookServerFactory.create(state=State.QUEUED)
+    have(builder, key := server.image_key)
+
+    starting.carry_out_start(server, clock=lambda: now)
+    at_start = ImageRecord.objects.get(pk=key).used_at
+    servers.stop_server(server, now=now)
+    stopping.carry_out_stop(server, clock=lambda: now + timedelta(hours=2))
+
+    assert (at_start, ImageRecord.objects.get(pk=key).used_at) == (now, now + timedelta(hours=2))
+
+
+def test_image_that_was_used_lately_outlives_its_last_server(builder: FakeBuilder) -> None:
+    now = later()
+    have(builder, "used", "unused")
+    images.note_use("used", now=now - timedelta(days=29))
+
+    assert images.remove_unused_images(now=now) == ["unused"]
+
+
+def test_use_is_forgotten_after_the_image(builder: FakeBuilder, now: datetime) -> None:
+    needed = NotebookServerFactory.create().image_key
+    for key, used_at in ((needed, now - LONG), ("old", now - LONG), ("recent", now)):
+        images.note_use(key, now=used_at)
+
+    images.remove_unused_images(now=now)
+
+    assert {record.image_key for record in ImageRecord.objects.all()} == {needed, "recent"}
+
+
+def test_removal_asks_as_much_for_many_servers_as_for_one(
+    builder: FakeBuilder, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for _ in range(10):
+        running_server()
+
+    with django_assert_num_queries(4):
+        images.remove_unused_images(now=timezone.now())
+
+
+def test_image_that_is_removed_before_a_start_is_made_again(builder: FakeBuilder, now: datetime) -> None:
+    server = NotebookServerFactory.create(state=State.STOPPED)
+    have(builder, server.image_key)
+    servers.start_server(server, now=now)
+    builder.remove_unused(needed=(), last_used={}, now=later())
+
+    starting.carry_out_start(NotebookServer.objects.get(pk=server.pk))
+    build = Build.objects.get(image_key=server.image_key)
+    servers.carry_out_build(build)
+    starting.carry_out_start(NotebookServer.objects.get(pk=server.pk))
+
+    assert NotebookServer.objects.get(pk=server.pk).state == State.RUNNING
+
+
+def test_images_are_removed_daily_from_every_engine() -> None:
+    duties = [duty for duty in current.CELERY_BEAT_SCHEDULE.values() if duty["task"].endswith(".remove_unused_images")]
+
+    assert {duty["options"]["queue"] for duty in duties} == {"web", "build"}
