@@ -35,6 +35,8 @@ if not SECRET_KEY:
         "SECRET_KEY is not set. Set SECRET_KEY or SECRET_KEY_FILE to at least 50 random characters, "
         "or run `make run`, which makes an embedded installation with a key of its own."
     )
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
+"""Former values of SECRET_KEY, under which something may still be signed or sealed."""
 
 # --- Addresses ---------------------------------------------------------------------------------------------
 
