@@ -166,8 +166,33 @@ REASONS: dict[str, Reason] = {
     # Finding the repository
     "repository_not_found": Reason(
         _("There is no repository at {repository}, or it is private."),
-        _("Check the address. A private repository has to be made public first."),
+        _(
+            "Check the address. For a private repository, your account page needs a token that may read it, "
+            "under “Private repositories”."
+        ),
         status=422,
+    ),
+    "credential_refused": Reason(
+        _("{host} does not accept the token you gave for it."),
+        _(
+            "It may have expired, or not be for this repository. Give another one on your account page, "
+            "under “Private repositories”."
+        ),
+        status=422,
+    ),
+    "credential_missing": Reason(
+        _("This repository is private, and your token for {host} is no longer there."),
+        _("Add one on your account page, under “Private repositories”, and try again."),
+        status=422,
+    ),
+    "credential_unreadable": Reason(
+        _("Your token for {host} can no longer be read, because this Carrel's own key was changed."),
+        _("Enter it again on your account page, under “Private repositories”."),
+        status=422,
+    ),
+    "credential_insecure": Reason(
+        _("Tokens are sent over encrypted connections only, and {origin} is none."),
+        _("Use an address that begins with https://, or ask whoever runs this Carrel to allow this host."),
     ),
     "repository_unreachable": Reason(
         _("{host} did not answer."),

@@ -25,12 +25,14 @@ class Reference:
 class ResolvedRepository:
     """Where to fetch a reference from and exactly which commit it means now.
 
-    `url` is canonical (the same for every spelling of one repository) and holds no credentials.
+    `url` is canonical (the same for every spelling of one repository) and holds no credentials. It `is_private`
+    when only somebody's credential let us find it: then what is made of it is theirs alone.
     """
 
     url: str
     commit: str
     ref: str
+    is_private: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ _REPOSITORY_GONE = re.compile(
     r"|Authentication failed|error: (?:401|403|404|410)|does not appear to be a git repository|does not exist",
     re.IGNORECASE,
 )
+_CREDENTIAL_REFUSED = re.compile(r"could not read Username|Authentication failed|error: (?:401|403)", re.IGNORECASE)
 
 
 def refuses_commits(lines: Sequence[str]) -> bool:
@@ -60,13 +61,17 @@ def refuses_commits(lines: Sequence[str]) -> bool:
     return _COMMIT_UNKNOWN.search("\n".join(lines)) is not None
 
 
-def fetch_error(lines: Sequence[str], *, repository: str, host: str, commit: str) -> EnvironmentsError:
-    """Why git could not fetch or check out a commit."""
+def fetch_error(
+    lines: Sequence[str], *, repository: str, host: str, commit: str, has_credential: bool = False
+) -> EnvironmentsError:
+    """Why git could not fetch or check out a commit. `has_credential` says that one was shown to the host."""
     text = "\n".join(lines)
     if _DISK_FULL.search(text):
         return SystemFailure("disk_full", detail=text)
     if refuses_commits(lines):
         return UserError("ref_unknown", repository=repository, ref=commit, detail=text)
+    if has_credential and _CREDENTIAL_REFUSED.search(text):
+        return UserError("credential_refused", host=host, detail=text)
     if _REPOSITORY_GONE.search(text):
         return UserError("repository_not_found", repository=repository, detail=text)
     return SystemFailure("repository_unreachable", host=host, detail=text)

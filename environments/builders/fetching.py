@@ -13,7 +13,7 @@ from environments.builders.commands import CommandFailed, Commands
 from environments.errors import EnvironmentsError, UserError
 from environments.references import fetch_source
 from environments.references.addresses import is_local
-from environments.references.credentials import git_variables
+from environments.references.credentials import git_variables, is_for
 from environments.references.guard import git_environment, guarded_git_options
 from environments.trees import tree_usage
 from environments.values import Credential, ResolvedRepository
@@ -42,7 +42,8 @@ class Checkout:
         """Fetch and check out, yielding what git says.
 
         Keeps `.git`, with a remote that has no credentials. Raises `ref_unknown`, `repository_not_found`,
-        `repository_unreachable`, `repository_too_large`, `disk_full`, `build_timeout`, or what the guard raises.
+        `credential_refused`, `repository_unreachable`, `repository_too_large`, `disk_full`, `build_timeout`, or
+        what the guard raises.
         """
         url = self.repository.url
         source = yield from self._source()
@@ -58,7 +59,8 @@ class Checkout:
             yield from self._git(environment, "checkout", "--quiet", "--detach", self.repository.commit)
             self._check_size()
         except CommandFailed as failure:
-            raise self._explain(failure) from failure
+            is_shown = not local and is_for(source, self.credential)
+            raise self._explain(failure, has_credential=is_shown) from failure
 
     def _source(self) -> Generator[str, None, str]:
         """Where to fetch from now. Asking may take a while, so it is done beside the signs of life."""
@@ -89,7 +91,7 @@ class Checkout:
         if tree_usage(self.directory).bytes > self.max_bytes:
             raise UserError("repository_too_large", megabytes=self.max_bytes // 1_000_000)
 
-    def _explain(self, failure: CommandFailed) -> EnvironmentsError:
-        url = self.repository.url
+    def _explain(self, failure: CommandFailed, *, has_credential: bool) -> EnvironmentsError:
+        url, commit = self.repository.url, self.repository.commit
         host = urlsplit(url).hostname or url
-        return fetch_error(failure.lines, repository=url, host=host, commit=self.repository.commit)
+        return fetch_error(failure.lines, repository=url, host=host, commit=commit, has_credential=has_credential)

@@ -1,12 +1,14 @@
 """Repository references: one file per provider, and the functions that choose between them.
 
 `parse` reads whatever people type or paste, `path_of` writes the one `provider/spec` form back, `resolve`
-finds the commit, `fetch_source` says where to fetch it from.
+finds the commit, `fetch_source` says where to fetch it from. Of private repositories the last two ask with a person's
+credential, which `references/credentials.py` keeps to its own host.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from urllib.parse import parse_qsl, quote
 
 from django.conf import settings
@@ -14,6 +16,7 @@ from django.conf import settings
 from environments.errors import UserError
 from environments.references.addresses import MAX_ADDRESS, is_local, read_url, scheme_of, shown
 from environments.references.base import Pasted, Provider, check_ref, check_urlpath, urlpath_from, urlpath_to
+from environments.references.credentials import is_for, origin_of
 from environments.references.example import Example, example_directory
 from environments.references.gist import Gist
 from environments.references.git import Git
@@ -29,6 +32,7 @@ __all__ = [
     "fetch_source",
     "git_environment",
     "guarded_git_options",
+    "origin_in",
     "parse",
     "parse_with_path",
     "path_of",
@@ -45,6 +49,7 @@ _PROVIDERS: tuple[Provider, ...] = (GitHub(), GitLab(), Gist(), Git(), Example()
 _BY_PREFIX = {provider.prefix: provider for provider in _PROVIDERS}
 _CLAIMING = sorted(_PROVIDERS, key=lambda provider: provider.prefix == Git.prefix)
 """Git claims every address, so it is asked last."""
+_HOST_ALONE = re.compile(r"(?:https?://[^/@\s]+|[^/@\s]*[.:][^/@\s]+)/*", re.IGNORECASE)
 _LAUNCH_LINK = re.compile(r"(?:/[^/]+){0,2}/v2/(?P<spec>(?P<prefix>[a-z]+)/.+)")
 
 
@@ -75,13 +80,29 @@ def parse_with_path(text: str, ref: str = "") -> tuple[Reference, str]:
     return reference, pasted.urlpath
 
 
-def resolve(reference: Reference) -> ResolvedRepository:
+def origin_in(text: str) -> str:
+    """The origin of the git host a text names: the host alone, or any address of a repository there.
+
+    Raises UserError as `parse` does.
+    """
+    text = text.strip()
+    if _HOST_ALONE.fullmatch(text):
+        return origin_of(text if "://" in text else f"https://{text}")
+    page = web_url_of(parse(text))
+    if not page:
+        raise UserError("repository_invalid", repository=shown(text))
+    return origin_of(page)
+
+
+def resolve(reference: Reference, credential: Credential | None = None) -> ResolvedRepository:
     """Ask the host which commit the reference means now; takes seconds, fetches nothing.
 
-    Raises UserError `repository_not_found`, `ref_unknown` or `repository_address_forbidden`, SystemFailure
-    `repository_unreachable` or `repository_rate_limited`.
+    What is found by showing a credential is private. Raises UserError `repository_not_found`, `ref_unknown`,
+    `repository_address_forbidden` or `credential_refused`, SystemFailure `repository_unreachable` or
+    `repository_rate_limited`.
     """
-    return _provider(reference.provider).resolve(reference)
+    found = _provider(reference.provider).resolve(reference, credential)
+    return replace(found, is_private=True) if credential and is_for(found.url, credential) else found
 
 
 def fetch_source(repository: ResolvedRepository, credential: Credential | None = None) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, quote
 
 from environments.errors import UserError
 from environments.references.addresses import shown
-from environments.values import Reference, ResolvedRepository
+from environments.values import Credential, Reference, ResolvedRepository
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -62,11 +62,12 @@ class Provider(Protocol):
         contains slashes ends. Raises UserError when it is this provider's and yet nonsense.
         """
 
-    def resolve(self, reference: Reference) -> ResolvedRepository:
+    def resolve(self, reference: Reference, credential: Credential | None = None) -> ResolvedRepository:
         """Find out which commit the reference means now, without fetching the repository.
 
-        Raises `repository_not_found`, `ref_unknown`, `repository_unreachable`, `repository_rate_limited`,
-        or what the address guard raises.
+        A credential, if given, is shown to the host it is for and to no other; where nothing is private it need
+        not be used. Raises `repository_not_found`, `ref_unknown`, `repository_unreachable`,
+        `repository_rate_limited`, `credential_refused`, or what the address guard raises.
         """
 
     def web_url(self, reference: Reference) -> str:

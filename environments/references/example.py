@@ -13,7 +13,7 @@ from environments.errors import UserError
 from environments.references.addresses import shown
 from environments.references.base import Pasted, check_ref
 from environments.references.remotes import find_commit
-from environments.values import Reference, ResolvedRepository
+from environments.values import Credential, Reference, ResolvedRepository
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
 
@@ -36,7 +36,7 @@ class Example:
     def claim(self, url: SplitResult, ref: str) -> Pasted | None:
         return None
 
-    def resolve(self, reference: Reference) -> ResolvedRepository:
+    def resolve(self, reference: Reference, credential: Credential | None = None) -> ResolvedRepository:
         name = reference.repository
         commit = find_commit(str(example_directory(name)), reference.ref, repository=f"example/{name}")
         return ResolvedRepository(f"example:{name}", commit, reference.ref)

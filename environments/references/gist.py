@@ -9,7 +9,7 @@ from environments.errors import UserError
 from environments.references.addresses import repository_path, segments, shown
 from environments.references.base import Pasted, check_ref
 from environments.references.remotes import fetch_url, find_commit
-from environments.values import Reference, ResolvedRepository
+from environments.values import Credential, Reference, ResolvedRepository
 
 _OWNER = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,38})")
 _ID = re.compile(r"[0-9a-f]{1,32}")
@@ -45,11 +45,10 @@ class Gist:
         owner, gist, found = [*parts, "", "", ""][:3]
         return Pasted(self._reference(owner, gist.removesuffix(".git"), ref or found))
 
-    def resolve(self, reference: Reference) -> ResolvedRepository:
-        url = f"{self.site}/{reference.repository.rpartition('/')[2]}.git"
-        return ResolvedRepository(
-            url, find_commit(fetch_url(url), reference.ref, repository=self.web_url(reference)), reference.ref
-        )
+    def resolve(self, reference: Reference, credential: Credential | None = None) -> ResolvedRepository:
+        url, page = f"{self.site}/{reference.repository.rpartition('/')[2]}.git", self.web_url(reference)
+        commit = find_commit(fetch_url(url, credential), reference.ref, repository=page, credential=credential)
+        return ResolvedRepository(url, commit, reference.ref)
 
     def web_url(self, reference: Reference) -> str:
         return f"{self.site}/{self.title(reference)}/{quote(reference.ref)}".rstrip("/")

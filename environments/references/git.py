@@ -16,7 +16,7 @@ from environments.errors import UserError
 from environments.references.addresses import MAX_ADDRESS, is_local, read_url, repository_path, segments, shown
 from environments.references.base import Pasted, check_ref, split_tree, urlpath_to
 from environments.references.remotes import fetch_url, find_commit
-from environments.values import Reference, ResolvedRepository
+from environments.values import Credential, Reference, ResolvedRepository
 
 _UNENCODED = re.compile(r"(?P<url>https?://.+?)(?:\.git(?:/(?P<ref>.*))?)?", re.IGNORECASE)
 _GITLAB_PAGE = re.compile(r"(?P<project>/.+?)/-/(?:(?:tree|blob|raw|commits?|tags)/(?P<rest>.+)|.*)")
@@ -46,10 +46,11 @@ class Git:
                 return Pasted(self._reference(project, ref or found), urlpath_to(path))
         return Pasted(self._reference(url.geturl(), ref))
 
-    def resolve(self, reference: Reference) -> ResolvedRepository:
+    def resolve(self, reference: Reference, credential: Credential | None = None) -> ResolvedRepository:
         repository = reference.repository
-        url = _allowed_directory(repository) if is_local(repository) else fetch_url(_address(repository))
-        return ResolvedRepository(url, find_commit(url, reference.ref, repository=repository), reference.ref)
+        url = _allowed_directory(repository) if is_local(repository) else fetch_url(_address(repository), credential)
+        commit = find_commit(url, reference.ref, repository=repository, credential=credential)
+        return ResolvedRepository(url, commit, reference.ref)
 
     def web_url(self, reference: Reference) -> str:
         return "" if is_local(reference.repository) else reference.repository

@@ -15,7 +15,7 @@ from environments.references.addresses import segments, shown
 from environments.references.base import NEWEST, Pasted, check_ref, is_commit, split_tree, urlpath_to
 from environments.references.http import Answer, get
 from environments.references.remotes import fetch_url, find_commit
-from environments.values import Reference, ResolvedRepository
+from environments.values import Credential, Reference, ResolvedRepository
 
 logger = logging.getLogger(__name__)
 
@@ -50,12 +50,8 @@ class GitHub:
         found, path = _ref_and_path(kind, [part for part in rest if part], ref)
         return Pasted(self._reference(owner, name, ref or found), urlpath_to(path))
 
-    def resolve(self, reference: Reference) -> ResolvedRepository:
-        try:
-            commit = self._commit_by_api(reference)
-        except SystemFailure as refusal:
-            logger.info("GitHub's API does not help with %s: %s", reference, refusal)
-            commit = self._commit_by_git(reference, refusal)
+    def resolve(self, reference: Reference, credential: Credential | None = None) -> ResolvedRepository:
+        commit = self._commit_by_git(reference, credential) if credential else self._commit(reference)
         return ResolvedRepository(f"{self.site}/{reference.repository}", commit, reference.ref)
 
     def web_url(self, reference: Reference) -> str:
@@ -70,6 +66,13 @@ class GitHub:
         if not _OWNER.fullmatch(owner) or not _NAME.fullmatch(name):
             raise UserError("repository_invalid", repository=shown(f"{self.prefix}/{owner}/{name}"))
         return Reference(self.prefix, f"{owner}/{name}", check_ref(ref))
+
+    def _commit(self, reference: Reference) -> str:
+        try:
+            return self._commit_by_api(reference)
+        except SystemFailure as refusal:
+            logger.info("GitHub's API does not help with %s: %s", reference, refusal)
+            return self._commit_by_git(reference, refusal=refusal)
 
     def _commit_by_api(self, reference: Reference) -> str:
         """The commit. Raises SystemFailure when the API will not say, whatever its reason."""
@@ -88,12 +91,16 @@ class GitHub:
             cache.set(key, (answer.headers["etag"], commit), ETAG_SECONDS)
         return commit
 
-    def _commit_by_git(self, reference: Reference, refusal: SystemFailure) -> str:
+    def _commit_by_git(
+        self, reference: Reference, credential: Credential | None = None, *, refusal: SystemFailure | None = None
+    ) -> str:
+        """The commit, asked of git alone: with a credential, or after this `refusal` of the API."""
         page = f"{self.site}/{reference.repository}"
         try:
-            return find_commit(fetch_url(page), reference.ref, repository=page)
+            url = fetch_url(page, credential)
+            return find_commit(url, reference.ref, repository=page, credential=credential)
         except UserError as error:
-            if error.code == "ref_unknown" and _SHORT_COMMIT.fullmatch(reference.ref):
+            if refusal and error.code == "ref_unknown" and _SHORT_COMMIT.fullmatch(reference.ref):
                 # git cannot look a short commit up, so this is no proof that there is none.
                 raise refusal from error
             raise

@@ -16,7 +16,7 @@ from django.conf import settings
 from environments.errors import SystemFailure, UserError
 from environments.references.addresses import host_and_port, is_local, read_url, shown
 from environments.references.base import NEWEST, is_commit
-from environments.references.credentials import headers_for
+from environments.references.credentials import git_variables, headers_for, is_for
 from environments.references.guard import git_environment, guarded_git_options
 from environments.references.http import Answer, get
 from environments.values import Credential
@@ -27,15 +27,18 @@ _ADVERTISEMENT = "application/x-git-upload-pack-advertisement"
 _REF_LINE = re.compile(rb"([0-9a-f]{40})\t(\S+)")
 _ABSENT = (200, 401, 403, 404, 410, 451)
 """Answers that mean there is no repository for us here: 200 too, when a page is served in its place."""
+_REFUSED = (401, 403)
+"""Those of them that, to somebody who shows a credential, mean that it is no good."""
 
 
 def fetch_url(url: str, credential: Credential | None = None) -> str:
     """Where git finds this repository now, redirects followed and each hop checked.
 
     A host may know a repository with `.git` at its end, without, or both. The credential is shown to its own
-    host only, wherever a redirect leads. Raises `repository_not_found`
-    (also for a private one), `repository_unreachable`, `repository_rate_limited`, or what the guard raises.
+    host only, wherever a redirect leads. Raises `repository_not_found` (also for a private one),
+    `credential_refused`, `repository_unreachable`, `repository_rate_limited`, or what the guard raises.
     """
+    is_refused = False
     for candidate in (url,) if url.endswith(".git") else (url, f"{url}.git"):
         answer = get(
             candidate + _SERVICE,
@@ -46,10 +49,13 @@ def fetch_url(url: str, credential: Credential | None = None) -> str:
         if _is_repository(answer):
             return answer.url.removesuffix(_SERVICE)
         _check_absent(answer)
+        is_refused |= answer.status in _REFUSED and is_for(answer.url, credential)
+    if is_refused:
+        raise UserError("credential_refused", host=_host(url))
     raise UserError("repository_not_found", repository=shown(url))
 
 
-def find_commit(source: str, ref: str, *, repository: str) -> str:
+def find_commit(source: str, ref: str, *, repository: str, credential: Credential | None = None) -> str:
     """The commit a branch, a tag or (for an empty ref) HEAD means; a full commit is taken at its word.
 
     `source` is what `fetch_url` returned, or a directory; `repository` is what errors call it. Raises
@@ -58,7 +64,7 @@ def find_commit(source: str, ref: str, *, repository: str) -> str:
     if is_commit(ref):
         return ref
     names = _names_for(ref)
-    refs = _list_refs(source, names, repository)
+    refs = _list_refs(source, names, repository, credential)
     for name in names:
         if name in refs:
             return refs[name]
@@ -74,12 +80,12 @@ def _names_for(ref: str) -> list[str]:
     return [f"refs/heads/{ref}", f"refs/tags/{ref}^{{}}", f"refs/tags/{ref}"]
 
 
-def _list_refs(source: str, names: list[str], repository: str) -> dict[str, str]:
+def _list_refs(source: str, names: list[str], repository: str, credential: Credential | None) -> dict[str, str]:
     local = is_local(source)
     options = [] if local else guarded_git_options(source)
     with tempfile.TemporaryDirectory(prefix="carrel-git-") as home:
         command = ["git", *options, "ls-remote", "--", source, *names]
-        status, output = _run(command, git_environment(Path(home), local=local))
+        status, output = _run(command, git_environment(Path(home), local=local) | git_variables(credential))
     if status and local:
         raise UserError("repository_not_found", repository=shown(repository), detail=_tail(output))
     if status:

@@ -68,8 +68,10 @@ def test_checkout_keeps_credential_in_no_file(host: GitHost, tmp_path: Path) -> 
     assert files_with(tmp_path, PASSWORD) + files_with(tmp_path, HEADER) + files_with(tmp_path, "extraHeader") == []
 
 
-@pytest.mark.parametrize("password", ["wrong", ""])
-def test_checkout_says_that_private_repository_is_not_to_be_had(host: GitHost, tmp_path: Path, password: str) -> None:
+@pytest.mark.parametrize(("password", "code"), [("wrong", "credential_refused"), ("", "repository_not_found")])
+def test_checkout_says_why_private_repository_is_not_to_be_had(
+    host: GitHost, tmp_path: Path, password: str, code: str
+) -> None:
     name = f"closed-{password}"
     commit = host.add(name, {})
     host.make_private(name, username="ada", password=PASSWORD)
@@ -78,7 +80,7 @@ def test_checkout_says_that_private_repository_is_not_to_be_had(host: GitHost, t
     with pytest.raises(EnvironmentsError) as caught:
         list(checkout_of(host.url(name), commit, tmp_path, credential).make())
 
-    assert caught.value.code == "repository_not_found"
+    assert caught.value.code == code
     assert PASSWORD not in f"{caught.value!r} {caught.value.detail}"
 
 

@@ -120,6 +120,25 @@ def test_fetch_error_names_the_cause(output: str, code: str) -> None:
     assert "?" not in error.explain().sentence
 
 
+@pytest.mark.parametrize(
+    ("output", "code"),
+    [
+        ("fatal: Authentication failed for 'https://example.org/x/'", "credential_refused"),
+        ("fatal: could not read Username for 'https://example.org': terminal prompts disabled", "credential_refused"),
+        ("fatal: unable to access 'https://e/': The requested URL returned error: 403", "credential_refused"),
+        ("fatal: repository 'https://example.org/x.git/' not found", "repository_not_found"),
+        ("fatal: unable to access 'https://e/': The requested URL returned error: 404", "repository_not_found"),
+        ("fatal: remote error: upload-pack: not our ref 0123", "ref_unknown"),
+    ],
+)
+def test_fetch_error_blames_a_credential_the_host_refused(output: str, code: str) -> None:
+    error = fetch_error(
+        [output], repository="https://example.org/x", host="example.org", commit="0" * 40, has_credential=True
+    )
+
+    assert error.code == code
+
+
 @pytest.mark.parametrize(("version", "code"), [("3.42", "python_unavailable"), ("", "build_failed")])
 def test_python_error_blames_version_that_was_asked_for(version: str, code: str) -> None:
     error = python_error(["error: No interpreter found"], version=version)
