@@ -6,7 +6,7 @@ import re
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import PurePosixPath
-from urllib.parse import urljoin
+from urllib.parse import unquote, urljoin
 
 from django.utils.translation import gettext as _
 
@@ -50,7 +50,10 @@ def _fetch(checkout: Checkout, url: str, commit: str, path: PurePosixPath, depth
     yield _("Fetching {url} at {commit}").format(url=url, commit=commit[:12])
     directory = checkout.directory / path
     directory.rmdir()  # git has made it, empty, where it has checked that nothing can lead elsewhere.
-    inner = replace(checkout, repository=ResolvedRepository(url, commit, ""), directory=directory)
+    credential = checkout.credential if _is_beside(url, checkout.repository.url) else None
+    inner = replace(
+        checkout, repository=ResolvedRepository(url, commit, ""), directory=directory, credential=credential
+    )
     yield from inner.make()
     yield from fetch_submodules(inner, depth + 1)
 
@@ -73,6 +76,16 @@ def _address(url: str, repository: str) -> str:
     if url.startswith(("./", "../")):
         url = urljoin(f"{repository.rstrip('/')}/", url)
     return read_url(url).geturl()
+
+
+def _is_beside(url: str, repository: str) -> bool:
+    """Whether two repositories lie in one folder of one host, as those of one owner do.
+
+    Whoever wrote the one may then link to the other with the credential of whoever builds it. Anything else on the
+    host that this person may read is not the author's to have fetched.
+    """
+    folder, _slash, _name = repository.rstrip("/").rpartition("/")
+    return ".." not in unquote(url) and url.lower().startswith(f"{folder}/".lower())
 
 
 def _printed(checkout: Checkout, *arguments: str) -> Generator[str, None, list[str]]:

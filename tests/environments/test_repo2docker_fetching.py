@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,19 @@ def test_checkout_shows_credential_to_no_other_host(host: GitHost, settings: Set
         assert not [headers for _path, headers in elsewhere.seen if "authorization" in headers]
 
 
+def test_checkout_says_that_credential_was_refused_while_fetching(host: GitHost, tmp_path: Path) -> None:
+    commit = host.add("revoked", {"notes.md": "hello"})
+    host.answer("/revoked.git/git-upload-pack", status=401, headers={"WWW-Authenticate": "Basic"})
+    checkout = checkout_of(host.url("revoked"), commit, tmp_path, Credential(host.base_url, "ada", PASSWORD))
+
+    with pytest.raises(EnvironmentsError) as caught:
+        list(checkout.make())
+
+    assert (caught.value.code, caught.value.facts) == ("credential_refused", {"host": "127.0.0.1"})
+    assert PASSWORD not in caught.value.detail
+    assert HEADER not in caught.value.detail
+
+
 @pytest.mark.parametrize(
     ("url", "is_shown"),
     [
@@ -153,6 +167,42 @@ def test_submodules_are_fetched_at_their_commits(host: GitHost, tmp_path: Path) 
     list(fetch_submodules(checkout))
 
     assert (tmp_path / "repo" / "sub" / "middle" / "deep" / "inner.txt").read_text() == "inner"
+
+
+@pytest.mark.parametrize(
+    ("submodule", "is_fetched"),
+    [("course/data", True), ("course/inner/data", True), ("other/data", False), ("course-of-others/data", False)],
+)
+def test_submodules_get_the_credential_beside_their_repository_only(
+    host: GitHost, tmp_path: Path, submodule: str, is_fetched: bool
+) -> None:
+    folder = f"course-{secrets.token_hex(4)}"
+    name, main = submodule.replace("course", folder, 1), f"{folder}/main"
+    linked = host.add(name, {"data.csv": "1\n"})
+    commit = with_submodules(host, main, {"data": (host.url(name), linked)})
+    for private in (main, name):
+        host.make_private(private, username="ada", password=PASSWORD)
+    checkout = checkout_of(host.url(main), commit, tmp_path, Credential(host.base_url, "ada", PASSWORD))
+    list(checkout.make())
+
+    with nullcontext() if is_fetched else pytest.raises(EnvironmentsError, match="repository_not_found"):
+        list(fetch_submodules(checkout))
+
+    assert (tmp_path / "repo" / "data" / "data.csv").exists() is is_fetched
+
+
+def test_submodules_get_no_credential_by_a_path_that_climbs(host: GitHost, tmp_path: Path) -> None:
+    linked = host.add("theirs/secret", {"data.csv": "1\n"})
+    url = f"{host.base_url}/mine/..%2Ftheirs/secret.git"
+    commit = with_submodules(host, "mine/main", {"data": (url, linked)})
+    checkout = checkout_of(host.url("mine/main"), commit, tmp_path, Credential(host.base_url, "ada", PASSWORD))
+    list(checkout.make())
+    before = len(host.seen)
+
+    with pytest.raises(EnvironmentsError):
+        list(fetch_submodules(checkout))
+
+    assert not [headers for _path, headers in host.seen[before:] if "authorization" in headers]
 
 
 @pytest.mark.parametrize(
