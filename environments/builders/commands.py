@@ -38,12 +38,13 @@ class Commands:
     """Runs commands for one build.
 
     `labels` go into the environment of each, so that a process that outlives its command is found.
-    `places` are paths and what to print in their stead.
+    `places` are paths and what to print in their stead; `secrets` are never printed.
     """
 
     labels: Mapping[str, str]
     time_limit_seconds: int
     places: Mapping[str, str] = field(default_factory=dict)
+    secrets: Sequence[str] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         self._deadline = time.monotonic() + self.time_limit_seconds
@@ -98,7 +99,7 @@ class Commands:
         yield from map(self._shown, reader.flush())
 
     def _shown(self, line: str) -> str:
-        return redact(line, self.places)[:MAX_LINE]
+        return redact(line, self.places, self.secrets)[:MAX_LINE]
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is None:

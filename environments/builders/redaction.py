@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 MASK = "[hidden]"
 
@@ -26,12 +26,14 @@ _PATTERNS = (
 )
 
 
-def redact(line: str, places: Mapping[str, str] | None = None) -> str:
+def redact(line: str, places: Mapping[str, str] | None = None, secrets: Iterable[str] = ()) -> str:
     """The line without passwords and tokens, and with each of `places` (paths) replaced by what it says.
 
-    Knows secrets by their surroundings (addresses, query strings, assignments) and by the well-known
-    beginnings of tokens; what looks like any other word stays.
+    `secrets` are taken out wherever they stand. Others are known by their surroundings (addresses, query strings,
+    assignments) and by the well-known beginnings of tokens; what looks like any other word stays.
     """
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        line = line.replace(secret, MASK)
     for place, shown in (places or {}).items():
         line = line.replace(place, shown)
     for pattern, replacement in _PATTERNS:

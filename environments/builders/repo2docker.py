@@ -48,6 +48,7 @@ from environments.builders.submodules import fetch_submodules
 from environments.engine import client, engine_errors, having
 from environments.errors import SystemFailure, UserError
 from environments.processes import end_labelled, installation_label
+from environments.references.credentials import spellings_of
 from environments.registry import location_of, registry
 from environments.trees import full_disk_reported, remove_tree
 from environments.values import BuildEvent, BuildPhase, BuildRequest, Image, ImageStore
@@ -191,7 +192,8 @@ class _Build:
         for name in ("home", "empty", "docker", "tmp"):
             (self.directory / name).mkdir(parents=True)
         (self.directory / _OWNER).write_text(self.request.build_id)
-        commands = Commands(self.labels, self.request.time_limit_seconds, self._places())
+        secrets = spellings_of(self.request.credential)
+        commands = Commands(self.labels, self.request.time_limit_seconds, self._places(), secrets)
         for line in self._fetch(commands):
             yield BuildEvent(BuildPhase.FETCHING, line)
         for line in self._make(commands):

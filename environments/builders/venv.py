@@ -37,6 +37,7 @@ from environments.builders.retention import cache_budget_bytes, unused
 from environments.errors import SystemFailure
 from environments.local_images import remove_remains, remove_unless_held
 from environments.processes import end_labelled, inherited_environment, installation_label
+from environments.references.credentials import spellings_of
 from environments.trees import copy_tree, full_disk_reported, remove_tree, tree_usage
 from environments.values import BuildEvent, BuildPhase, BuildRequest, Image, ImageStore, StoredImage
 
@@ -213,7 +214,8 @@ class _Build:
         """All the steps. The image is finished when this ends."""
         self.home.mkdir(parents=True)
         (self.directory / _OWNER).write_text(self.request.build_id)
-        commands = Commands(self.labels, self.request.time_limit_seconds, self._places())
+        secrets = spellings_of(self.request.credential)
+        commands = Commands(self.labels, self.request.time_limit_seconds, self._places(), secrets)
         for line in self._fetch(commands):
             yield BuildEvent(BuildPhase.FETCHING, line)
         for line in self._make(commands):
@@ -230,9 +232,9 @@ class _Build:
         remove_tree(self.directory)
 
     def _fetch(self, commands: Commands) -> Generator[str, None, None]:
-        repository = self.request.repository
+        repository, credential = self.request.repository, self.request.credential
         yield _("Fetching {url} at {commit}").format(url=repository.url, commit=repository.commit[:12])
-        yield from Checkout(repository, self.repository, self.home, commands).make()
+        yield from Checkout(repository, self.repository, self.home, commands, credential=credential).make()
 
     def _make(self, commands: Commands) -> Generator[str, None, None]:
         recipe = detect(self.repository)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from environments.builders.redaction import redact
+from environments.references.credentials import spellings_of
+from environments.values import Credential
 
 
 @pytest.mark.parametrize(
@@ -46,3 +48,29 @@ def test_redact_replaces_places() -> None:
     line = redact("Creating /srv/data/images/abc/venv", {"/srv/data/images/abc/": "", "/srv/data": "…"})
 
     assert line == "Creating venv"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "fatal: correct horse/battery",
+        "as an address: correct%20horse%2Fbattery",
+        "extraheader YWRhOmNvcnJlY3QgaG9yc2UvYmF0dGVyeQ==",
+        "said {'Y29ycmVjdCBob3JzZS9iYXR0ZXJ5': 1}",
+    ],
+)
+def test_redact_takes_out_a_known_secret_however_it_is_written(line: str) -> None:
+    secrets = spellings_of(Credential("https://git.example.org", "ada", "correct horse/battery"))
+
+    shown = redact(line, secrets=secrets)
+
+    assert "[hidden]" in shown
+    assert not [secret for secret in secrets if secret in shown]
+
+
+def test_redact_takes_out_the_longest_secret_first() -> None:
+    assert redact("abcdef", secrets=["", "abc", "abcdef"]) == "[hidden]"
+
+
+def test_credential_that_is_none_has_no_spellings() -> None:
+    assert spellings_of(None) == ()
