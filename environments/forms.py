@@ -1,4 +1,4 @@
-"""The launch form: a repository and, for those who want more, which version, what to open, what to call it."""
+"""What people fill in: what to launch, how long to keep it running, a token for private repositories."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 from django import forms
+from django.core.validators import RegexValidator
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -86,6 +87,38 @@ class LaunchForm(forms.Form):
     def add_launch_error(self, error: EnvironmentsError) -> None:
         """Say what went wrong at the field that can be changed."""
         self.add_error(FIELD_OF_CODE_PREFIX.get(error.code.split("_")[0], "repository"), _words(error))
+
+
+class GitCredentialForm(forms.Form):
+    """A token for the private repositories of one git host."""
+
+    address = forms.CharField(
+        label=_("Git host"),
+        help_text=_("For example github.com, or the address of one of your private repositories there."),
+        max_length=1000,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false", "inputmode": "url"}
+        ),
+    )
+    username = forms.CharField(
+        label=_("Username"),
+        help_text=_("Yours on that host, or the one that was shown to you with the token."),
+        max_length=200,
+        validators=[RegexValidator(r"^[^:\s\x00-\x1f\x7f]+\Z", _("A username has no spaces and no colon."))],
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}),
+    )
+    token = forms.CharField(
+        label=_("Token"),
+        help_text=_("It is stored encrypted, shown to that host alone, and never shown again."),
+        max_length=2000,
+        validators=[RegexValidator(r"^[^\s\x00-\x1f\x7f]+\Z", _("A token has no spaces: copy it once more."))],
+        # As a new password: “off” browsers disregard, and would fill in the one they know for Carrel itself.
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "spellcheck": "false"}),
+    )
+
+    def add_address_error(self, error: UserError) -> None:
+        """Say what is wrong with the host."""
+        self.add_error("address", _words(error))
 
 
 class KeepForm(forms.Form):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from environments.views import builds, home, links, opening, servers, sharing, status, trust
+from environments.views import builds, git_credentials, home, links, opening, servers, sharing, status, trust
 
 app_name = "environments"
 
@@ -21,6 +21,13 @@ urlpatterns = [
     path("launch/", links.launch_agreed, name="launch-agreed"),
     path("trusted-repositories/", trust.trust_list, name="trust-list"),
     path("trusted-repositories/<int:trust_id>/forget/", trust.trust_forget, name="trust-forget"),
+    path("account/repositories/", git_credentials.git_credential_list, name="git-credential-list"),
+    path("account/repositories/new/", git_credentials.git_credential_add, name="git-credential-add"),
+    path(
+        "account/repositories/<uuid:credential_id>/remove/",
+        git_credentials.git_credential_remove,
+        name="git-credential-remove",
+    ),
     path("status/", status.status, name="status"),
     path("open/<str:subdomain>/", opening.subdomain_open, name="subdomain-open"),
 ]

@@ -9,7 +9,7 @@ from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 
 from accounts.models import Role, User
-from environments.models import Build, Environment, NotebookServer, Visibility, Volume
+from environments.models import Build, Environment, GitCredential, NotebookServer, Visibility, Volume
 
 PASSWORD = "an entirely fine passphrase"
 
@@ -44,6 +44,18 @@ class BuildFactory(factory.django.DjangoModelFactory[Build]):
     builder = "fake"
     repository_url = "https://github.com/carrel-tests/example"
     commit = "1" * 40
+
+
+class GitCredentialFactory(factory.django.DjangoModelFactory[GitCredential]):
+    """By its row: the token in it was sealed for nobody."""
+
+    class Meta:
+        model = GitCredential
+
+    owner = factory.SubFactory(UserFactory)
+    origin = factory.Sequence(lambda n: f"https://git-{n}.example.org")
+    username = "ada"
+    sealed_password = "sealed"
 
 
 class VolumeFactory(factory.django.DjangoModelFactory[Volume]):

@@ -1,8 +1,9 @@
-"""What is stored: recipes, builds, servers, volumes, admissions."""
+"""What is stored: recipes, builds, servers, volumes, admissions, credentials."""
 
 from environments.models.admission import Admission
 from environments.models.build import Build, BuildLogLine
 from environments.models.environment import Environment, Visibility
+from environments.models.git_credential import GitCredential
 from environments.models.image import ImageRecord
 from environments.models.server import NotebookServer
 from environments.models.trust import RepositoryTrust
@@ -15,6 +16,7 @@ __all__ = [
     "BuildLogLine",
     "Environment",
     "ImageRecord",
+    "GitCredential",
     "NotebookServer",
     "RepositoryTrust",
     "ServerUsage",

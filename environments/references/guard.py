@@ -73,7 +73,7 @@ def checked_addresses(host: str, port: int, *, resolver: Resolver = look_up) -> 
         raise SystemFailure("repository_unreachable", host=host, detail=str(error)) from error
     if not addresses:
         raise SystemFailure("repository_unreachable", host=host, detail="no address")
-    if not _is_allowed(host, port) and not all(map(is_public, addresses)):
+    if not is_allowed(host, port) and not all(map(is_public, addresses)):
         raise UserError("repository_address_forbidden", host=host)
     return addresses
 
@@ -143,7 +143,8 @@ def git_environment(home: Path, *, local: bool = False) -> dict[str, str]:
     }
 
 
-def _is_allowed(host: str, port: int) -> bool:
+def is_allowed(host: str, port: int) -> bool:
+    """Whether the operator vouches for this host, whatever its address is."""
     names = {host, f"{host}:{port}", f"[{host}]", f"[{host}]:{port}"}
     return any(allowed.lower() in names for allowed in settings.REPOSITORY_ALLOWED_HOSTS)
 

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import User
-from tests.factories import BuildFactory, NotebookServerFactory
+from tests.factories import BuildFactory, GitCredentialFactory, NotebookServerFactory
 
 SIGN_IN = 302
 OTHERS = {"accounts", "admin", "api"}
@@ -46,6 +46,11 @@ PAGES = [
     Page("environments:link-preview", "/link-preview/", "get", SIGN_IN, 200, 200),
     Page("environments:trust-list", "/trusted-repositories/", "get", SIGN_IN, 200, 200),
     Page("environments:trust-forget", "/trusted-repositories/1/forget/", "post", SIGN_IN, 404, 404),
+    Page("environments:git-credential-list", "/account/repositories/", "get", SIGN_IN, 200, 200),
+    Page("environments:git-credential-add", "/account/repositories/new/", "get", SIGN_IN, 200, 200),
+    Page("environments:git-credential-add", "/account/repositories/new/", "post", SIGN_IN, 422, 422),
+    Page("environments:git-credential-remove", "/account/repositories/{credential}/remove/", "get", SIGN_IN, 404, 200),
+    Page("environments:git-credential-remove", "/account/repositories/{credential}/remove/", "post", SIGN_IN, 404, 302),
     Page("environments:status", "/status/", "get", SIGN_IN, 403, 403),
     Page("environments:subdomain-open", "/open/{subdomain}/", "get", SIGN_IN, 404, 302),
     Page("badge", "/badge_logo.svg", "get", 200, 200, 200),
@@ -65,7 +70,8 @@ def test_page_answers_each_person_as_the_table_says(
     server = NotebookServerFactory.create(owner=student, build=build)
     if who != "anonymous":
         client.force_login(student if who == "owner" else stranger)
-    path = page.path.format(server=server.pk, build=build.pk, subdomain=server.subdomain)
+    kept = GitCredentialFactory.create(owner=student)
+    path = page.path.format(server=server.pk, build=build.pk, subdomain=server.subdomain, credential=kept.pk)
 
     response = getattr(client, page.method)(path)
 

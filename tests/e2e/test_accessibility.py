@@ -19,7 +19,7 @@ from accounts.models import Role, User
 from config.demo import publish_examples
 from environments.models import Build, BuildLogLine, NotebookServer, ServerUsage, SiteSample
 from tests.e2e.conftest import ARTEFACTS
-from tests.factories import BuildFactory, EnvironmentFactory, NotebookServerFactory, UserFactory
+from tests.factories import BuildFactory, EnvironmentFactory, GitCredentialFactory, NotebookServerFactory, UserFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 
@@ -39,6 +39,7 @@ class Visit:
     is_signed_in: bool = True
     state: str = State.RUNNING
     role: Role = Role.MEMBER
+    has_credentials: bool = True
 
 
 VISITS = {
@@ -49,6 +50,10 @@ VISITS = {
     "home": Visit("/"),
     "account": Visit("/account/"),
     "new token": Visit("/account/tokens/new/"),
+    "private repositories": Visit("/account/repositories/"),
+    "no private repositories": Visit("/account/repositories/", has_credentials=False),
+    "add a token": Visit("/account/repositories/new/"),
+    "remove a token": Visit("/account/repositories/{credential}/remove/"),
     "e-mail": Visit("/accounts/email/"),
     "style guide": Visit("/styleguide/"),
     "preparing": Visit("/servers/{server}/", state=State.BUILDING),
@@ -105,7 +110,10 @@ def prepare(person: User, visit: Visit) -> str:
     if visit.role == Role.ADMINISTRATOR:
         User.objects.filter(pk=person.pk).update(role=visit.role)
         measure(server)
-    return visit.path.format(server=server.pk)
+    kept = GitCredentialFactory.create(owner=person, last_used_at=timezone.now())
+    if not visit.has_credentials:
+        kept.delete()
+    return visit.path.format(server=server.pk, credential=kept.pk)
 
 
 def measure(server: NotebookServer) -> None:
