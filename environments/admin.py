@@ -1,6 +1,7 @@
-"""What an administrator sees of environments, builds, servers and volumes; mostly to read.
+"""What an administrator sees of environments, builds, servers, volumes and credentials; mostly to read.
 
-Servers and builds are changed by the verbs, which know what runs; a row edited by hand would lie.
+Servers and builds are changed by the verbs, which know what runs; a row edited by hand would lie. What a private
+repository's build said is for its owner alone.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 
-from environments.models import Build, BuildLogLine, Environment, NotebookServer, Volume
+from environments.models import Build, BuildLogLine, Environment, GitCredential, NotebookServer, Volume
 
 if TYPE_CHECKING:
+    from django.contrib.admin.options import InlineModelAdmin
     from django.http import HttpRequest
 
 
@@ -63,6 +65,18 @@ class BuildAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]  # gener
     ordering = ["-created_at"]
     inlines = [BuildLogInline]
 
+    def get_inlines(self, request: HttpRequest, obj: Build | None) -> list[type[InlineModelAdmin[Any, Any]]]:
+        """The log, unless it tells what is in somebody else's private repository."""
+        return [] if _is_confidential(request, obj) else super().get_inlines(request, obj)
+
+    def get_exclude(self, request: HttpRequest, obj: Build | None = None) -> list[str]:
+        """What the log gave away of why it failed goes with the log."""
+        return ["failure_facts"] if _is_confidential(request, obj) else []
+
+
+def _is_confidential(request: HttpRequest, build: Build | None) -> bool:
+    return build is not None and build.is_private and build.requested_by_id != request.user.pk
+
 
 @admin.register(NotebookServer)
 class NotebookServerAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
@@ -83,3 +97,17 @@ class VolumeAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]  # gene
     list_filter = ["purpose"]
     list_select_related = ["owner"]
     search_fields = ["id", "owner__username", "owner__display_name"]
+
+
+@admin.register(GitCredential)
+class GitCredentialAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    """Whose tokens are kept for which hosts, to take away where need be. The tokens themselves nobody sees."""
+
+    list_display = ["origin", "owner", "created_at", "last_used_at"]
+    list_select_related = ["owner"]
+    search_fields = ["origin", "owner__username", "owner__display_name"]
+    fields = ["origin", "owner", "created_at", "last_used_at"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """An administrator may forget one in its owner's stead."""
+        return True

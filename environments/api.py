@@ -98,7 +98,8 @@ class ServerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
                     409: "`name_taken`: you have a server of this name made from something else; `state_conflict`.",
                     413: _TOO_LARGE,
                     415: _NOT_JSON,
-                    422: "`repository_not_found`, `ref_unknown`: the address is fine, but nothing is there.",
+                    422: "`repository_not_found`, `ref_unknown`: the address is fine, but nothing is there; "
+                    "`credential_refused`, `credential_unreadable`: your token for its host is no good.",
                     502: "`repository_unreachable`: its host did not answer.",
                     503: "`repository_rate_limited`: its host answers no more questions for a while.",
                 }

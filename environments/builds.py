@@ -16,10 +16,12 @@ from accounts.models import User
 from environments.backends import builder
 from environments.builders.redaction import redact
 from environments.errors import Cancelled, EnvironmentsError, SystemFailure
+from environments.git_credentials import credential_for_build
 from environments.leases import Pulse, kept_alive, lease_from
 from environments.live import announce_build
 from environments.models import Build, BuildLogLine
 from environments.queueing import enqueue
+from environments.references.credentials import spellings_of
 from environments.values import BuildEvent, BuildPhase, BuildRequest, ResolvedRepository
 
 logger = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ def request_build(image_key: str, repository: ResolvedRepository, *, requested_b
                 repository_url=repository.url,
                 commit=repository.commit,
                 ref=repository.ref,
+                is_private=repository.is_private,
                 requested_by=requested_by,
             )
             enqueue_build(build)
@@ -91,7 +94,7 @@ def run_claimed_build(build: Build, *, clock: Clock = timezone.now) -> None:
     log = _BuildLog(build)
     try:
         with kept_alive(lambda: _renew_lease(build, clock())):
-            _drive(build, log)
+            _drive(build, log, clock)
     except EnvironmentsError as error:
         logger.info("build %s of %s ended: %s", build.pk, build, error)
         _end(build, log, clock, error)
@@ -139,10 +142,13 @@ def _free_places() -> int:
     return int(settings.BUILD_CONCURRENCY) - Build.objects.filter(state__in=Build.UNDER_WAY).count()
 
 
-def _drive(build: Build, log: _BuildLog) -> None:
-    request = BuildRequest(str(build.pk), build.image_key, build.resolved, settings.BUILD_TIME_LIMIT_SECONDS)
+def _drive(build: Build, log: _BuildLog, clock: Clock) -> None:
     if builder().find(build.image_key):  # Made while this build waited.
         return
+    credential = credential_for_build(build, now=clock())
+    log.secrets = spellings_of(credential)
+    limit = settings.BUILD_TIME_LIMIT_SECONDS
+    request = BuildRequest(str(build.pk), build.image_key, build.resolved, limit, credential)
     asking, flushing = Pulse(), Pulse(_FLUSH_SECONDS)
     with closing(builder().build(request)) as events:
         for event in events:
@@ -192,6 +198,8 @@ class _BuildLog:
         self._head: list[BuildLogLine] = []
         self._tail: deque[BuildEvent] = deque(maxlen=MAX_LOG_TAIL)
         self._left_out = 0
+        self.secrets: tuple[str, ...] = ()
+        """What may not get into a line, whatever prints it."""
 
     def add(self, event: BuildEvent) -> None:
         """Take one line; events without text are only signs of life."""
@@ -221,5 +229,5 @@ class _BuildLog:
 
     def _append(self, phase: BuildPhase, text: str) -> None:
         self._sequence += 1
-        clean = redact(text.replace("\x00", ""))[:MAX_LINE]
+        clean = redact(text.replace("\x00", ""), secrets=self.secrets)[:MAX_LINE]
         self._head.append(BuildLogLine(build=self._build, sequence=self._sequence, phase=phase, text=clean))

@@ -39,7 +39,7 @@ def sign_proposal(proposal: Proposal, *, user: User, now: datetime) -> str:
     content = {
         "person": str(user.pk),
         "link": link_to(proposal.spec),
-        "resolved": [resolved.url, resolved.commit, resolved.ref],
+        "resolved": [resolved.url, resolved.commit, resolved.ref, resolved.is_private],
         "until": (now + LIFETIME).timestamp(),
         "once": secrets.token_urlsafe(12),
     }

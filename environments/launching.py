@@ -9,9 +9,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from accounts.models import User
-from environments import naming, references
+from environments import naming
 from environments.backends import builder
 from environments.errors import UserError
+from environments.git_credentials import resolve_for
 from environments.live import announce_server
 from environments.models import Environment, NotebookServer, Volume
 from environments.servers import prepare_server, start_server
@@ -33,7 +34,7 @@ def launch(
     if existing is not None:
         return _connect(existing, spec, now=now)
     try:
-        return _create(user, spec, resolved or references.resolve(spec.reference), now=now)
+        return _create(user, spec, resolved or resolve_for(user, spec.reference, now=now), now=now)
     except IntegrityError:  # Two clicks: the other made it first.
         existing = server_of(user, spec)
         if existing is None:
@@ -107,7 +108,14 @@ def _create(user: User, spec: LaunchSpec, resolved: ResolvedRepository, *, now: 
         lifetime_minutes=spec.lifetime_minutes,
         repository_url=resolved.url,
         commit=resolved.commit,
-        image_key=naming.image_key(resolved, builder=made_by.name, version=made_by.version, platform=made_by.platform),
+        is_private=resolved.is_private,
+        image_key=naming.image_key(
+            resolved,
+            builder=made_by.name,
+            version=made_by.version,
+            platform=made_by.platform,
+            private_to=str(user.pk),
+        ),
         volume=Volume.objects.create(owner=user, purpose=Volume.Purpose.SERVER),
         state_changed_at=now,
         created_at=now,

@@ -17,13 +17,20 @@ _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 """Lower-case, as host names are, without the letters that are mistaken for digits."""
 
 
-def image_key(repository: ResolvedRepository, *, builder: str, version: str, platform: str) -> str:
+def image_key(
+    repository: ResolvedRepository, *, builder: str, version: str, platform: str, private_to: str = ""
+) -> str:
     """The name of the image made from this commit by this builder: same key, same image.
 
     Everything that changes what is built is in it; nothing that can change its meaning later (a branch,
-    a tag, the person) is. 64 hexadecimal digits.
+    a tag) is. 64 hexadecimal digits. The image of a private repository is `private_to` one person, whose random id is
+    in it too: nobody else's launch comes upon that image, and nobody can work its name out.
     """
     facts = [repository.url, repository.commit, builder, version, platform]
+    if repository.is_private:
+        if not private_to:
+            raise ValueError(f"whose image is that of {repository.url}?")
+        facts.append(private_to)
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 

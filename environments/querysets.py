@@ -25,8 +25,12 @@ class BuildQuerySet(models.QuerySet["Build"]):
     """Questions about builds."""
 
     def visible_to(self, user: User) -> BuildQuerySet:
-        """Those a server of this person was made by, or that they asked for."""
-        return self.filter(Q(requested_by=user) | Q(servers__owner=user, servers__deleted_at__isnull=True)).distinct()
+        """Those a server of this person was made by, or that they asked for.
+
+        A private one is for whoever asked for it alone: its log tells what is in their repository.
+        """
+        waited_for = Q(is_private=False, servers__owner=user, servers__deleted_at__isnull=True)
+        return self.filter(Q(requested_by=user) | waited_for).distinct()
 
     def move(self, build: Build, to: str, **changes: Any) -> bool:
         """Change the state of this build if it still is what we saw; False when somebody was quicker.

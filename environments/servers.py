@@ -23,7 +23,6 @@ from environments.errors import UserError
 from environments.live import announce_server
 from environments.models import Build, NotebookServer
 from environments.queueing import enqueue
-from environments.values import ResolvedRepository
 
 logger = logging.getLogger(__name__)
 
@@ -67,8 +66,7 @@ def prepare_server(server: NotebookServer, *, now: datetime) -> None:
 
 def request_image(server: NotebookServer, *, now: datetime) -> None:
     """Have the image of a waiting server made; it is started then."""
-    resolved = ResolvedRepository(server.repository_url, server.commit, server.ref)
-    server.build = builds.request_build(server.image_key, resolved, requested_by=server.owner, now=now)
+    server.build = builds.request_build(server.image_key, server.resolved, requested_by=server.owner, now=now)
     server.save(update_fields=["build"])
     follow_build(server.build, now=now)
 

@@ -11,6 +11,7 @@ from pytest_django import Settings
 
 from accounts.models import Role, User
 from environments import backends
+from environments.builders.base import Builder
 from environments.builders.fake import FakeBuilder
 from environments.spawners.fake import FakeSpawner
 from environments.volumes.fake import FakeVolumeStore
@@ -62,7 +63,7 @@ def use_backends(settings: Settings) -> Iterator[Callable[..., None]]:
 
     def use(
         *,
-        builder: type[FakeBuilder] = FakeBuilder,
+        builder: type[Builder] = FakeBuilder,
         spawner: type[FakeSpawner] = FakeSpawner,
         volume_store: type[FakeVolumeStore] = FakeVolumeStore,
     ) -> None:

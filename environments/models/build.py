@@ -44,6 +44,8 @@ class Build(models.Model):
     repository_url = models.CharField(max_length=1000)
     commit = models.CharField(max_length=64)
     ref = models.CharField(max_length=250, blank=True)
+    is_private = models.BooleanField(default=False)
+    """Whether its repository is fetched with a credential of whoever asked for it; then it is theirs alone."""
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="builds"
     )
@@ -75,7 +77,7 @@ class Build(models.Model):
     @property
     def resolved(self) -> ResolvedRepository:
         """What it is made from."""
-        return ResolvedRepository(self.repository_url, self.commit, self.ref)
+        return ResolvedRepository(self.repository_url, self.commit, self.ref, self.is_private)
 
     @property
     def is_active(self) -> bool:

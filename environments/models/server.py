@@ -15,7 +15,7 @@ from environments.errors import Explanation, explain
 from environments.models.build import Build
 from environments.models.volume import Volume
 from environments.querysets import NotebookServerQuerySet
-from environments.values import Endpoint, Handle, Limits, Reference
+from environments.values import Endpoint, Handle, Limits, Reference, ResolvedRepository
 
 
 class NotebookServer(models.Model):
@@ -62,6 +62,8 @@ class NotebookServer(models.Model):
 
     repository_url = models.CharField(max_length=1000)
     commit = models.CharField(max_length=64)
+    is_private = models.BooleanField(default=False)
+    """Whether its repository was found with its owner's credential."""
     image_key = models.CharField(max_length=64, db_index=True)
     build = models.ForeignKey(Build, null=True, blank=True, on_delete=models.SET_NULL, related_name="servers")
     volume = models.OneToOneField(Volume, on_delete=models.PROTECT, related_name="server")
@@ -102,6 +104,11 @@ class NotebookServer(models.Model):
     def reference(self) -> Reference:
         """What it was launched from."""
         return Reference(self.provider, self.repository, self.ref)
+
+    @property
+    def resolved(self) -> ResolvedRepository:
+        """What its image is made from."""
+        return ResolvedRepository(self.repository_url, self.commit, self.ref, self.is_private)
 
     @property
     def limits(self) -> Limits:

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_POST, require_safe
 from environments import references
 from environments.consent import Proposal, accept_proposal, needs_consent, sign_proposal, trust_repository
 from environments.errors import EnvironmentsError, UserError
+from environments.git_credentials import resolve_for
 from environments.launching import launch, name_of, server_of
 from environments.links import PREFIX, read_link
 from environments.models import NotebookServer
@@ -93,7 +94,7 @@ def _follow(request: PageRequest, spec: LaunchSpec) -> HttpResponse:
         return _meet(server, spec)
     if not needs_consent(request.user, spec):
         return to_server(launch(request.user, spec, now=timezone.now()), spec.urlpath)
-    proposal = Proposal(spec, references.resolve(spec.reference))
+    proposal = Proposal(spec, resolve_for(request.user, spec.reference, now=timezone.now()))
     return render(request, "environments/launch_consent.html", _question(request, proposal))
 
 

@@ -59,4 +59,4 @@ def _reached(server: NotebookServer) -> str:
 
 
 def _failed_early(build: Build) -> bool:
-    return build.failure_code.startswith(("repository_", "ref_"))
+    return build.failure_code.startswith(("repository_", "ref_", "credential_"))

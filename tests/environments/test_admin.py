@@ -9,10 +9,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import User
-from environments.models import Build, BuildLogLine, Environment, NotebookServer
-from tests.factories import BuildFactory, EnvironmentFactory, NotebookServerFactory
+from environments.models import Build, BuildLogLine, Environment, GitCredential, NotebookServer
+from tests.factories import BuildFactory, EnvironmentFactory, GitCredentialFactory, NotebookServerFactory
 
-READ_ONLY = ["build", "notebookserver", "volume"]
+READ_ONLY = ["build", "notebookserver", "volume", "gitcredential"]
 
 
 @pytest.fixture
@@ -24,8 +24,9 @@ def browser(administrator: User) -> Client:
 
 
 def make_one_of_each() -> None:
-    """A server, with its owner, build and volume, and an environment."""
+    """A server, with its owner, build and volume, somebody's credential, and an environment."""
     NotebookServerFactory.create(build=BuildFactory.create())
+    GitCredentialFactory.create()
     EnvironmentFactory.create(owner=NotebookServer.objects.first().owner)  # type: ignore[union-attr]
 
 
@@ -57,6 +58,40 @@ def test_admin_shows_a_build_with_its_log(browser: Client) -> None:
     page = browser.get(reverse("admin:environments_build_change", args=[build.pk])).content.decode()
 
     assert "Collecting numpy" in page
+
+
+def test_admin_does_not_show_what_a_private_build_said(browser: Client, student: User) -> None:
+    failure = {"failure_code": "dockerfile_failed", "failure_facts": {"step": "RUN cat exam.txt"}}
+    build = BuildFactory.create(is_private=True, requested_by=student, **failure)
+    BuildLogLine.objects.create(build=build, sequence=1, phase="building", text="the correct answers")
+
+    page = browser.get(reverse("admin:environments_build_change", args=[build.pk])).content.decode()
+
+    assert "dockerfile_failed" in page
+    assert "exam.txt" not in page
+    assert "the correct answers" not in page
+
+
+def test_admin_shows_no_token(browser: Client) -> None:
+    kept = GitCredentialFactory.create(sealed_password="what was sealed")
+    addresses = [
+        reverse("admin:environments_gitcredential_changelist"),
+        reverse("admin:environments_gitcredential_change", args=[kept.pk]),
+        reverse("admin:environments_gitcredential_delete", args=[kept.pk]),
+    ]
+
+    pages = [browser.get(address).content.decode() for address in addresses]
+
+    assert [kept.origin in page for page in pages[:2]] == [True, True]
+    assert "what was sealed" not in "".join(pages)
+
+
+def test_admin_takes_a_token_away(browser: Client) -> None:
+    kept = GitCredentialFactory.create()
+
+    browser.post(reverse("admin:environments_gitcredential_delete", args=[kept.pk]), {"post": "yes"})
+
+    assert not GitCredential.objects.exists()
 
 
 def test_admin_changes_no_server(browser: Client) -> None:

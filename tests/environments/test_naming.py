@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from environments import naming
@@ -35,6 +37,27 @@ def test_image_key_same_for_same_commit_whatever_its_branch() -> None:
 )
 def test_image_key_differs_with_whatever_changes_the_image(other: str) -> None:
     assert other != key()
+
+
+def private_key(owner: str) -> str:
+    repository = replace(REPOSITORY, is_private=True)
+    return naming.image_key(repository, builder="venv", version="1", platform="p", private_to=owner)
+
+
+def test_image_key_of_private_repository_is_one_person_s_own() -> None:
+    assert len({private_key("ada"), private_key("bob"), key()}) == 3
+    assert private_key("ada") == private_key("ada")
+
+
+def test_image_key_of_private_repository_needs_its_person() -> None:
+    with pytest.raises(ValueError, match="whose image"):
+        private_key("")
+
+
+def test_image_key_of_public_repository_is_everybody_s() -> None:
+    shared = naming.image_key(REPOSITORY, builder="venv", version="1", platform="p", private_to="ada")
+
+    assert shared == key()
 
 
 def test_image_name_has_the_key_and_nothing_that_can_change() -> None:
