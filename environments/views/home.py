@@ -25,6 +25,8 @@ from environments.views.stopping import Ending, ending_of
 
 UNPROCESSABLE = 422
 PREFILLED_BY_LINK = ("repository", "ref", "path", "name")
+TOKEN_MAY_HELP = ("repository_not_found", "credential_refused", "credential_unreadable")
+"""Why a launch is refused that a token of the person's own could make possible."""
 REFRESH_SECONDS = 3
 """How often the list of servers is drawn again while something in it is about to change."""
 REFRESH_RUNNING_SECONDS = 60
@@ -93,12 +95,14 @@ def _form_of(environment: Environment) -> LaunchForm:
 def _refused(request: PageRequest, form: LaunchForm, error: EnvironmentsError) -> HttpResponse:
     form.full_clean()
     form.add_launch_error(error)
-    return _page(request, form, status=UNPROCESSABLE)
+    token_address = form.data["repository"] if error.code in TOKEN_MAY_HELP else ""
+    return _page(request, form, status=UNPROCESSABLE, token_address=token_address)
 
 
-def _page(request: PageRequest, form: LaunchForm, *, status: int = 200) -> HttpResponse:
+def _page(request: PageRequest, form: LaunchForm, *, status: int = 200, token_address: str = "") -> HttpResponse:
     context = {
         "form": form,
+        "token_address": token_address,
         "environments": Environment.objects.visible_to(request.user),
         "has_answer": form.is_bound,
         "deleted": NotebookServer.objects.deleted_by(request.user).order_by("-deleted_at"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from datetime import datetime
+from urllib.parse import quote
 
 import pytest
 from django.test import Client
@@ -115,6 +116,15 @@ def test_launch_form_says_what_a_private_repository_needs(host: GitHost, student
     page = client.post("/", {"repository": host.url("private")}).content.decode()
 
     assert "under “Private repositories”" in page
+    assert f'href="/account/repositories/new/?address={quote(host.url("private"), safe="")}"' in page
+
+
+def test_launch_form_offers_no_token_for_what_none_can_help(host: GitHost, student: User, client: Client) -> None:
+    client.force_login(student)
+
+    page = client.post("/", {"repository": host.url("public"), "ref": "nothing"}).content.decode()
+
+    assert "/account/repositories/" not in page
 
 
 def test_launch_by_somebody_else_finds_nothing(host: GitHost, student: User, stranger: User, now: datetime) -> None:
