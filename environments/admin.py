@@ -67,7 +67,7 @@ class BuildAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]  # gener
 
     def get_inlines(self, request: HttpRequest, obj: Build | None) -> list[type[InlineModelAdmin[Any, Any]]]:
         """The log, unless it tells what is in somebody else's private repository."""
-        return [] if _is_confidential(request, obj) else super().get_inlines(request, obj)
+        return [] if _is_confidential(request, obj) else list(super().get_inlines(request, obj))
 
     def get_exclude(self, request: HttpRequest, obj: Build | None = None) -> list[str]:
         """What the log gave away of why it failed goes with the log."""

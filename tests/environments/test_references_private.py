@@ -11,6 +11,7 @@ from pytest_django import Settings
 
 from environments import references
 from environments.errors import EnvironmentsError
+from environments.references.base import Provider
 from environments.references.gist import Gist
 from environments.references.git import Git
 from environments.references.github import GitHub
@@ -110,11 +111,12 @@ def test_resolve_takes_what_needs_no_credential_for_public(host: GitHost, elsewh
 
 @pytest.mark.parametrize("kind", ["github", "gitlab", "gist"])
 def test_provider_finds_with_credential_what_is_private(host: GitHost, kind: str) -> None:
-    provider, reference, path = {
+    cases: dict[str, tuple[Provider, Reference, str]] = {
         "github": (GitHub(host.base_url, host.base_url), Reference("gh", "owner/name"), "owner/name"),
         "gitlab": (GitLab(host.base_url), Reference("gl", "group/sub/name"), "group/sub/name"),
         "gist": (Gist(host.base_url), Reference("gist", f"ada/{GIST}"), GIST),
-    }[kind]
+    }
+    provider, reference, path = cases[kind]
     commit = add_private(host, path)
 
     found = provider.resolve(reference, credential_for(host))
