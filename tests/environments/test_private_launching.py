@@ -20,6 +20,7 @@ from environments.models import Build, BuildLogLine, GitCredential, NotebookServ
 from environments.references import parse
 from environments.references.credentials import spellings_of
 from environments.servers import carry_out_build, start_server
+from environments.starting import carry_out_start
 from environments.values import BuildEvent, BuildPhase, BuildRequest, Credential, LaunchSpec
 from tests.environments.api_client import BUILDS, program_of
 from tests.factories import BuildFactory, NotebookServerFactory
@@ -204,6 +205,7 @@ def test_build_again_uses_the_token_again(host: GitHost, student: User, now: dat
     server.refresh_from_db()
 
     start_server(server, now=now)
+    carry_out_start(server)
     carry_out_build(build_of(server))
 
     assert [request.credential is not None for request in requests()] == [True, True]
