@@ -151,7 +151,7 @@ class Gateway:
         send: ASGISendCallable,
     ) -> Answer | None:
         """Join the two ends until one closes; or why that could not be."""
-        decision = await self._authorizer.authorize(access)
+        decision = await self._reauthorizing(access)()  # A new connection: only to where the server is by now.
         unreachable = None
         while isinstance(decision, Allowed) and decision != unreachable:
             headers = headers_for_server(client, token=decision.token, client_address=_client_address(scope))

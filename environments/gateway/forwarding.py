@@ -9,7 +9,7 @@ from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 
 from environments.gateway.authorize import Allowed, Decision
 from environments.gateway.headers import ClientHeaders, headers_for_client, headers_for_server
-from environments.gateway.upstream import ConnectionPool, UpstreamConnection, UpstreamError
+from environments.gateway.upstream import ConnectionPool, UpstreamConnection, UpstreamError, UpstreamUnreachable
 
 WATCH_AFTER_SECONDS = 1.0
 """Most requests are over by then, and watching each for a client that leaves costs a task."""
@@ -54,7 +54,7 @@ class Exchange:
         broke off or access was lost; what the client then already has (`has_answered`) cannot be taken back.
         """
         head = self._head(allowed, target)
-        self._connection = await pool.acquire(allowed.endpoint)
+        self._connection = pool.idle(allowed.endpoint) or await self._connect(allowed, pool)
         watch = self._loop.call_later(WATCH_AFTER_SECONDS, self._begin_watch)
         try:
             if self._client.has_body:
@@ -73,6 +73,15 @@ class Exchange:
             if self._upload is not None:
                 await self._end_upload(self._upload)
             pool.release(allowed.endpoint, self._connection)
+
+    async def _connect(self, allowed: Allowed, pool: ConnectionPool) -> UpstreamConnection:
+        """A new connection, if the server is still there.
+
+        Where one was a few seconds ago there may be another by now, or an address of the world outside.
+        """
+        if await self._reauthorize() != allowed:
+            raise UpstreamUnreachable(str(allowed.endpoint))
+        return await pool.connect(allowed.endpoint)
 
     def _head(self, allowed: Allowed, target: bytes) -> bytes:
         peer = self._scope["client"]
@@ -96,7 +105,7 @@ class Exchange:
             was_stale = self._connection.exchanges > 1 and not self._connection.received_bytes
             if not was_stale or self._is_client_gone or self._scope["method"] not in ("GET", "HEAD"):
                 raise
-            self._connection = await pool.connect(allowed.endpoint)
+            self._connection = await self._connect(allowed, pool)
             self._begin(head)
             await self._connection.headers()
 

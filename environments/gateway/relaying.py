@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from yarl import URL
 from environments.gateway.authorize import Allowed, Decision, Refusal, Refused
 from environments.gateway.forwarding import RECHECK_SECONDS
 from environments.gateway.headers import Header
-from environments.gateway.upstream import CONNECT_SECONDS, UpstreamError, UpstreamUnreachable
+from environments.gateway.upstream import CONNECT_SECONDS, UpstreamError, UpstreamUnreachable, notice_vanishing
 
 MAX_MESSAGE_BYTES = 128 * 1024 * 1024
 """Jupyter sets no limit of its own, and an output with a large picture is one message."""
@@ -69,13 +70,21 @@ class WebsocketConnector:
     def _own_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, force_close=True),
+                connector=aiohttp.TCPConnector(limit=0, force_close=True, socket_factory=_socket),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
                 skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
                 auto_decompress=False,
             )
         return self._session
+
+
+def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    """What a websocket to this address is made on."""
+    family, kind, protocol, _name, _address = address
+    made = socket.socket(family, kind, protocol)
+    notice_vanishing(made)
+    return made
 
 
 async def relay(

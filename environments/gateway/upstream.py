@@ -7,6 +7,7 @@ httptools and buffers no more than `MAX_BUFFERED_BYTES` of a response, however s
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Iterable
 from typing import cast
@@ -21,6 +22,7 @@ IDLE_SECONDS = 30.0
 MAX_IDLE_PER_SERVER = 32
 MAX_HEADER_BYTES = 64 * 1024
 MAX_BUFFERED_BYTES = 256 * 1024
+_VANISHING = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 2, "TCP_USER_TIMEOUT": 10_000}
 
 
 class UpstreamError(Exception):
@@ -29,6 +31,17 @@ class UpstreamError(Exception):
 
 class UpstreamUnreachable(UpstreamError):
     """Nothing accepts connections there."""
+
+
+def notice_vanishing(connection: socket.socket) -> None:
+    """Have the connection break when the other machine or network is gone and nobody is left to close it.
+
+    A server that only takes its time is not affected: its machine answers for it.
+    """
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _VANISHING.items():
+        if hasattr(socket, name):  # Each system has some of them.
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -129,6 +142,7 @@ class UpstreamConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._is_open = True
+        notice_vanishing(transport.get_extra_info("socket"))
 
     def data_received(self, data: bytes) -> None:
         if self.is_complete:
@@ -242,14 +256,14 @@ class ConnectionPool:
         self._idle: dict[Endpoint, list[UpstreamConnection]] = {}
         self._sweep: asyncio.TimerHandle | None = None
 
-    async def acquire(self, endpoint: Endpoint) -> UpstreamConnection:
-        """A connection to this server, used before or new. Raises UpstreamUnreachable."""
+    def idle(self, endpoint: Endpoint) -> UpstreamConnection | None:
+        """A connection to this server that waits for its next exchange, if there is one."""
         waiting = self._idle.get(endpoint)
         while waiting:
             connection = waiting.pop()
             if connection.is_alive:
                 return connection
-        return await self.connect(endpoint)
+        return None
 
     async def connect(self, endpoint: Endpoint) -> UpstreamConnection:
         """A new connection to this server. Raises UpstreamUnreachable."""

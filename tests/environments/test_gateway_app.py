@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import select
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from http.client import HTTPConnection, HTTPResponse
@@ -535,6 +536,51 @@ def test_get_follows_a_server_that_moved(gateway: GatewayInFront, student: User)
     NotebookServer.objects.filter(pk=server.pk).update(endpoint=f"127.0.0.1:{gateway.notebook.port}")
 
     assert (before, visit.get("/api").status) == (502, 200)
+
+
+@pytest.fixture
+def left(gateway: GatewayInFront, student: User) -> Iterator[Visit]:
+    """A visit to a server that has moved since the last, and somebody else listens where it was."""
+    with somebody_else() as port:
+        server = make_server(student, gateway, endpoint=f"127.0.0.1:{port}")
+        visit = Visit(gateway, server.subdomain, cookie=pass_for(server))
+        assert visit.get("/api").body == b"somebody else"
+        NotebookServer.objects.filter(pk=server.pk).update(endpoint=f"127.0.0.1:{gateway.notebook.port}")
+        gateway.clock.added += 1
+        yield visit
+
+
+@contextmanager
+def somebody_else() -> Iterator[int]:
+    """The port of a server that answers everything with who it is, and hangs up."""
+
+    def answer() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _address = listener.accept()
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(
+                        b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\nConnection: close\r\n\r\nsomebody else"
+                    )
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=answer, daemon=True).start()
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.parametrize(("method", "body"), [("GET", None), ("POST", b"secret")])
+def test_ask_tells_nothing_to_whoever_is_where_a_server_was(left: Visit, method: str, body: bytes | None) -> None:
+    response = left.ask(method, "/api", {"Origin": left.origin}, body)
+
+    assert response.header("X-Mirror") == "yes"
+
+
+def test_websocket_does_not_go_where_a_server_was(left: Visit) -> None:
+    with left.websocket() as websocket:
+        websocket.send("hello")
+
+        assert websocket.recv(timeout=10) == "hello"
 
 
 def test_get_from_a_server_that_just_stopped(gateway: GatewayInFront, student: User) -> None:

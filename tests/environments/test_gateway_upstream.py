@@ -65,7 +65,7 @@ async def ask(connection: UpstreamConnection, *, expects_body: bool = True) -> b
 )
 async def test_read_to_the_end(said: bytes, body: bytes, is_reusable: bool) -> None:
     async with server_that_says(said) as endpoint:
-        connection = await ConnectionPool().acquire(endpoint)
+        connection = await ConnectionPool().connect(endpoint)
 
         answer = await ask(connection)
 
@@ -76,7 +76,7 @@ async def test_read_to_the_end(said: bytes, body: bytes, is_reusable: bool) -> N
 async def test_read_gives_final_headers_only() -> None:
     said = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK + b"X-Last: 1\r\nContent-Length: 0\r\n\r\n"
     async with server_that_says(said) as endpoint:
-        connection = await ConnectionPool().acquire(endpoint)
+        connection = await ConnectionPool().connect(endpoint)
 
         await ask(connection)
 
@@ -86,7 +86,7 @@ async def test_read_gives_final_headers_only() -> None:
 
 async def test_read_answer_to_head() -> None:
     async with server_that_says(OK + b"Content-Length: 5\r\n\r\n", OK + b"Content-Length: 2\r\n\r\nhi") as endpoint:
-        connection = await ConnectionPool().acquire(endpoint)
+        connection = await ConnectionPool().connect(endpoint)
 
         answers = [await ask(connection, expects_body=False), await ask(connection)]
 
@@ -109,7 +109,7 @@ async def test_read_answer_to_head() -> None:
 )
 async def test_read_what_is_not_a_whole_answer(said: bytes) -> None:
     async with server_that_says(said) as endpoint:
-        connection = await ConnectionPool().acquire(endpoint)
+        connection = await ConnectionPool().connect(endpoint)
 
         with pytest.raises(UpstreamError):
             await ask(connection)
@@ -118,15 +118,15 @@ async def test_read_what_is_not_a_whole_answer(said: bytes) -> None:
         connection.abort()
 
 
-async def test_acquire_uses_a_connection_again() -> None:
+async def test_idle_gives_a_connection_again() -> None:
     hello = OK + b"Content-Length: 5\r\n\r\nhello"
     async with server_that_says(hello, hello) as endpoint:
         pool = ConnectionPool()
-        first = await pool.acquire(endpoint)
+        first = await pool.connect(endpoint)
         await ask(first)
         pool.release(endpoint, first)
 
-        second = await pool.acquire(endpoint)
+        second = pool.idle(endpoint)
 
         assert second is first
         assert await ask(second) == b"hello"
@@ -137,23 +137,22 @@ async def test_acquire_uses_a_connection_again() -> None:
 @pytest.mark.parametrize(
     "spoil", [UpstreamConnection.abort, lambda connection: connection.begin(b"", expects_body=True)]
 )
-async def test_acquire_after_a_spoilt_connection(spoil: Callable[[UpstreamConnection], None]) -> None:
+async def test_idle_gives_no_spoilt_connection(spoil: Callable[[UpstreamConnection], None]) -> None:
     async with server_that_says(OK + b"Content-Length: 0\r\n\r\n") as endpoint:
         pool = ConnectionPool()
-        first = await pool.acquire(endpoint)
+        first = await pool.connect(endpoint)
         await ask(first)
         spoil(first)
         pool.release(endpoint, first)
 
-        second = await pool.acquire(endpoint)
+        second = pool.idle(endpoint)
 
-        assert second is not first
-        second.abort()
+        assert second is None
 
 
-async def test_acquire_where_nothing_listens() -> None:
+async def test_connect_where_nothing_listens() -> None:
     async with server_that_says() as endpoint:
         pass
 
     with pytest.raises(UpstreamUnreachable):
-        await ConnectionPool().acquire(endpoint)
+        await ConnectionPool().connect(endpoint)
