@@ -391,6 +391,11 @@ REASONS: dict[str, Reason] = {
         _("Start it again: your saved files are untouched. If it keeps happening, a notebook may need more memory."),
         status=500,
     ),
+    "server_cut_off": Reason(
+        _("The server lost its connection to Carrel, and was stopped."),
+        _("Start it again: your saved files are untouched."),
+        status=500,
+    ),
     "server_unresponsive": Reason(
         _("The server no longer answers."),
         _("Stop it and start it again. Your saved files are untouched."),

@@ -82,7 +82,7 @@ class DockerSpawner:
         """
         with engine_errors():
             found = _inspect(spec.handle)
-            if found and found["State"]["Status"] in _ALIVE:
+            if found and found["State"]["Status"] in _ALIVE and _is_attached(found, spec.handle):
                 networks.join([networks.name_of(spec.handle)])
                 return _endpoint(found, spec.handle)
             for mount in spec.mounts:
@@ -101,15 +101,20 @@ class DockerSpawner:
                 raise
 
     def poll(self, handle: Handle) -> ServerStatus:
-        """What the engine knows of this start. A container that was never started is ABSENT."""
+        """What the engine knows of this start. A container that was never started is ABSENT.
+
+        One that runs, but was cut off from its network, is as good as EXITED: nobody can reach it any more.
+        """
         with engine_errors():
             found = _inspect(handle)
             if found is None or found["State"]["Status"] == _HALF_MADE or _ended_with_the_machine(found):
                 return ServerStatus(Liveness.ABSENT)
             tail = _log_tail(found["Id"])
-            if found["State"]["Status"] in _ALIVE:
-                return ServerStatus(Liveness.ALIVE, _endpoint(found, handle), log_tail=tail)
-            return _ended(found["State"], tail)
+            if found["State"]["Status"] not in _ALIVE:
+                return _ended(found["State"], tail)
+            if not _is_attached(found, handle):
+                return ServerStatus(Liveness.EXITED, log_tail=tail, reason="server_cut_off")
+            return ServerStatus(Liveness.ALIVE, _endpoint(found, handle), log_tail=tail)
 
     def stop(self, handle: Handle) -> None:
         """Stop the container, which ends all it started, and remove it and its network."""
@@ -176,15 +181,20 @@ def _states(*, timeout_seconds: int = TIMEOUT_SECONDS, **only: str) -> dict[Hand
     for container in api.containers(all=True, filters=labels):
         handle = networks.handle_of(container["Labels"])
         if handle and f"/{networks.name_of(handle)}" in container["Names"]:
-            states[handle] = _liveness(container["State"])
+            states[handle] = _liveness(container, handle)
     return states
 
 
-def _liveness(status: str) -> Liveness:
-    """What a container's state means. One that was never started does not count as a server."""
-    if status in _ALIVE:
-        return Liveness.ALIVE
-    return Liveness.ABSENT if status == _HALF_MADE else Liveness.EXITED
+def _liveness(container: Mapping[str, Any], handle: Handle) -> Liveness:
+    """What the state of a container that was listed means: in short, what `poll` says."""
+    if container["State"] == _HALF_MADE:
+        return Liveness.ABSENT
+    is_alive = container["State"] in _ALIVE and _is_attached(container, handle)
+    return Liveness.ALIVE if is_alive else Liveness.EXITED
+
+
+def _is_attached(found: Mapping[str, Any], handle: Handle) -> bool:
+    return networks.name_of(handle) in found["NetworkSettings"]["Networks"]
 
 
 def _endpoint(found: Mapping[str, Any], handle: Handle) -> Endpoint:

@@ -194,6 +194,25 @@ def test_start_makes_server_anew_that_has_ended(spawner: DockerSpawner, spec: Se
     assert spawner.poll(spec.handle).liveness is Liveness.ALIVE
 
 
+def test_start_makes_server_anew_that_was_cut_off(spawner: DockerSpawner, spec: ServerSpec) -> None:
+    spawner.start(spec)
+    cut_off(spec.handle)
+    before = spawner.list(), spawner.poll(spec.handle)
+
+    endpoint = spawner.start(spec)
+
+    assert before[0] == {spec.handle: Liveness.EXITED}
+    assert (before[1].liveness, before[1].reason) == (Liveness.EXITED, "server_cut_off")
+    assert spawner.poll(spec.handle).endpoint == endpoint
+
+
+def cut_off(handle: Handle) -> None:
+    """Remove a server's network behind its back."""
+    name = networks.name_of(handle)
+    client().api.disconnect_container_from_network(name, name, force=True)
+    client().api.remove_network(name)
+
+
 def test_start_removes_what_earlier_starts_have_left(spawner: DockerSpawner, spec: ServerSpec) -> None:
     earlier = Handle(spec.handle.server_id, "start0")
     spawner.start(replace(spec, handle=earlier))
