@@ -6,6 +6,7 @@ the setting of its name (`BUILDER`, `SPAWNER`, `SANDBOX`, `VOLUME_STORE`), a dot
 
 from __future__ import annotations
 
+from enum import StrEnum
 from functools import cache
 from typing import Any, cast
 
@@ -34,6 +35,17 @@ RUNTIMES = {
 }
 
 
+class Choice(StrEnum):
+    """How a runtime came to be the one in use."""
+
+    SET = "set"
+    """`RUNTIME` names it."""
+    FOUND = "found"
+    """`RUNTIME` is auto, and an engine answered when this process first needed to know."""
+    NOT_FOUND = "not-found"
+    """`RUNTIME` is auto, and none did."""
+
+
 @cache
 def runtime() -> str:
     """What notebook servers run on: a key of `RUNTIMES`.
@@ -49,6 +61,13 @@ def runtime() -> str:
     if settings.EMBEDDED:
         return "process"
     raise SystemFailure("runtime_unavailable", detail="RUNTIME is auto, and no Docker Engine answers")
+
+
+def choice() -> Choice:
+    """Why this runtime is the one in use. Raises what `runtime` raises."""
+    if settings.RUNTIME != "auto":
+        return Choice.SET
+    return Choice.FOUND if runtime() == "docker" else Choice.NOT_FOUND
 
 
 @cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
@@ -23,6 +24,7 @@ from docker.utils import version_gte
 
 from environments.errors import SystemFailure
 from environments.processes import INSTALLATION, installation_label
+from environments.values import EngineProblem
 
 TIMEOUT_SECONDS = 60
 """How long one call to the engine may stay without an answer: it may have files to copy, or much else to do."""
@@ -38,6 +40,15 @@ _POOL = 64
 _MEASURING_SECONDS = 1200
 _API_WITH_CHOICE = "1.42"
 _FULL = ("no space left on device", "disk quota exceeded")
+_PROBLEMS = {
+    EngineProblem.SILENT: re.compile(r"timed out|timeout", re.IGNORECASE),
+    EngineProblem.FORBIDDEN: re.compile(r"permission denied|unauthorized|forbidden|certificate", re.IGNORECASE),
+    EngineProblem.ABSENT: re.compile(
+        r"no such file or directory|connection refused|name or service not known|no route to host"
+        r"|failed to resolve|remote end closed|connection aborted",
+        re.IGNORECASE,
+    ),
+}
 _UNREACHABLE = (requests.RequestException, urllib3.exceptions.HTTPError, DockerException)
 """Raised while talking to the engine, while reading a stream it sends, and by the client itself."""
 
@@ -48,6 +59,14 @@ def client(*, timeout_seconds: int = TIMEOUT_SECONDS) -> docker.DockerClient:
     Raises what `engine_errors` understands, so call it inside.
     """
     return _client(os.getpid(), settings.DOCKER_HOST, timeout_seconds)
+
+
+def problem_of(failure: SystemFailure) -> EngineProblem:
+    """What kind of thing keeps Carrel from using the engine, by what it or the operating system says."""
+    for problem, words in _PROBLEMS.items():
+        if words.search(failure.detail):
+            return problem
+    return EngineProblem.OTHER
 
 
 def disk_usage() -> Mapping[str, Any]:

@@ -222,3 +222,50 @@ class VolumeUsage:
 
     bytes: int
     files: int
+
+
+class EngineProblem(StrEnum):
+    """Why an engine cannot be used."""
+
+    ABSENT = "absent"
+    """There is nothing where it should be."""
+    FORBIDDEN = "forbidden"
+    """It does not let Carrel in."""
+    SILENT = "silent"
+    """It takes too long to answer."""
+    OTHER = "other"
+
+
+class Firewall(StrEnum):
+    """What keeps servers from the machine they run on and from private networks."""
+
+    IN_PLACE = "in-place"
+    MISSING = "missing"
+    """Not yet there; put in place before the next start."""
+    UNSEEN = "unseen"
+    """Whether it is there cannot be seen, nor changed, from where Carrel runs."""
+    NONE = "none"
+    """This runtime has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A file system: how large it is and how much of it is free."""
+
+    total_bytes: int
+    free_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeReport:
+    """What a spawner runs servers with, for whoever looks after it. `detail` is for them, not for people.
+
+    `disk` is where the engine keeps images and files, if that can be seen from where Carrel runs.
+    """
+
+    name: str
+    version: str = ""
+    problem: EngineProblem | None = None
+    detail: str = ""
+    firewall: Firewall = Firewall.NONE
+    disk: Disk | None = None

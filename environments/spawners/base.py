@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from environments.values import Endpoint, Handle, Liveness, ServerSpec, ServerStatus, Usage
+from environments.values import Endpoint, Handle, Liveness, RuntimeReport, ServerSpec, ServerStatus, Usage
 
 
 class Spawner(Protocol):
@@ -46,3 +46,6 @@ class Spawner(Protocol):
 
     def usage(self, handle: Handle) -> Usage | None:
         """What the running server has used, or None when it is not alive."""
+
+    def report(self) -> RuntimeReport:
+        """What servers run with, and whether it can be used. Takes seconds at most, and raises nothing."""

@@ -8,6 +8,7 @@ again whatever died. See hardening.py for what holds a server in, networks.py an
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -31,13 +32,25 @@ from environments.engine import (
     having,
     installation_labels,
     is_disk_full,
+    problem_of,
 )
 from environments.errors import SystemFailure, UserError
 from environments.registry import ensure_local
 from environments.spawners import firewall, hardening, networks
 from environments.spawners.images import ImageFacts, image_facts
 from environments.spawners.in_container import NO_JUPYTER
-from environments.values import Endpoint, Handle, Liveness, Mount, ServerSpec, ServerStatus, Usage
+from environments.spawners.surroundings import is_on_the_engines_machine
+from environments.values import (
+    Disk,
+    Endpoint,
+    Handle,
+    Liveness,
+    Mount,
+    RuntimeReport,
+    ServerSpec,
+    ServerStatus,
+    Usage,
+)
 from environments.volumes.docker import make_volume, owned_folders, volume_name
 from environments.volumes.engine_files import write_tar
 
@@ -50,6 +63,8 @@ _ALIVE = ("running", "paused", "restarting")
 _HALF_MADE = "created"
 _NAME_TAKEN_SECONDS = 20
 _POLL_SECONDS = 0.05
+_REPORT_SECONDS = 10
+_REPORT_CHARACTERS = 500
 _OPTIONS = (
     "--ServerApp.ip=0.0.0.0",
     f"--ServerApp.port={PORT}",
@@ -152,6 +167,20 @@ class DockerSpawner:
             measured_at=datetime.now(UTC),
         )
 
+    def report(self) -> RuntimeReport:
+        """The engine as it describes itself, or what keeps it from doing so."""
+        rules = firewall.state()
+        try:
+            with engine_errors():
+                info = client(timeout_seconds=_REPORT_SECONDS).info()
+        except SystemFailure as failure:
+            return RuntimeReport(
+                self.name, problem=problem_of(failure), detail=failure.detail[:_REPORT_CHARACTERS], firewall=rules
+            )
+        return RuntimeReport(
+            self.name, version=info["ServerVersion"], firewall=rules, disk=_disk_at(Path(info["DockerRootDir"]))
+        )
+
     def _forget_earlier_starts(self, handle: Handle) -> None:
         """Remove what ended starts of the same server have left, should nobody have done so."""
         states = _states(server_id=handle.server_id)
@@ -159,6 +188,17 @@ class DockerSpawner:
         for other in {*states, *made} - {handle}:
             if states.get(other) is not Liveness.ALIVE:
                 self.stop(other)
+
+
+def _disk_at(path: Path) -> Disk | None:
+    """The file system where the engine keeps everything; None if that is not at hand."""
+    if not is_on_the_engines_machine():
+        return None
+    try:
+        usage = shutil.disk_usage(path)
+    except OSError:
+        return None
+    return Disk(usage.total, usage.free)
 
 
 # --- Finding ----------------------------------------------------------------------------------------------------

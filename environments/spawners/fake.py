@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from environments.errors import UserError
-from environments.values import Endpoint, Handle, Liveness, ServerSpec, ServerStatus, Usage
+from environments.values import Endpoint, Handle, Liveness, RuntimeReport, ServerSpec, ServerStatus, Usage
 
 
 class FakeSpawner:
@@ -58,6 +58,10 @@ class FakeSpawner:
     def usage(self, handle: Handle) -> Usage | None:
         """The same for every server that runs."""
         return Usage(1.5, 100 * 1024**2, datetime.now(UTC)) if handle in self.specs else None
+
+    def report(self) -> RuntimeReport:
+        """That all is well."""
+        return RuntimeReport(self.name, version="1")
 
     def end(self, handle: Handle, *, exit_code: int = 1, log_tail: str = "killed") -> None:
         """Have a server end by itself."""

@@ -21,7 +21,8 @@ from pathlib import Path
 from django.conf import settings
 
 from environments.errors import SystemFailure
-from environments.spawners.surroundings import own_containers
+from environments.spawners.surroundings import is_on_the_engines_machine
+from environments.values import Firewall
 
 logger = logging.getLogger(__name__)
 
@@ -63,8 +64,17 @@ def apply() -> None:
 
 def can_install() -> bool:
     """Whether this process may change the firewall of the machine the engine is on."""
-    is_local = settings.DOCKER_HOST.startswith("unix://") or not settings.DOCKER_HOST
-    return is_local and os.geteuid() == 0 and not own_containers() and shutil.which("iptables") is not None
+    return is_on_the_engines_machine() and os.geteuid() == 0 and shutil.which("iptables") is not None
+
+
+def state() -> Firewall:
+    """How it stands with the rules, as far as that can be seen from here."""
+    try:
+        if not can_install():
+            return Firewall.UNSEEN
+        return Firewall.IN_PLACE if is_installed() else Firewall.MISSING
+    except SystemFailure:
+        return Firewall.UNSEEN
 
 
 def is_installed() -> bool:

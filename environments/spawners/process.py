@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import shutil
 import socket
@@ -39,7 +40,16 @@ from environments.processes import (
 )
 from environments.spawners.homes import prepare_home
 from environments.trees import full_disk_reported, remove_tree
-from environments.values import Endpoint, Handle, Liveness, ServerSpec, ServerStatus, Usage
+from environments.values import (
+    Endpoint,
+    EngineProblem,
+    Handle,
+    Liveness,
+    RuntimeReport,
+    ServerSpec,
+    ServerStatus,
+    Usage,
+)
 
 SERVER_ID = "CARREL_SERVER_ID"
 START_ID = "CARREL_START_ID"
@@ -137,6 +147,12 @@ class ProcessSpawner:
                 seconds += times.user + times.system + times.children_user + times.children_system
                 memory += resident
         return Usage(cpu_seconds=seconds, memory_bytes=memory, measured_at=datetime.now(UTC))
+
+    def report(self) -> RuntimeReport:
+        """The Python that starts servers; what they run on themselves is in their images."""
+        problem = None if settings.EMBEDDED else EngineProblem.FORBIDDEN
+        detail = "" if settings.EMBEDDED else "processes are for embedded installations only"
+        return RuntimeReport(self.name, version=platform.python_version(), problem=problem, detail=detail)
 
 
 # --- Finding ----------------------------------------------------------------------------------------------------

@@ -22,6 +22,11 @@ def own_containers() -> Sequence[str]:
     return [found[1]] if (found := _OWN_CONTAINER.search(_mounts())) else []
 
 
+def is_on_the_engines_machine() -> bool:
+    """Whether this process sees the engine's machine as it is: its networks, its files."""
+    return (settings.DOCKER_HOST.startswith("unix://") or not settings.DOCKER_HOST) and not own_containers()
+
+
 def _mounts() -> str:
     """This process's mounts; an engine mounts the host name of a container from a folder named like it."""
     with suppress(OSError):

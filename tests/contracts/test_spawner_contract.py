@@ -177,6 +177,13 @@ def test_usage_measures_server_that_runs(spawner: Spawner, spec: ServerSpec) -> 
     assert (usage.cpu_seconds > 0.1, usage.memory_bytes > 10_000_000) == (True, True)
 
 
+def test_report_says_what_servers_run_with(spawner: Spawner) -> None:
+    report = spawner.report()
+
+    assert (report.name, report.problem, report.detail) == (spawner.name, None, "")
+    assert report.version
+
+
 def test_start_reports_missing_image(spawner: Spawner, tmp_path: Path) -> None:
     spec = spec_like(image=Image("gone", str(tmp_path / "gone")))
 

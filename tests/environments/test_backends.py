@@ -34,7 +34,7 @@ def test_every_backend_named_can_be_made(name: str) -> None:
 def test_auto_without_an_engine_takes_processes_on_ones_own_machine(settings: Settings) -> None:
     settings.RUNTIME, settings.DOCKER_HOST, settings.EMBEDDED = "auto", NOWHERE, True
 
-    assert backends.runtime() == "process"
+    assert (backends.runtime(), backends.choice()) == ("process", backends.Choice.NOT_FOUND)
 
 
 def test_auto_without_an_engine_is_refused_when_served(settings: Settings) -> None:
@@ -48,7 +48,13 @@ def test_auto_without_an_engine_is_refused_when_served(settings: Settings) -> No
 def test_auto_takes_docker_where_an_engine_answers(settings: Settings, docker_engine: None) -> None:
     settings.RUNTIME = "auto"
 
-    assert backends.runtime() == "docker"
+    assert (backends.runtime(), backends.choice()) == ("docker", backends.Choice.FOUND)
+
+
+def test_runtime_that_is_named_was_chosen_by_its_name(settings: Settings) -> None:
+    settings.RUNTIME = "docker"
+
+    assert backends.choice() is backends.Choice.SET
 
 
 def test_unknown_runtime_is_refused(settings: Settings) -> None:

@@ -17,6 +17,7 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from environments.spawners import firewall
+from environments.values import Firewall
 
 
 def is_blocked(address: str) -> bool:
@@ -69,6 +70,7 @@ def test_firewall_of_another_machine_cannot_be_changed(settings: Settings, host:
     settings.DOCKER_HOST = host
 
     assert not firewall.can_install()
+    assert firewall.state() is Firewall.UNSEEN
 
 
 # --- For real ----------------------------------------------------------------------------------------------
@@ -128,6 +130,14 @@ def test_missing_rule_is_noticed_and_put_back(own_network: None, mishap: tuple[s
     firewall.install()
 
     assert firewall.is_installed()
+
+
+@pytest.mark.docker
+def test_state_says_whether_the_rules_are_in_place(own_network: None) -> None:
+    before = firewall.state()
+    firewall.install()
+
+    assert (before, firewall.state()) == (Firewall.MISSING, Firewall.IN_PLACE)
 
 
 @pytest.mark.docker

@@ -400,3 +400,13 @@ def test_volume_is_read_and_written_while_a_server_runs(spawner: DockerSpawner, 
     store.write(HOME, "inbox", store.read(HOME, "a.txt"), max_bytes=100_000)
 
     assert run(spawner, spec, "print(open('home/inbox/a.txt').read())") == "from the server"
+
+
+def test_report_finds_the_engines_disk(spawner: DockerSpawner, settings: Settings) -> None:
+    here = spawner.report()
+    settings.CARREL_CONTAINER = ["carrel-web"]
+    elsewhere = spawner.report()
+
+    assert here.disk is not None
+    assert 0 < here.disk.free_bytes < here.disk.total_bytes
+    assert elsewhere.disk is None

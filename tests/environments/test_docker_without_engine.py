@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 import pytest
 from pytest_django import Settings
 
+from environments.engine import problem_of
 from environments.errors import SystemFailure, UserError
 from environments.spawners import firewall, networks
 from environments.spawners.docker import DockerSpawner
 from environments.spawners.images import home_of
-from environments.values import Handle, Image, ServerSpec
+from environments.values import EngineProblem, Handle, Image, ServerSpec
 from environments.volumes.docker import DockerVolumeStore, volume_name
 
 SPEC = ServerSpec(Handle("server", "start1"), Image("key", "image"), "server-" + "a" * 32, (), "token")
@@ -40,6 +42,50 @@ def test_engine_that_is_down_is_reported(settings: Settings, tmp_path: Path, ask
 
     with pytest.raises(SystemFailure, match="runtime_unavailable"):
         ask()
+
+
+def test_report_says_that_there_is_no_engine(settings: Settings, tmp_path: Path) -> None:
+    settings.DOCKER_HOST = f"unix://{tmp_path}/no-engine.sock"
+
+    report = DockerSpawner().report()
+
+    assert (report.name, report.problem, report.version) == ("docker", EngineProblem.ABSENT, "")
+    assert "No such file" in report.detail
+
+
+def test_report_does_not_wait_for_an_engine_that_hangs(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("environments.spawners.docker._REPORT_SECONDS", 1)
+    settings.DOCKER_HOST = f"unix://{tmp_path}/hangs.sock"
+    with socket.socket(socket.AF_UNIX) as engine:
+        engine.bind(f"{tmp_path}/hangs.sock")
+        engine.listen()
+
+        report = DockerSpawner().report()
+
+    assert report.problem is EngineProblem.SILENT
+
+
+@pytest.mark.parametrize(
+    ("detail", "problem"),
+    [
+        ("('Connection aborted.', PermissionError(13, 'Permission denied'))", EngineProblem.FORBIDDEN),
+        ("('Connection aborted.', ConnectionRefusedError(111, 'Connection refused'))", EngineProblem.ABSENT),
+        (
+            "Failed to resolve 'engine' ([Errno -2] Name or service not known)",
+            EngineProblem.ABSENT,
+        ),
+        (
+            "UnixHTTPConnectionPool(host='localhost', port=None): Read timed out.",
+            EngineProblem.SILENT,
+        ),
+        ("certificate verify failed: unable to get local issuer certificate", EngineProblem.FORBIDDEN),
+        ("500 Server Error: Internal Server Error (layer not known)", EngineProblem.OTHER),
+    ],
+)
+def test_problem_is_told_by_what_is_said(detail: str, problem: EngineProblem) -> None:
+    assert problem_of(SystemFailure("runtime_unavailable", detail=detail)) is problem
 
 
 @pytest.mark.parametrize("key", ["", "../etc", "home-xyz", "home-" + "a" * 32 + "/..", "HOME-" + "a" * 32])
