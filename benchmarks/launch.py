@@ -29,10 +29,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-
-from benchmarks import class_start
 from benchmarks.jupyterhub import VERSIONS
 from benchmarks.people import PATIENCE_SECONDS, Member, run_a_cell, timed
+
+from benchmarks import class_start
 from tests.stack import Stack, free_port
 
 REPOSITORY = "example/first-steps"

@@ -8,29 +8,27 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from environments.backends import spawner
+from environments import backends
 from environments.errors import SystemFailure
-from environments.models import Build, NotebookServer, ServerUsage, SiteSample
-from environments.values import Usage
+from environments.models import Build, NotebookServer, ServerUsage, SiteReport, SiteSample
+from environments.values import EngineProblem, RuntimeReport, Usage
 
 logger = logging.getLogger(__name__)
 
 HISTORY = timedelta(days=14)
+MAX_VERSION = 100
 
 State = NotebookServer.State
 
 
 def measure_usage(*, now: datetime) -> SiteSample:
-    """Measure every running server and the site, and keep both.
+    """Measure what servers run with, every running server, and the site, and keep all three.
 
-    A server that cannot be measured keeps its last measure; an engine that does not answer fails nothing.
+    A server that cannot be measured keeps its last measure; an engine that does not answer fails nothing, and is
+    not asked a second time.
     """
-    running = NotebookServer.objects.filter(state=State.RUNNING).select_related("usage")
-    try:
-        for server in running:
-            _measure(server)
-    except SystemFailure as error:
-        logger.warning("servers could not be measured: %s", error)
+    if _report_runtime(now).problem is None:
+        _measure_servers()
     ServerUsage.objects.exclude(server__state=State.RUNNING).delete()
     return _sample(now)
 
@@ -40,8 +38,42 @@ def forget_old_samples(*, now: datetime) -> None:
     SiteSample.objects.filter(taken_at__lt=now - HISTORY).delete()
 
 
+def _report_runtime(now: datetime) -> RuntimeReport:
+    try:
+        chosen, found = str(backends.choice()), backends.spawner().report()
+    except SystemFailure as error:
+        chosen, found = "", RuntimeReport(settings.RUNTIME, problem=EngineProblem.OTHER, detail=error.detail)
+    data = shutil.disk_usage(settings.CARREL_DATA)
+    SiteReport.objects.update_or_create(
+        pk=SiteReport.THE_ONE,
+        defaults={
+            "taken_at": now,
+            "runtime": found.name,
+            "choice": chosen,
+            "version": found.version[:MAX_VERSION],
+            "problem": found.problem or "",
+            "detail": found.detail,
+            "firewall": found.firewall,
+            "engine_disk_total_bytes": found.disk.total_bytes if found.disk else None,
+            "engine_disk_free_bytes": found.disk.free_bytes if found.disk else None,
+            "data_disk_total_bytes": data.total,
+            "data_disk_free_bytes": data.free,
+        },
+    )
+    return found
+
+
+def _measure_servers() -> None:
+    running = NotebookServer.objects.filter(state=State.RUNNING).select_related("usage")
+    try:
+        for server in running:
+            _measure(server)
+    except SystemFailure as error:
+        logger.warning("servers could not be measured: %s", error)
+
+
 def _measure(server: NotebookServer) -> None:
-    used = spawner().usage(server.handle)
+    used = backends.spawner().usage(server.handle)
     if used is None:
         return
     ServerUsage.objects.update_or_create(

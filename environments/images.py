@@ -7,11 +7,16 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
 
 from environments.backends import builder
-from environments.models import Build, ImageRecord, NotebookServer
+from environments.models import Build, ImageRecord, NotebookServer, SiteReport
+from environments.values import ImageStore
 
 logger = logging.getLogger(__name__)
+
+MEASURE_EVERY = timedelta(hours=1)
 
 
 def note_use(image_key: str, *, now: datetime) -> None:
@@ -38,11 +43,39 @@ def remove_unused_images(*, now: datetime) -> Sequence[str]:
     return removed
 
 
+def measure_images(*, now: datetime) -> bool:
+    """Record which images there are and how large they are, if that was not done within the hour. Whether it was due.
+
+    It may take minutes, so nobody else begins meanwhile. When it fails, it is tried again after an hour.
+    """
+    due = Q(images_due_at=None) | Q(images_due_at__lte=now)
+    if not SiteReport.objects.filter(due).update(images_due_at=now + MEASURE_EVERY):
+        return False
+    store = builder().stored()
+    with transaction.atomic():
+        _record(store)
+        SiteReport.objects.update(images_measured_at=now, cache_bytes=store.cache_bytes)
+    return True
+
+
 def needed_keys() -> set[str]:
     """The images of all servers that run, sleep, or were deleted and can be brought back, and of builds under way."""
     servers = NotebookServer.objects.order_by().values_list("image_key", flat=True).distinct()
     builds = Build.objects.filter(state__in=Build.ACTIVE).order_by().values_list("image_key", flat=True)
     return {*servers, *builds}
+
+
+def _record(store: ImageStore) -> None:
+    records = [
+        ImageRecord(
+            image_key=image.key, made_at=image.made_at, own_bytes=image.own_bytes, shared_bytes=image.shared_bytes
+        )
+        for image in store.images
+    ]
+    measured = ["made_at", "own_bytes", "shared_bytes"]
+    ImageRecord.objects.update(**dict.fromkeys(measured))
+    ImageRecord.objects.bulk_create(records, update_conflicts=True, unique_fields=["image_key"], update_fields=measured)
+    ImageRecord.objects.filter(own_bytes=None, used_at=None).delete()
 
 
 def _forget_old_records(needed: set[str], now: datetime) -> None:

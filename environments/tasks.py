@@ -11,6 +11,7 @@ from environments.models import Build, NotebookServer
 
 _BUILD_LIMIT = settings.BUILD_TIME_LIMIT_SECONDS + 60
 _CLEANING_LIMIT = 3600
+_MEASURING_LIMIT = 1800
 _START_LIMIT = settings.IMAGE_FETCH_TIME_LIMIT_SECONDS + settings.START_TIME_LIMIT_SECONDS + 60
 
 
@@ -71,3 +72,9 @@ def forget_expired() -> None:
 def remove_unused_images() -> None:
     """Remove images nobody needs from the engine of this worker."""
     images.remove_unused_images(now=timezone.now())
+
+
+@shared_task(soft_time_limit=_MEASURING_LIMIT, time_limit=_MEASURING_LIMIT + 60)
+def measure_images() -> None:
+    """Measure the images of the engine of this worker, once an hour."""
+    images.measure_images(now=timezone.now())

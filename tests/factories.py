@@ -9,7 +9,16 @@ from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 
 from accounts.models import Role, User
-from environments.models import Build, Environment, GitCredential, NotebookServer, Visibility, Volume
+from environments.models import (
+    Build,
+    Environment,
+    GitCredential,
+    ImageRecord,
+    NotebookServer,
+    SiteReport,
+    Visibility,
+    Volume,
+)
 
 PASSWORD = "an entirely fine passphrase"
 
@@ -81,6 +90,31 @@ class NotebookServerFactory(factory.django.DjangoModelFactory[NotebookServer]):
     volume = factory.LazyAttribute(lambda server: VolumeFactory.create(owner=server.owner))
     state = NotebookServer.State.STOPPED
     state_changed_at = factory.LazyFunction(timezone.now)
+
+
+class SiteReportFactory(factory.django.DjangoModelFactory[SiteReport]):
+    class Meta:
+        model = SiteReport
+
+    id = SiteReport.THE_ONE
+    taken_at = factory.LazyFunction(timezone.now)
+    runtime = "fake"
+    choice = "set"
+    version = "1"
+    firewall = "none"
+    data_disk_total_bytes = 100 * 1024**3
+    data_disk_free_bytes = 40 * 1024**3
+
+
+class ImageRecordFactory(factory.django.DjangoModelFactory[ImageRecord]):
+    class Meta:
+        model = ImageRecord
+
+    image_key = factory.Sequence(lambda n: f"{n:064x}")
+    used_at = factory.LazyFunction(timezone.now)
+    made_at = factory.LazyFunction(timezone.now)
+    own_bytes = 1024**3
+    shared_bytes = 0
 
 
 def running_server(**fields: Any) -> NotebookServer:

@@ -53,7 +53,7 @@ def to_remove(
 
 def budget_bytes() -> int:
     """What images may take together."""
-    return int(settings.IMAGE_DISK_BUDGET_GB) * 1000**3
+    return int(settings.IMAGE_DISK_BUDGET_GB) * 1024**3
 
 
 def cache_budget_bytes() -> int:

@@ -7,7 +7,7 @@ from environments.models.git_credential import GitCredential
 from environments.models.image import ImageRecord
 from environments.models.server import NotebookServer
 from environments.models.trust import RepositoryTrust
-from environments.models.usage import ServerUsage, SiteSample
+from environments.models.usage import ServerUsage, SiteReport, SiteSample
 from environments.models.volume import Volume
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "NotebookServer",
     "RepositoryTrust",
     "ServerUsage",
+    "SiteReport",
     "SiteSample",
     "Visibility",
     "Volume",

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
+from pytest_django import Settings
 
 from environments import backends
-from environments.accounting import HISTORY, forget_old_samples, measure_usage
+from environments.accounting import HISTORY, MAX_VERSION, forget_old_samples, measure_usage
 from environments.errors import SystemFailure
-from environments.models import NotebookServer, ServerUsage, SiteSample
+from environments.models import NotebookServer, ServerUsage, SiteReport, SiteSample
 from environments.spawners.fake import FakeSpawner
-from environments.values import Handle, Image, ServerSpec, Usage
+from environments.values import Disk, EngineProblem, Firewall, Handle, Image, RuntimeReport, ServerSpec, Usage
 from tests.factories import BuildFactory, NotebookServerFactory, running_server
 
 pytestmark = pytest.mark.django_db
@@ -34,6 +36,28 @@ class UnreachableSpawner(FakeSpawner):
 
     def usage(self, handle: Handle) -> Usage | None:
         raise SystemFailure("runtime_unavailable")
+
+
+class ReportedSpawner(UnreachableSpawner):
+    """Its engine does not answer, as it says itself; so nothing else may be asked of it."""
+
+    questions = 0
+
+    def usage(self, handle: Handle) -> Usage | None:
+        self.questions += 1
+        return super().usage(handle)
+
+    def report(self) -> RuntimeReport:
+        return RuntimeReport(
+            "docker", problem=EngineProblem.SILENT, detail="timed out", firewall=Firewall.UNSEEN, disk=Disk(100, 40)
+        )
+
+
+class WordySpawner(FakeSpawner):
+    """Says more of itself than there is room for."""
+
+    def report(self) -> RuntimeReport:
+        return RuntimeReport(self.name, version="1" * 1000)
 
 
 def server_in_engine() -> NotebookServer:
@@ -92,6 +116,56 @@ def test_measure_goes_on_when_the_engine_does_not_answer(use_backends: Callable[
     server_in_engine()
 
     assert measure_usage(now=now).running == 1
+
+
+def test_measure_keeps_what_servers_run_with(fake_backends: None, settings: Settings, now: datetime) -> None:
+    settings.RUNTIME = "process"
+
+    measure_usage(now=now)
+
+    report = SiteReport.objects.get()
+    assert (report.runtime, report.version, report.choice, report.problem) == ("fake", "1", "set", "")
+    assert report.taken_at == now
+    assert 0 < report.data_disk_free_bytes < report.data_disk_total_bytes
+
+
+def test_measure_keeps_the_latest_report_alone(fake_backends: None, now: datetime) -> None:
+    measure_usage(now=now)
+    measure_usage(now=now + timedelta(minutes=1))
+
+    assert SiteReport.objects.get().taken_at == now + timedelta(minutes=1)
+
+
+def test_measure_asks_nothing_more_of_an_engine_that_is_down(use_backends: Callable[..., None], now: datetime) -> None:
+    use_backends(spawner=ReportedSpawner)
+    server_in_engine()
+
+    measure_usage(now=now)
+
+    report = SiteReport.objects.get()
+    assert (report.problem, report.detail, report.firewall) == ("silent", "timed out", "unseen")
+    assert (report.engine_disk_total_bytes, report.engine_disk_free_bytes) == (100, 40)
+    assert cast("ReportedSpawner", backends.spawner()).questions == 0
+
+
+def test_measure_says_that_no_runtime_could_be_chosen(settings: Settings, now: datetime) -> None:
+    settings.RUNTIME, settings.DOCKER_HOST, settings.EMBEDDED = "auto", "tcp://127.0.0.1:1", False
+    backends.runtime.cache_clear()
+    backends.spawner.cache_clear()
+
+    sample = measure_usage(now=now)
+
+    report = SiteReport.objects.get()
+    assert (report.runtime, report.choice, report.problem, sample.running) == ("auto", "", "other", 0)
+    assert "no Docker Engine answers" in report.detail
+
+
+def test_measure_bounds_what_it_keeps(use_backends: Callable[..., None], now: datetime) -> None:
+    use_backends(spawner=WordySpawner)
+
+    measure_usage(now=now)
+
+    assert SiteReport.objects.get().version == "1" * MAX_VERSION
 
 
 def test_measure_twice_in_a_minute_keeps_one_sample(fake_backends: None, now: datetime) -> None:

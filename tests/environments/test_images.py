@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -12,9 +13,16 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from environments import backends, images, servers, starting, stopping
 from environments.builders.fake import FakeBuilder
-from environments.models import Build, ImageRecord, NotebookServer
-from environments.values import Image
-from tests.factories import BuildFactory, NotebookServerFactory, running_server
+from environments.errors import SystemFailure
+from environments.models import Build, ImageRecord, NotebookServer, SiteReport
+from environments.values import Image, ImageStore
+from tests.factories import (
+    BuildFactory,
+    ImageRecordFactory,
+    NotebookServerFactory,
+    SiteReportFactory,
+    running_server,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -25,6 +33,13 @@ LONG = timedelta(days=31)
 @pytest.fixture
 def builder(fake_backends: None) -> FakeBuilder:
     return cast("FakeBuilder", backends.builder())
+
+
+class UnmeasurableBuilder(FakeBuilder):
+    """Its engine does not answer."""
+
+    def stored(self) -> ImageStore:
+        raise SystemFailure("runtime_unavailable")
 
 
 def have(builder: FakeBuilder, *keys: str) -> None:
@@ -127,6 +142,60 @@ def test_image_that_is_removed_before_a_start_is_made_again(builder: FakeBuilder
     starting.carry_out_start(NotebookServer.objects.get(pk=server.pk))
 
     assert NotebookServer.objects.get(pk=server.pk).state == State.RUNNING
+
+
+# --- Measuring
+
+
+def sizes() -> dict[str, int | None]:
+    """What is recorded of each image."""
+    return dict(ImageRecord.objects.values_list("image_key", "own_bytes"))
+
+
+def test_measure_records_every_image_and_when(builder: FakeBuilder, now: datetime) -> None:
+    SiteReportFactory.create()
+    have(builder, "one", "two")
+    images.note_use("two", now=now)
+
+    images.measure_images(now=now)
+
+    report = SiteReport.objects.get()
+    assert sizes() == {"one": builder.image_bytes, "two": builder.image_bytes}
+    assert ImageRecord.objects.get(pk="two").used_at == now
+    assert (report.images_measured_at, report.cache_bytes) == (now, 0)
+
+
+def test_measure_forgets_the_size_of_images_that_are_gone(builder: FakeBuilder, now: datetime) -> None:
+    SiteReportFactory.create()
+    for key, used_at in (("used", now), ("unused", None)):
+        ImageRecordFactory.create(image_key=key, used_at=used_at)
+
+    images.measure_images(now=now)
+
+    assert sizes() == {"used": None}
+
+
+def test_measure_is_due_once_an_hour(builder: FakeBuilder, now: datetime) -> None:
+    SiteReportFactory.create()
+
+    due = [images.measure_images(now=now + timedelta(minutes=minutes)) for minutes in (0, 1, 59, 60, 61)]
+
+    assert due == [True, False, False, True, False]
+
+
+def test_measure_that_fails_leaves_what_was_known(use_backends: Callable[..., None], now: datetime) -> None:
+    use_backends(builder=UnmeasurableBuilder)
+    SiteReportFactory.create()
+    ImageRecordFactory.create(image_key="known", own_bytes=1)
+
+    with pytest.raises(SystemFailure):
+        images.measure_images(now=now)
+
+    assert sizes() == {"known": 1}
+    assert not images.measure_images(now=now + timedelta(minutes=1))
+
+
+# --- By the clock
 
 
 def test_images_are_removed_daily_from_every_engine() -> None:

@@ -12,7 +12,7 @@ from environments.values import StoredImage
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 MONTH = timedelta(days=30)
-GB = 1000**3
+GB = 1024**3
 
 
 def kept(key: str, days: float, gigabytes: float = 1, shared: float = 0) -> StoredImage:
