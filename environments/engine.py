@@ -37,6 +37,7 @@ START_LABEL = "carrel.start"
 VOLUME_LABEL = "carrel.volume"
 
 _POOL = 64
+_OWN_CONTAINER = re.compile(r"/containers/([0-9a-f]{64})/(?:hostname|hosts|resolv\.conf) ")
 _MEASURING_SECONDS = 1200
 _API_WITH_CHOICE = "1.42"
 _FULL = ("no space left on device", "disk quota exceeded")
@@ -119,6 +120,18 @@ def installation_labels() -> dict[str, str]:
 def having(labels: Mapping[str, str]) -> dict[str, list[str]]:
     """The filter for listing what carries all of these labels."""
     return {"label": [f"{name}={value}" for name, value in labels.items()]}
+
+
+def own_container(mountinfo: Path = Path("/proc/self/mountinfo")) -> str | None:
+    """The id of the container this process runs in; None outside.
+
+    An engine mounts three files of each container from a folder that is named like it.
+    """
+    try:
+        found = _OWN_CONTAINER.search(mountinfo.read_text())
+    except OSError:
+        return None
+    return found[1] if found else None
 
 
 @lru_cache(maxsize=8)

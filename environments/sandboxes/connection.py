@@ -21,6 +21,9 @@ from environments.sandboxes.rendezvous import Rendezvous
 
 logger = logging.getLogger(__name__)
 
+START_SECONDS = 60.0
+"""How long a kernel may take until it answers."""
+
 _SOCKET_TYPES = {Channel.SHELL: "DEALER", Channel.CONTROL: "DEALER", Channel.IOPUB: "SUB"}
 _SUBSCRIBE_TO_ALL = b"\x01"
 _ENVELOPE_BYTES = 1 << 16
@@ -283,3 +286,16 @@ class SocketConnection:
         """Some sockets have ended and some have not: no use to anybody."""
         self._process.end(ExitReason.GARBLED)
         self.close()
+
+
+@contextmanager
+def connected(place: Rendezvous, process: KernelProcess, limits: SandboxLimits) -> Iterator[SocketConnection]:
+    """A connection to a kernel that has just been started, open for as long as its wall clock allows."""
+    connection = SocketConnection(place, process, limits)
+    try:
+        with watched(process, seconds=START_SECONDS):
+            connection.open(seconds=START_SECONDS)
+        with watched(process, seconds=limits.wall_seconds):
+            yield connection
+    finally:
+        connection.close()

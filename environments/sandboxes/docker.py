@@ -11,7 +11,6 @@ run in a container there: its data directory is then looked up in the engine.
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -23,11 +22,11 @@ from docker.errors import APIError, ImageNotFound, NotFound
 from docker.models.containers import Container
 from docker.types import LogConfig, Mount, Ulimit
 
-from environments.engine import KIND_LABEL, client, engine_errors, having, installation_labels
+from environments.engine import KIND_LABEL, client, engine_errors, having, installation_labels, own_container
 from environments.errors import SystemFailure, UserError
 from environments.registry import ensure_local
 from environments.sandboxes.base import ExitReason, SandboxLimits
-from environments.sandboxes.connection import KernelProcess, SocketConnection, watched
+from environments.sandboxes.connection import START_SECONDS, KernelProcess, SocketConnection, connected
 from environments.sandboxes.launch import KILLED, OUT_OF_MEMORY
 from environments.sandboxes.rendezvous import (
     LAUNCHER,
@@ -51,7 +50,6 @@ USER = "1000:1000"
 
 _SHARED = "/carrel"
 _SCRATCH = "/tmp"  # noqa: S108 - of the container
-_START_SECONDS = 60.0
 _LOG_LINES = 40
 _CONFLICT = 409
 _SHM_MB = 64
@@ -59,7 +57,6 @@ _FILES = 65_536
 """How many files the kernel may make: each takes kernel memory that the size of a tmpfs leaves out."""
 _KILLABLE = 500
 """When the host itself is short of memory, this is to go before Carrel."""
-_OWN_CONTAINER = re.compile(r"/containers/([0-9a-f]{64})/(?:hostname|hosts|resolv\.conf) ")
 
 
 class DockerSandbox:
@@ -73,20 +70,13 @@ class DockerSandbox:
     ) -> Iterator[SocketConnection]:
         """A kernel in a container, its image fetched from the registry if need be. See the protocol for the rest."""
         ensure_local(image, time_limit_seconds=settings.IMAGE_FETCH_TIME_LIMIT_SECONDS)
-        kernel_id, seconds = new_kernel_id(), _START_SECONDS + limits.wall_seconds
+        kernel_id, seconds = new_kernel_id(), START_SECONDS + limits.wall_seconds
         with (
             meet(kernel_id, files=files, max_files_mb=limits.disk_mb, seconds=seconds) as place,
             _running(place, image, limits, kernel_name) as container,
+            connected(place, _ContainerProcess(container), limits) as connection,
         ):
-            process = _ContainerProcess(container)
-            connection = SocketConnection(place, process, limits)
-            try:
-                with watched(process, seconds=_START_SECONDS):
-                    connection.open(seconds=_START_SECONDS)
-                with watched(process, seconds=limits.wall_seconds):
-                    yield connection
-            finally:
-                connection.close()
+            yield connection
 
     def list(self) -> Sequence[str]:
         """Every kernel with a container or a folder."""
@@ -171,7 +161,7 @@ def _create(place: Rendezvous, image: Image, limits: SandboxLimits, kernel_name:
             image.location,
             ["python3", "-I", f"{_SHARED}/{LAUNCHER}", _SHARED, _SCRATCH, kernel_name],
             name=_name(place.kernel_id),
-            labels=_labels(place.kernel_id, time.time() + _START_SECONDS + limits.wall_seconds),
+            labels=_labels(place.kernel_id, time.time() + START_SECONDS + limits.wall_seconds),
             mounts=[Mount(_SHARED, _path_in_engine(place.shared), type="bind", read_only=True)],
             working_dir=_SCRATCH,
             user=USER,
@@ -259,7 +249,7 @@ def _is_expired(labels: Mapping[str, str]) -> bool:
 
 def _path_in_engine(path: Path) -> str:
     """The path by which the engine knows a folder of ours: another one where Carrel runs in a container itself."""
-    own = own_container(Path("/proc/self/mountinfo"))
+    own = own_container()
     if own is None:
         return str(path.absolute())
     try:
@@ -267,15 +257,6 @@ def _path_in_engine(path: Path) -> str:
     except NotFound:  # A container of another engine: this one is inside it and sees what we see.
         return str(path.absolute())
     return path_behind_mounts(path.absolute(), mounts)
-
-
-def own_container(mountinfo: Path) -> str | None:
-    """The id of the container this process runs in; None outside."""
-    try:
-        found = _OWN_CONTAINER.search(mountinfo.read_text())
-    except FileNotFoundError:
-        return None
-    return found[1] if found else None
 
 
 def path_behind_mounts(path: Path, mounts: Iterable[Mapping[str, str]]) -> str:

@@ -26,7 +26,7 @@ from environments.errors import SystemFailure, UserError
 from environments.local_images import held
 from environments.processes import end_labelled, inherited_environment, installation_label, labelled, labels_of
 from environments.sandboxes.base import ExitReason, SandboxLimits
-from environments.sandboxes.connection import KernelProcess, SocketConnection, watched
+from environments.sandboxes.connection import START_SECONDS, KernelProcess, SocketConnection, connected
 from environments.sandboxes.launch import OUT_OF_MEMORY
 from environments.sandboxes.rendezvous import (
     LAUNCHER,
@@ -43,7 +43,6 @@ from environments.values import Image
 
 KERNEL_ID = "CARREL_KERNEL_ID"
 
-_START_SECONDS = 60.0
 _PROBE_SECONDS = 10.0
 _END_SECONDS = 10.0
 _LOG_TAIL_BYTES = 4000
@@ -67,7 +66,7 @@ class ProcessSandbox:
         """A kernel as a process. See the protocol for what it promises."""
         if not settings.EMBEDDED:
             raise SystemFailure("runtime_unavailable", detail="the process sandbox is for embedded installations only")
-        kernel_id, seconds = new_kernel_id(), _START_SECONDS + limits.wall_seconds
+        kernel_id, seconds = new_kernel_id(), START_SECONDS + limits.wall_seconds
         with (
             held(image) as folder,
             meet(kernel_id, files=files, max_files_mb=limits.disk_mb, seconds=seconds) as place,
@@ -76,15 +75,11 @@ class ProcessSandbox:
             if not python.exists():
                 raise UserError("image_missing", detail=str(python))
             arguments = [*self._seal(), *_arguments(python, place, limits, kernel_name)]
-            with _running(place, arguments, _environment(python, kernel_id), limits) as process:
-                connection = SocketConnection(place, process, limits)
-                try:
-                    with watched(process, seconds=_START_SECONDS):
-                        connection.open(seconds=_START_SECONDS)
-                    with watched(process, seconds=limits.wall_seconds):
-                        yield connection
-                finally:
-                    connection.close()
+            with (
+                _running(place, arguments, _environment(python, kernel_id), limits) as process,
+                connected(place, process, limits) as connection,
+            ):
+                yield connection
 
     def list(self) -> Sequence[str]:
         """Every kernel with a process or a folder."""

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from environments.engine import KIND_LABEL, client, installation_labels
+from environments.engine import KIND_LABEL, client, installation_labels, own_container
 from environments.errors import SystemFailure
 from environments.sandboxes.base import KernelConnection, SandboxLimits
 from environments.sandboxes.docker import (
@@ -23,7 +23,6 @@ from environments.sandboxes.docker import (
     KERNEL_LABEL,
     KIND,
     DockerSandbox,
-    own_container,
     path_behind_mounts,
 )
 from environments.values import Image
