@@ -39,6 +39,7 @@ from environments.registry import ensure_local
 from environments.spawners import firewall, hardening, networks
 from environments.spawners.images import ImageFacts, image_facts
 from environments.spawners.in_container import NO_JUPYTER
+from environments.spawners.options import SERVER_OPTIONS
 from environments.spawners.surroundings import is_on_the_engines_machine
 from environments.values import (
     Disk,
@@ -66,17 +67,9 @@ _POLL_SECONDS = 0.05
 _REPORT_SECONDS = 10
 _REPORT_CHARACTERS = 500
 _OPTIONS = (
+    *SERVER_OPTIONS,
     "--ServerApp.ip=0.0.0.0",
     f"--ServerApp.port={PORT}",
-    "--ServerApp.port_retries=0",
-    "--ServerApp.base_url=/",
-    "--ServerApp.allow_remote_access=True",
-    "--ServerApp.trust_xheaders=True",
-    "--ServerApp.open_browser=False",
-    "--ServerApp.quit_button=False",
-    "--LabApp.extension_manager=readonly",
-    "--LabApp.news_url=None",
-    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
 )
 
 

@@ -39,6 +39,7 @@ from environments.processes import (
     labels_of,
 )
 from environments.spawners.homes import prepare_home
+from environments.spawners.options import SERVER_OPTIONS
 from environments.trees import full_disk_reported, remove_tree
 from environments.values import (
     Endpoint,
@@ -66,16 +67,8 @@ _LOG_TAIL_BYTES = 16_000
 _LAUNCH_SECONDS = 30
 _POLL_SECONDS = 0.02
 _OPTIONS = (
+    *SERVER_OPTIONS,
     f"--ServerApp.ip={HOST}",
-    "--ServerApp.port_retries=0",
-    "--ServerApp.base_url=/",
-    "--ServerApp.allow_remote_access=True",
-    "--ServerApp.trust_xheaders=True",
-    "--ServerApp.open_browser=False",
-    "--ServerApp.quit_button=False",
-    "--LabApp.extension_manager=readonly",
-    "--LabApp.news_url=None",
-    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
 )
 
 
