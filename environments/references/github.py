@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
+from functools import partial
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from django.conf import settings
-from django.core.cache import cache
 
-from environments.errors import SystemFailure, UserError
+from environments.errors import EnvironmentsError, SystemFailure, UserError
 from environments.references.addresses import segments, shown
+from environments.references.asking import ask
 from environments.references.base import NEWEST, Pasted, check_ref, is_commit, split_tree, urlpath_to
 from environments.references.http import Answer, get
 from environments.references.remotes import fetch_url, find_commit
@@ -19,11 +19,12 @@ from environments.values import Credential, Reference, ResolvedRepository
 
 logger = logging.getLogger(__name__)
 
-ETAG_SECONDS = 24 * 3600
-"""How long an answer is kept to ask whether it still holds, which GitHub does not count."""
 _OWNER = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,38})")
 _NAME = re.compile(r"(?!\.{1,2}$)[a-z0-9._-]{1,100}")
 _SHORT_COMMIT = re.compile(r"[0-9a-f]{4,39}")
+_HEADERS = {"Accept": "application/vnd.github.sha", "X-GitHub-Api-Version": "2022-11-28"}
+_ABOUT_REPOSITORY = (404, 409, 422, 451)
+"""What the API answers about a repository or ref that is not there; everything else is about us or itself."""
 
 
 class GitHub:
@@ -76,19 +77,15 @@ class GitHub:
 
     def _commit_by_api(self, reference: Reference) -> str:
         """The commit. Raises SystemFailure when the API will not say, whatever its reason."""
-        asked = f"/repos/{reference.repository}/commits/{quote(reference.ref or NEWEST, safe='')}"
-        key = f"github-commit:{hashlib.sha256(f'{self.api}{asked}'.encode()).hexdigest()}"
-        etag, known = cache.get(key) or ("", "")
-        answer = self._ask(asked, etag)
-        if answer.status == 304 and known:
-            return str(known)
+        asked = f"{self.api}/repos/{reference.repository}/commits/{quote(reference.ref or NEWEST, safe='')}"
+        return ask(asked, partial(self._read_commit, reference), headers=_HEADERS, secrets=_secrets())
+
+    def _read_commit(self, reference: Reference, answer: Answer) -> str:
         if answer.status != 200:
             raise self._absence(reference, answer)
         commit = answer.body.decode("ascii", errors="replace").strip()
         if not is_commit(commit):
-            raise SystemFailure("repository_unreachable", host=_host(self.api), detail=commit[:80])
-        if "etag" in answer.headers:
-            cache.set(key, (answer.headers["etag"], commit), ETAG_SECONDS)
+            raise SystemFailure("repository_unreachable", host=urlsplit(self.api).netloc, detail=commit[:80])
         return commit
 
     def _commit_by_git(
@@ -105,30 +102,24 @@ class GitHub:
                 raise refusal from error
             raise
 
-    def _absence(self, reference: Reference, answer: Answer) -> UserError:
+    def _absence(self, reference: Reference, answer: Answer) -> EnvironmentsError:
         """404 is said of missing and private repositories and of some refs, the others of refs only."""
         page = f"{self.site}/{reference.repository}"
-        if answer.status in (404, 451) and self._ask(f"/repos/{reference.repository}").status != 200:
+        if answer.status in (404, 451) and not self._exists(reference):
             return UserError("repository_not_found", repository=page)
-        return UserError("ref_unknown", repository=page, ref=reference.ref or NEWEST)
+        if answer.status in _ABOUT_REPOSITORY:
+            return UserError("ref_unknown", repository=page, ref=reference.ref or NEWEST)
+        return answer.refusal()
 
-    def _ask(self, path: str, etag: str = "") -> Answer:
-        """The API's answer, if it is about the repository. Raises SystemFailure if it is about us or itself."""
-        headers = {"Accept": "application/vnd.github.sha", "X-GitHub-Api-Version": "2022-11-28"}
-        if etag:
-            headers["If-None-Match"] = etag
-        secrets = {"Authorization": f"Bearer {settings.GITHUB_TOKEN}"} if settings.GITHUB_TOKEN else {}
-        answer = get(f"{self.api}{path}", headers=headers, secrets=secrets)
-        if answer.status in (200, 304, 404, 409, 422, 451):
-            return answer
-        host = _host(self.api)
-        if answer.status == 429 or answer.headers.get("x-ratelimit-remaining") == "0":
-            raise SystemFailure("repository_rate_limited", host=host, minutes=answer.minutes_to_wait())
-        raise SystemFailure("repository_unreachable", host=host, detail=f"HTTP status {answer.status}")
+    def _exists(self, reference: Reference) -> bool:
+        answer = get(f"{self.api}/repos/{reference.repository}", headers=_HEADERS, secrets=_secrets())
+        if answer.status != 200 and answer.status not in _ABOUT_REPOSITORY:
+            raise answer.refusal()
+        return answer.status == 200
 
 
-def _host(url: str) -> str:
-    return urlsplit(url).netloc
+def _secrets() -> dict[str, str]:
+    return {"Authorization": f"Bearer {settings.GITHUB_TOKEN}"} if settings.GITHUB_TOKEN else {}
 
 
 def _ref_and_path(kind: str, rest: list[str], ref: str) -> tuple[str, str]:

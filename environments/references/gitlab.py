@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from urllib.parse import SplitResult, quote, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote
 
 from environments.errors import SystemFailure, UserError
 from environments.references.addresses import MAX_ADDRESS, segments, shown
@@ -86,15 +86,9 @@ class GitLab:
             raise UserError("ref_unknown", repository=page, ref=reference.ref or NEWEST)
         if answer.status in (401, 403, 404):
             raise UserError("repository_not_found", repository=page)
-        if answer.status == 429:
-            raise SystemFailure(
-                "repository_rate_limited", host=urlsplit(self.site).netloc, minutes=answer.minutes_to_wait()
-            )
         commit = str(said.get("id"))
         if answer.status != 200 or not is_commit(commit):
-            raise SystemFailure(
-                "repository_unreachable", host=urlsplit(self.site).netloc, detail=f"HTTP status {answer.status}"
-            )
+            raise answer.refusal()
         return commit
 
     def _commit_by_git(

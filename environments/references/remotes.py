@@ -134,11 +134,8 @@ def _is_repository(answer: Answer) -> bool:
 
 
 def _check_absent(answer: Answer) -> None:
-    host = _host(answer.url)
-    if answer.status == 429:
-        raise SystemFailure("repository_rate_limited", host=host, minutes=answer.minutes_to_wait())
     if answer.status not in _ABSENT:
-        raise SystemFailure("repository_unreachable", host=host, detail=f"HTTP status {answer.status}")
+        raise answer.refusal()
 
 
 def _host(url: str) -> str:
