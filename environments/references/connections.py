@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import ssl
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import httpcore
@@ -14,20 +14,38 @@ import httpx
 from environments.references.addresses import host_and_port, read_url
 from environments.references.guard import Resolver, checked_addresses, pinned_addresses, proxy_for
 
+_SLOWEST_BYTES_PER_SECOND = 1000
+"""What comes more slowly for long is given up, as git gives up."""
+
 
 class Patience:
     """How long a host may keep us waiting, all in all."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
-        self._ends_at = time.monotonic() + seconds
+        self._clock = clock
+        self._ends_at = clock() + seconds
 
     def remaining(self) -> float:
         """The seconds left. Raises httpcore's ReadTimeout when there are none."""
-        remaining = self._ends_at - time.monotonic()
+        remaining = self._ends_at - self._clock()
         if remaining <= 0:
             raise httpcore.ReadTimeout("the time for this answer is over")
         return remaining
+
+    def received(self, count: int) -> None:
+        """Take note that so many bytes have come."""
+
+
+class RenewedPatience(Patience):
+    """Begins anew whenever enough has come: a long answer may take its time, but no host may drip for hours."""
+
+    _count = 0
+
+    def received(self, count: int) -> None:
+        self._count += count
+        if self._count >= self._seconds * _SLOWEST_BYTES_PER_SECOND:
+            self._ends_at, self._count = self._clock() + self._seconds, 0
 
 
 def pool_for(url: str, patience: Patience, resolver: Resolver) -> httpcore.ConnectionPool:
@@ -60,7 +78,9 @@ class _TimedStream(httpcore.NetworkStream):
         self._patience = patience
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, self._patience.remaining())
+        data = self._stream.read(max_bytes, self._patience.remaining())
+        self._patience.received(len(data))
+        return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._stream.write(buffer, self._patience.remaining())

@@ -1,4 +1,7 @@
-"""One guarded GET: every address checked, every redirect checked again, time and size bounded."""
+"""Guarded GETs: every address checked, every redirect checked again, time bounded.
+
+`get` is for answers that fit in memory and have to come soon, `download` for those that may be long.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from django.conf import settings
 
 from environments.errors import SystemFailure
 from environments.references.addresses import host_and_port, read_url
-from environments.references.connections import Patience, pool_for
+from environments.references.connections import Patience, RenewedPatience, pool_for
 from environments.references.guard import Resolver, look_up
 
 MAX_REDIRECTS = 5
@@ -81,6 +84,22 @@ def get(
         lambda _status, pieces: _joined(pieces, max_bytes),
     )
     return request.follow(url) if follow else request.ask(url, url)
+
+
+def download(url: str, receive: Callable[[bytes], None], *, resolver: Resolver = look_up) -> Answer:
+    """Ask a URL like `get`, handing the pieces of an answer of 200 to `receive` as they come; the body stays empty.
+
+    It may take any time, as long as a thousand bytes come a second. Raises what `get` raises, also when the
+    answer ends before its time, and whatever `receive` raises.
+    """
+
+    def take(status: int, pieces: Iterable[bytes]) -> bytes:
+        for piece in pieces if status == 200 else ():
+            receive(piece)
+        return b""
+
+    patience = RenewedPatience(settings.REPOSITORY_TIMEOUT_SECONDS)
+    return _Request(patience, resolver, {"Accept-Encoding": "identity"}, {}, take).follow(url)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,16 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpcore
 import pytest
 from pytest_django import fixtures
 
 from environments.errors import EnvironmentsError, SystemFailure, UserError
 from environments.references import guard
-from environments.references.http import get
+from environments.references.connections import RenewedPatience
+from environments.references.http import download, get
 from environments.references.remotes import fetch_url
+from tests.fakes.archive_host import ArchiveHost
 from tests.fakes.git_host import GitHost
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
@@ -217,6 +220,110 @@ def test_get_cuts_a_long_answer(host: GitHost, settings: fixtures.Settings) -> N
     host.answer("/x", body=b"x" * 5_000_000)
 
     assert get(f"{host.base_url}/x", max_bytes=1000).body == b"x" * 1000
+
+
+def test_get_does_not_follow_when_told_so(host: GitHost, settings: fixtures.Settings) -> None:
+    settings.REPOSITORY_ALLOWED_HOSTS = [host.address]
+    host.answer("/x", status=302, headers={"Location": "/y"})
+
+    answer = get(f"{host.base_url}/x", follow=False)
+
+    assert (answer.status, answer.leads_to) == (302, f"{host.base_url}/y")
+    assert host.requests["/y"] == 0
+
+
+class TestDownload:
+    """Long answers pass the same guard, and neither their length nor their speed is taken on trust."""
+
+    @pytest.fixture
+    def archive(self, settings: fixtures.Settings) -> Iterator[ArchiveHost]:
+        with ArchiveHost() as archive:
+            settings.REPOSITORY_ALLOWED_HOSTS = [archive.address]
+            yield archive
+
+    def test_download_hands_on_what_comes(self, archive: ArchiveHost) -> None:
+        archive.lead("/x", "/y")
+        archive.answer("/y", body=b"x" * 5_000_000)
+        pieces = list[bytes]()
+
+        answer = download(f"{archive.base_url}/x", pieces.append)
+
+        assert (answer.status, answer.body, answer.url) == (200, b"", f"{archive.base_url}/y")
+        assert b"".join(pieces) == b"x" * 5_000_000
+        assert max(map(len, pieces)) < 1_000_000
+
+    @pytest.mark.parametrize("status", [202, 404, 429])
+    def test_download_hands_on_no_page_that_is_served_instead(self, archive: ArchiveHost, status: int) -> None:
+        archive.answer("/x", status=status, body=b"<html>")
+        pieces = list[bytes]()
+
+        assert download(f"{archive.base_url}/x", pieces.append).status == status
+        assert pieces == []
+
+    @pytest.mark.parametrize("location", ["http://169.254.169.254/latest", "http://10.0.0.1/x", "http://[::1]/x"])
+    def test_download_checks_where_a_redirect_leads(self, archive: ArchiveHost, location: str) -> None:
+        archive.lead("/x", location)
+
+        with pytest.raises(UserError) as caught:
+            download(f"{archive.base_url}/x", print)
+
+        assert caught.value.code == "repository_address_forbidden"
+
+    def test_download_follows_no_redirect_for_ever(self, archive: ArchiveHost) -> None:
+        archive.lead("/x", "/x")
+
+        with pytest.raises(SystemFailure, match="too many redirects"):
+            download(f"{archive.base_url}/x", print)
+
+    def test_download_notices_an_answer_that_ends_early(self, archive: ArchiveHost) -> None:
+        archive.answer("/x", body=b"half", promised=8)
+        pieces = list[bytes]()
+
+        with pytest.raises(SystemFailure) as caught:
+            download(f"{archive.base_url}/x", pieces.append)
+
+        assert caught.value.code == "repository_unreachable"
+        assert pieces == [b"half"]
+
+    def test_download_gives_up_on_a_host_that_drips(self, archive: ArchiveHost, settings: fixtures.Settings) -> None:
+        settings.REPOSITORY_TIMEOUT_SECONDS = 0.3
+        archive.answer("/x", body=b"x" * 10_000, drips=True)
+        pieces = list[bytes]()
+
+        with pytest.raises(SystemFailure) as caught:
+            download(f"{archive.base_url}/x", pieces.append)
+
+        assert caught.value.code == "repository_unreachable"
+        assert pieces
+
+    def test_download_ends_when_the_receiver_has_enough(self, archive: ArchiveHost) -> None:
+        archive.answer("/x", body=b"x" * 5_000_000)
+
+        def receive(piece: bytes) -> None:
+            raise StopAsyncIteration
+
+        with pytest.raises(StopAsyncIteration):
+            download(f"{archive.base_url}/x", receive)
+
+
+def test_patience_begins_anew_when_enough_has_come() -> None:
+    now = 0.0
+    patience = RenewedPatience(10, clock=lambda: now)
+
+    now = 9.0
+    patience.received(9_999)
+    assert patience.remaining() == 1
+    patience.received(1)
+    assert patience.remaining() == 10
+
+
+def test_patience_ends() -> None:
+    now = 0.0
+    patience = RenewedPatience(10, clock=lambda: now)
+
+    now = 10.0
+    with pytest.raises(httpcore.ReadTimeout):
+        patience.remaining()
 
 
 def test_git_connects_to_the_checked_address_whatever_the_name_means(
