@@ -25,14 +25,31 @@ class Reference:
 class ResolvedRepository:
     """Where to fetch a reference from and exactly which commit it means now.
 
-    `url` is canonical (the same for every spelling of one repository) and holds no credentials. It `is_private`
-    when only somebody's credential let us find it: then what is made of it is theirs alone.
+    `url` is canonical (the same for every spelling of one repository) and holds no credentials. Where the
+    repository is a record of an archive, `url` says so (`zenodo+https://…`), and `commit` is the archive's own
+    name for a version whose files do not change. It `is_private` when only somebody's credential let us find it:
+    then what is made of it is theirs alone.
     """
 
     url: str
     commit: str
     ref: str
     is_private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file of a record in an archive, as the archive describes it, which nobody has checked.
+
+    `key` is the archive's own name for it, unlike any other of the record. `size` is None and `checksum`
+    (`md5:…`, by the name hashlib has for it) empty where the archive does not vouch for them.
+    """
+
+    path: str
+    url: str
+    key: str
+    size: int | None = None
+    checksum: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Repository references: one file per provider, and the functions that choose between them.
 
 `parse` reads whatever people type or paste, `path_of` writes the one `provider/spec` form back, `resolve`
-finds the commit, `fetch_source` says where to fetch it from. Of private repositories the last two ask with a person's
-credential, which `references/credentials.py` keeps to its own host.
+finds the commit. Where to fetch it from, `fetch_source` says of git repositories and `files_of` of archives' records.
+Of private repositories `resolve` and `fetch_source` ask with a person's credential, which
+`references/credentials.py` keeps to its own host.
 """
 
 from __future__ import annotations
@@ -15,23 +16,32 @@ from django.conf import settings
 
 from environments.errors import UserError
 from environments.references.addresses import MAX_ADDRESS, is_local, read_url, scheme_of, shown
+from environments.references.archives import Archive, prefix_of, unmarked
 from environments.references.base import Pasted, Provider, check_ref, check_urlpath, urlpath_from, urlpath_to
+from environments.references.ckan import Ckan
 from environments.references.credentials import is_for, origin_of
+from environments.references.dataverse import Dataverse
+from environments.references.doi import doi_at, doi_in, is_doi_page
 from environments.references.example import Example, example_directory
+from environments.references.figshare import Figshare
 from environments.references.gist import Gist
 from environments.references.git import Git
 from environments.references.github import GitHub
 from environments.references.gitlab import GitLab
 from environments.references.guard import git_environment, guarded_git_options
+from environments.references.hydroshare import HydroShare
 from environments.references.remotes import fetch_url
-from environments.values import Credential, Reference, ResolvedRepository
+from environments.references.zenodo import Zenodo
+from environments.values import Credential, Reference, RemoteFile, ResolvedRepository
 
 __all__ = [
     "check_urlpath",
     "example_directory",
     "fetch_source",
+    "files_of",
     "git_environment",
     "guarded_git_options",
+    "is_record",
     "origin_in",
     "parse",
     "parse_with_path",
@@ -39,14 +49,17 @@ __all__ = [
     "providers",
     "resolve",
     "title_of",
+    "unmarked",
     "urlpath_from",
     "urlpath_to",
     "web_url_of",
 ]
 
-_PROVIDERS: tuple[Provider, ...] = (GitHub(), GitLab(), Gist(), Git(), Example())
+_ARCHIVES: tuple[Archive, ...] = (Zenodo(), Figshare(), HydroShare(), Dataverse(), Ckan())
+_PROVIDERS: tuple[Provider, ...] = (GitHub(), GitLab(), Gist(), Git(), *_ARCHIVES, Example())
 """In the order they are asked whose a pasted address is, and shown in."""
 _BY_PREFIX = {provider.prefix: provider for provider in _PROVIDERS}
+_ARCHIVE_BY_PREFIX = {archive.prefix: archive for archive in _ARCHIVES}
 _CLAIMING = sorted(_PROVIDERS, key=lambda provider: provider.prefix == Git.prefix)
 """Git claims every address, so it is asked last."""
 _HOST_ALONE = re.compile(r"(?:https?://[^/@\s]+|[^/@\s]*[.:][^/@\s]+)/*", re.IGNORECASE)
@@ -59,12 +72,12 @@ def providers() -> tuple[Provider, ...]:
 
 
 def parse(text: str, *, ref: str = "") -> Reference:
-    """The repository a text means: `gh/owner/name/ref`, any pasted address, a whole Binder link.
+    """The repository a text means: `gh/owner/name/ref`, any pasted address, a DOI, a whole Binder link.
 
     `ref`, when given, counts instead of the one in the text. Raises UserError: `repository_missing`,
     `repository_invalid`, `repository_scheme_forbidden`, `repository_local_forbidden`,
-    `repository_address_forbidden`, `repository_has_credentials`, `provider_unknown`, `ref_invalid`,
-    `path_invalid`.
+    `repository_address_forbidden`, `repository_has_credentials`, `provider_unknown`, `doi_unknown`,
+    `ref_invalid`, `ref_unavailable`, `path_invalid`.
     """
     return parse_with_path(text, ref)[0]
 
@@ -76,7 +89,7 @@ def parse_with_path(text: str, ref: str = "") -> tuple[Reference, str]:
     pasted = _read(text, ref)
     reference = pasted.reference
     if ref:
-        reference = Reference(reference.provider, reference.repository, check_ref(ref))
+        reference = Reference(reference.provider, reference.repository, _check_version(reference.provider, ref))
     return reference, pasted.urlpath
 
 
@@ -98,7 +111,8 @@ def resolve(reference: Reference, credential: Credential | None = None) -> Resol
     """Ask the host which commit the reference means now; takes seconds, fetches nothing.
 
     What is found by showing a credential is private. Raises UserError `repository_not_found`, `ref_unknown`,
-    `repository_address_forbidden` or `credential_refused`, SystemFailure `repository_unreachable` or
+    `repository_address_forbidden` or `credential_refused`, or for archives `record_not_found`,
+    `record_restricted`, `record_elsewhere` or `ckan_unrecognised`, SystemFailure `repository_unreachable` or
     `repository_rate_limited`.
     """
     found = _provider(reference.provider).resolve(reference, credential)
@@ -119,6 +133,19 @@ def fetch_source(repository: ResolvedRepository, credential: Credential | None =
     if not settings.REPOSITORY_ALLOW_LOCAL:
         raise UserError("repository_local_forbidden", repository=shown(repository.url))
     return repository.url
+
+
+def is_record(repository: ResolvedRepository) -> bool:
+    """Whether this is a record of an archive, whose files are to be had one by one, and not by git."""
+    return prefix_of(repository.url) in _ARCHIVE_BY_PREFIX
+
+
+def files_of(repository: ResolvedRepository) -> list[RemoteFile]:
+    """The files of a record as the archive lists them at this moment; nobody has checked what it says of them.
+
+    Raises what `resolve` raises, UserError `record_changed` or `record_too_many_files`.
+    """
+    return _ARCHIVE_BY_PREFIX[prefix_of(repository.url)].files(repository)
 
 
 def path_of(reference: Reference) -> str:
@@ -145,6 +172,8 @@ def _read(text: str, ref: str) -> Pasted:
         raise UserError("repository_missing")
     if text.startswith("-") or len(text) > 4 * MAX_ADDRESS:
         raise UserError("repository_invalid", repository=shown(text))
+    if doi := doi_in(text):
+        return Pasted(_by_doi(doi, text))
     if text.startswith("/"):
         return Pasted(_BY_PREFIX[Git.prefix].parse(quote(text, safe="")))
     first, _slash, spec = text.partition("/")
@@ -166,10 +195,25 @@ def _read_url(text: str, ref: str) -> Pasted:
     link = _LAUNCH_LINK.fullmatch(url.path)
     if link and link["prefix"] in _BY_PREFIX:
         return Pasted(parse(link["spec"]), urlpath_from(dict(reversed(parse_qsl(url.query)))))
+    if is_doi_page(url):
+        return Pasted(_by_doi(doi_at(url), text))
     for provider in _CLAIMING:
         if pasted := provider.claim(url, ref):
             return pasted
     raise UserError("repository_invalid", repository=shown(text))
+
+
+def _by_doi(doi: str, text: str) -> Reference:
+    for archive in _ARCHIVES:
+        if doi and (reference := archive.claim_doi(doi)):
+            return reference
+    raise UserError("doi_unknown", doi=shown(text))
+
+
+def _check_version(prefix: str, ref: str) -> str:
+    ref = check_ref(ref)
+    archive = _ARCHIVE_BY_PREFIX.get(prefix)
+    return archive.check_version(ref) if archive else ref
 
 
 def _provider(prefix: str) -> Provider:

@@ -366,7 +366,7 @@ def test_title_and_page_of(text: str, title: str, web_url: str) -> None:
 
 def test_path_of_refuses_a_provider_it_does_not_know() -> None:
     with pytest.raises(UserError) as caught:
-        references.path_of(Reference("zenodo", "10.5281/zenodo.1"))
+        references.path_of(Reference("svn", "10.5281/zenodo.1"))
 
     assert caught.value.code == "provider_unknown"
 
