@@ -8,13 +8,14 @@ Of private repositories `resolve` and `fetch_source` ask with a person's credent
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import replace
 from urllib.parse import parse_qsl, quote
 
 from django.conf import settings
 
-from environments.errors import UserError
+from environments.errors import EnvironmentsError, UserError
 from environments.references.addresses import MAX_ADDRESS, is_local, read_url, scheme_of, shown
 from environments.references.archives import Archive, prefix_of, unmarked
 from environments.references.base import Pasted, Provider, check_ref, check_urlpath, urlpath_from, urlpath_to
@@ -30,9 +31,12 @@ from environments.references.github import GitHub
 from environments.references.gitlab import GitLab
 from environments.references.guard import git_environment, guarded_git_options
 from environments.references.hydroshare import HydroShare
+from environments.references.listing import Lists
 from environments.references.remotes import fetch_url
 from environments.references.zenodo import Zenodo
 from environments.values import Credential, Reference, RemoteFile, ResolvedRepository
+
+logger = logging.getLogger(__name__)
 
 __all__ = [
     "check_urlpath",
@@ -42,6 +46,7 @@ __all__ = [
     "git_environment",
     "guarded_git_options",
     "is_record",
+    "names_in",
     "origin_in",
     "parse",
     "parse_with_path",
@@ -146,6 +151,21 @@ def files_of(repository: ResolvedRepository) -> list[RemoteFile]:
     Raises what `resolve` raises, UserError `record_changed` or `record_too_many_files`.
     """
     return _ARCHIVE_BY_PREFIX[prefix_of(repository.url)].files(repository)
+
+
+def names_in(reference: Reference, repository: ResolvedRepository, folder: str = "") -> list[str] | None:
+    """What lies in a folder of the repository, or None where its host does not tell without anything being fetched.
+
+    Asked for the reader's sake only, so nothing that goes wrong is an error.
+    """
+    provider = _provider(reference.provider)
+    if repository.is_private or not isinstance(provider, Lists):
+        return None
+    try:
+        return provider.names_in(reference, repository.commit, folder)
+    except EnvironmentsError as error:
+        logger.info("the files of %s could not be listed: %s", path_of(reference), error)
+        return None
 
 
 def path_of(reference: Reference) -> str:

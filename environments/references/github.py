@@ -14,6 +14,7 @@ from environments.references.addresses import segments, shown
 from environments.references.asking import ask
 from environments.references.base import NEWEST, Pasted, check_ref, is_commit, split_tree, urlpath_to
 from environments.references.http import Answer, get
+from environments.references.listing import names_listed
 from environments.references.remotes import fetch_url, find_commit
 from environments.values import Credential, Reference, ResolvedRepository
 
@@ -61,6 +62,11 @@ class GitHub:
 
     def title(self, reference: Reference) -> str:
         return reference.repository
+
+    def names_in(self, reference: Reference, commit: str, folder: str) -> list[str]:
+        asked = f"{self.api}/repos/{reference.repository}/contents/{quote(folder)}?ref={commit}"
+        headers = {**_HEADERS, "Accept": "application/vnd.github+json"}
+        return ask(asked, names_listed, headers=headers, secrets=_secrets())
 
     def _reference(self, owner: str, name: str, ref: str) -> Reference:
         owner, name = owner.lower(), name.lower().removesuffix(".git")

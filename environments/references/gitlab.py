@@ -9,8 +9,10 @@ from urllib.parse import SplitResult, quote, unquote
 
 from environments.errors import SystemFailure, UserError
 from environments.references.addresses import MAX_ADDRESS, segments, shown
+from environments.references.asking import ask
 from environments.references.base import NEWEST, Pasted, check_ref, is_commit, split_tree, urlpath_to
 from environments.references.http import get
+from environments.references.listing import names_listed
 from environments.references.remotes import fetch_url, find_commit
 from environments.values import Credential, Reference, ResolvedRepository
 
@@ -61,6 +63,11 @@ class GitLab:
 
     def title(self, reference: Reference) -> str:
         return reference.repository
+
+    def names_in(self, reference: Reference, commit: str, folder: str) -> list[str]:
+        project, path = quote(reference.repository, safe=""), quote(folder, safe="")
+        asked = f"{self.site}/api/v4/projects/{project}/repository/tree?ref={commit}&path={path}&per_page=100"
+        return ask(asked, names_listed)
 
     def _reference(self, parts: list[str], ref: str) -> Reference:
         parts = [*parts[:-1], parts[-1].removesuffix(".git")] if parts else []

@@ -25,7 +25,7 @@ from environments.launching import launch, name_of, server_of
 from environments.links import PREFIX, read_link
 from environments.models import NotebookServer
 from environments.values import LaunchSpec, Reference
-from environments.views.consequences import gifts_of, risks_of
+from environments.views.consequences import gifts_of, programs_of, risks_of
 from environments.views.requests import PageRequest
 
 
@@ -116,6 +116,7 @@ def _question(request: PageRequest, proposal: Proposal) -> dict[str, object]:
         "title": references.title_of(reference),
         "web_url": references.web_url_of(reference),
         "server_name": name_of(proposal.spec),
+        "programs": programs_of(reference, proposal.resolved),
         "gifts": gifts_of(proposal.spec),
         "risks": risks_of(proposal.spec),
         "edit_url": _edit_url(proposal.spec),

@@ -365,3 +365,35 @@ class TestDisk:
             references.fetch_source(ResolvedRepository(url, COMMIT, ""))
 
         assert caught.value.code in ("repository_local_forbidden", "repository_not_found")
+
+
+class TestListing:
+    """What lies in a repository, as its host tells it."""
+
+    LISTED = json.dumps([{"name": "binder", "type": "dir"}, {"name": "postBuild", "type": "file"}]).encode()
+
+    def test_names_of_a_github_folder(self, host: GitHost) -> None:
+        host.answer("/repos/ada/engine/contents/binder", body=self.LISTED)
+        provider = GitHub(site=host.base_url, api=host.base_url)
+
+        assert provider.names_in(Reference("gh", "ada/engine"), COMMIT, "binder") == ["binder", "postBuild"]
+        assert host.seen[-1][0].endswith(f"?ref={COMMIT}")
+
+    def test_names_of_a_gitlab_root(self, host: GitHost) -> None:
+        host.answer("/api/v4/projects/ada%2Fengine/repository/tree", body=self.LISTED)
+
+        assert GitLab(site=host.base_url).names_in(Reference("gl", "ada/engine"), COMMIT, "") == ["binder", "postBuild"]
+
+    @pytest.mark.parametrize(
+        ("status", "body"), [(404, b"{}"), (200, b"{}"), (200, b"[1]"), (200, b"<html>"), (500, b"")]
+    )
+    def test_names_that_are_not_told_are_a_failure(self, host: GitHost, status: int, body: bytes) -> None:
+        host.answer("/repos/ada/engine/contents/", status=status, body=body)
+
+        with pytest.raises(EnvironmentsError):
+            GitHub(site=host.base_url, api=host.base_url).names_in(Reference("gh", "ada/engine"), COMMIT, "")
+
+    def test_names_are_not_known_of_hosts_that_do_not_list(self, host: GitHost) -> None:
+        repository = ResolvedRepository(host.url("work"), COMMIT, "")
+
+        assert references.names_in(references.parse(host.url("work")), repository) is None
