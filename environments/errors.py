@@ -250,7 +250,7 @@ REASONS: dict[str, Reason] = {
     ),
     "record_too_many_files": Reason(
         _("{record} has more than the {count} files allowed."),
-        _("Ask whoever published it to put the files into one zip archive."),
+        _("Ask whoever published it for fewer files, or for one zip archive of them."),
         status=422,
     ),
     "record_file_refused": Reason(

@@ -7,7 +7,7 @@ than one header and one piece of one file, whatever the headers claim.
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -50,16 +50,19 @@ def printable(path: str) -> str:
     return path.encode(errors="backslashreplace").decode().replace("\0", "\\0")[:200]
 
 
-def unpack(stream: Iterable[bytes], *, max_bytes: int) -> Iterator[Entry]:
+def unpack(
+    stream: Iterable[bytes], *, max_bytes: int, leave_out: Callable[[str], None] | None = None
+) -> Iterator[Entry]:
     """The entries of an uncompressed tar stream.
 
-    Raises UserError `volume_entry_refused` for links and devices, `volume_path_invalid` for names that
-    lead elsewhere, `volume_too_large` when headers and contents exceed `max_bytes`, and
-    `volume_archive_invalid` for what is no tar archive or a damaged one.
+    Links and devices are left out if there is somebody to be told the name of each. Raises UserError
+    `volume_entry_refused` for them otherwise, `volume_path_invalid` for names that lead elsewhere,
+    `volume_too_large` when headers and contents exceed `max_bytes`, and `volume_archive_invalid` for what is no
+    tar archive or a damaged one.
     """
     source = _Stream(stream, max_bytes)
     with _damage_reported(), tarfile.open(fileobj=cast("IO[bytes]", source), mode="r|", bufsize=_BUFFER) as archive:
-        yield from _entries(archive, source, max_bytes)
+        yield from _entries(archive, source, max_bytes, leave_out or _refuse)
 
 
 def pack(entries: Iterable[Entry]) -> Iterator[bytes]:
@@ -76,20 +79,27 @@ def pack(entries: Iterable[Entry]) -> Iterator[bytes]:
     yield bytes(2 * _BLOCK)
 
 
-def _entries(archive: tarfile.TarFile, source: _Stream, max_bytes: int) -> Iterator[Entry]:
+def _refuse(name: str) -> None:
+    raise UserError("volume_entry_refused", path=name)
+
+
+def _entries(
+    archive: tarfile.TarFile, source: _Stream, max_bytes: int, leave_out: Callable[[str], None]
+) -> Iterator[Entry]:
     room = max_bytes
     while member := archive.next():
         archive.members.clear()  # type: ignore[attr-defined]  # Or it would remember every entry there ever was.
         if member.size < 0:
             raise tarfile.ReadError("negative size")
         path = check_path(member.name)
-        if not (member.isdir() or member.type in (tarfile.REGTYPE, tarfile.AREGTYPE)):
-            raise UserError("volume_entry_refused", path=printable(member.name))
+        is_plain = member.isdir() or member.type in (tarfile.REGTYPE, tarfile.AREGTYPE)
+        if not is_plain:
+            leave_out(printable(member.name))
         room -= _BLOCK + member.size
         if room < 0:
             raise source.too_large()
         source.allow(member.size)
-        if path.parts:
+        if path.parts and is_plain:
             yield _entry(archive, member, path)
 
 
