@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -35,6 +36,11 @@ class ResolvedRepository:
     commit: str
     ref: str
     is_private: bool = False
+
+
+def short_commit(commit: str, digits: int = 7) -> str:
+    """The first digits of a commit of git's. What an archive calls a version would mean another if it were cut."""
+    return commit[:digits] if re.fullmatch(r"[0-9a-f]{40}", commit) else commit
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,14 @@ from environments.builders.images import remove_name, remove_names
 from environments.engine import client, having, installation_labels
 from environments.values import BuildRequest, Credential, ResolvedRepository
 from tests.engine import why_not
+from tests.fakes.archive_host import ArchiveHost
 from tests.fakes.git_host import GitHost
 
 FROM_BASE = "FROM carrel-test/base\n"
 
 
 @contextmanager
-def own_images(data: Path, host: GitHost, **settings: object) -> Iterator[None]:
+def own_images(data: Path, host: GitHost | ArchiveHost, **settings: object) -> Iterator[None]:
     """Skip where there is no engine; otherwise build below `data`, from `host`, under a prefix of one's own."""
     if reason := why_not():
         pytest.skip(reason)

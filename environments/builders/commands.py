@@ -11,8 +11,10 @@ import subprocess
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from environments.builders.lines import MAX_LINE, LineReader
 from environments.builders.redaction import redact
@@ -22,6 +24,8 @@ from environments.processes import end_labelled
 _HEARTBEAT_SECONDS = 0.5
 _PIECE = 1 << 16
 _TAIL_LINES = 400
+
+_Result = TypeVar("_Result")
 
 
 class CommandFailed(Exception):
@@ -81,6 +85,21 @@ class Commands:
             self._end(process)
         if process.returncode:
             raise CommandFailed(process.returncode, tail)
+
+    def wait_for(self, work: Callable[[], _Result]) -> Generator[str, None, _Result]:
+        """Do something that may take a while, such as asking a host, and yield signs of life beside it.
+
+        Raises what it raises, or UserError `build_timeout`. When closed, the rest of it happens for nobody.
+        """
+        executor = ThreadPoolExecutor(max_workers=1)
+        try:
+            working = executor.submit(work)
+            while not wait([working], timeout=_HEARTBEAT_SECONDS).done:
+                self.check_time()
+                yield ""
+            return working.result()
+        finally:
+            executor.shutdown(wait=False, cancel_futures=True)
 
     def check_time(self) -> None:
         """Raise UserError `build_timeout` once the time for all commands together is over."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,8 +18,9 @@ from environments.references.guard import git_environment, guarded_git_options
 from environments.trees import tree_usage
 from environments.values import Credential, ResolvedRepository
 
+MAX_BYTES = 2 * 1024**3
+
 _EXAMPLE = "example:"
-_SIGN_OF_LIFE_SECONDS = 0.5
 _EVERYTHING = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
 
 
@@ -35,7 +36,7 @@ class Checkout:
     directory: Path
     home: Path
     commands: Commands
-    max_bytes: int = 2 * 1024**3
+    max_bytes: int = MAX_BYTES
     credential: Credential | None = field(default=None, repr=False)
 
     def make(self) -> Generator[str, None, None]:
@@ -46,7 +47,7 @@ class Checkout:
         what the guard raises.
         """
         url = self.repository.url
-        source = yield from self._source()
+        source = yield from self.commands.wait_for(partial(fetch_source, self.repository, self.credential))
         local = is_local(source)
         options = [] if local else guarded_git_options(source)
         environment = git_environment(self.home, local=local)
@@ -61,18 +62,6 @@ class Checkout:
         except CommandFailed as failure:
             is_shown = not local and is_for(source, self.credential)
             raise self._explain(failure, has_credential=is_shown) from failure
-
-    def _source(self) -> Generator[str, None, str]:
-        """Where to fetch from now. Asking may take a while, so it is done beside the signs of life."""
-        asking = ThreadPoolExecutor(max_workers=1)
-        try:
-            answer = asking.submit(fetch_source, self.repository, self.credential)
-            while not wait([answer], timeout=_SIGN_OF_LIFE_SECONDS).done:
-                self.commands.check_time()
-                yield ""
-            return answer.result()
-        finally:
-            asking.shutdown(wait=False, cancel_futures=True)
 
     def _fetch(self, source: str, options: list[str], environment: Mapping[str, str]) -> Generator[str, None, None]:
         fetch = (*options, "fetch", "--quiet", "--no-recurse-submodules", "--no-auto-maintenance")

@@ -1,6 +1,6 @@
 """Makes images of a Docker Engine with repo2docker, which runs as a program in an empty folder.
 
-    CARREL_DATA/builds/<key>/repo/     the checkout; fetched by us, never by repo2docker
+    CARREL_DATA/builds/<key>/repo/     the checkout or record; fetched by us, never by repo2docker
     CARREL_DATA/builds/<key>/empty/    where repo2docker runs, since it obeys a file it finds there
     CARREL_DATA/builds/<key>/home/     a home without anybody's settings
 
@@ -44,14 +44,16 @@ from environments.builders.images import (
 )
 from environments.builders.repo2docker_errors import build_error
 from environments.builders.repo2docker_log import Progress, unwrapped
+from environments.builders.sources import source_of
 from environments.builders.submodules import fetch_submodules
 from environments.engine import client, engine_errors, having
 from environments.errors import SystemFailure, UserError
 from environments.processes import end_labelled, installation_label
+from environments.references import unmarked
 from environments.references.credentials import spellings_of
 from environments.registry import location_of, registry
 from environments.trees import full_disk_reported, remove_tree
-from environments.values import BuildEvent, BuildPhase, BuildRequest, Image, ImageStore
+from environments.values import BuildEvent, BuildPhase, BuildRequest, Image, ImageStore, short_commit
 
 logger = logging.getLogger(__name__)
 
@@ -228,11 +230,13 @@ class _Build:
         remove_name(self.unchecked)
 
     def _fetch(self, commands: Commands) -> Generator[str, None, None]:
-        repository, credential = self.request.repository, self.request.credential
-        yield _("Fetching {url} at {commit}").format(url=repository.url, commit=repository.commit[:12])
-        checkout = Checkout(repository, self.repository, self.home, commands, credential=credential)
-        yield from checkout.make()
-        yield from fetch_submodules(checkout)
+        repository = self.request.repository
+        facts = {"url": unmarked(repository.url), "commit": short_commit(repository.commit, 12)}
+        yield _("Fetching {url} at {commit}").format(**facts)
+        source = source_of(self.request, self.repository, self.home, commands)
+        yield from source.make()
+        if isinstance(source, Checkout):
+            yield from fetch_submodules(source)
 
     def _make(self, commands: Commands) -> Generator[str, None, None]:
         described = {path.name for path in environment_files(self.repository, (*_DESCRIPTIONS, *_ALSO_READ))}

@@ -32,14 +32,15 @@ from django.utils.translation import gettext as _
 from environments.builders.classification import install_error, python_error, script_error
 from environments.builders.commands import CommandFailed, Commands
 from environments.builders.detection import VenvRecipe, detect
-from environments.builders.fetching import Checkout
 from environments.builders.retention import cache_budget_bytes, unused
+from environments.builders.sources import source_of
 from environments.errors import SystemFailure
 from environments.local_images import remove_remains, remove_unless_held
 from environments.processes import end_labelled, inherited_environment, installation_label
+from environments.references import unmarked
 from environments.references.credentials import spellings_of
 from environments.trees import copy_tree, full_disk_reported, remove_tree, tree_usage
-from environments.values import BuildEvent, BuildPhase, BuildRequest, Image, ImageStore, StoredImage
+from environments.values import BuildEvent, BuildPhase, BuildRequest, Image, ImageStore, StoredImage, short_commit
 
 logger = logging.getLogger(__name__)
 
@@ -232,9 +233,10 @@ class _Build:
         remove_tree(self.directory)
 
     def _fetch(self, commands: Commands) -> Generator[str, None, None]:
-        repository, credential = self.request.repository, self.request.credential
-        yield _("Fetching {url} at {commit}").format(url=repository.url, commit=repository.commit[:12])
-        yield from Checkout(repository, self.repository, self.home, commands, credential=credential).make()
+        repository = self.request.repository
+        facts = {"url": unmarked(repository.url), "commit": short_commit(repository.commit, 12)}
+        yield _("Fetching {url} at {commit}").format(**facts)
+        yield from source_of(self.request, self.repository, self.home, commands).make()
 
     def _make(self, commands: Commands) -> Generator[str, None, None]:
         recipe = detect(self.repository)

@@ -13,6 +13,8 @@ from environments.errors import UserError
 
 MAX_ADDRESS = 500
 """What the database keeps of a repository's name."""
+MAX_URL = 8000
+"""What a host may redirect to: addresses that are good for one download are long."""
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)(?P<mark>://|::|:)")
@@ -57,7 +59,7 @@ def read_url(text: str) -> SplitResult:
         if scheme:
             raise UserError("repository_scheme_forbidden", scheme=scheme[:40])
         raise UserError("repository_invalid", repository=shown(text))
-    if not text.isprintable() or " " in text or "\\" in text or len(text) > 4 * MAX_ADDRESS:
+    if not text.isprintable() or " " in text or "\\" in text or len(text) > MAX_URL:
         raise UserError("repository_invalid", repository=shown(text))
     return _normalised(text)
 

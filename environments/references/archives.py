@@ -81,10 +81,9 @@ def json_in(answer: Answer, *, record: str) -> Any:
     Raises UserError `record_not_found`, `record_restricted` or `record_too_many_files`, SystemFailure
     `repository_unreachable` or `repository_rate_limited`.
     """
-    is_about_record = answer.headers.get("x-ratelimit-remaining") != "0"
     if answer.status in (404, 410, 451):
         raise UserError("record_not_found", record=shown(record))
-    if answer.status in (401, 403) and is_about_record:
+    if answer.status in (401, 403) and not answer.has_had_enough:
         raise UserError("record_restricted", record=shown(record))
     if answer.status != 200:
         raise answer.refusal()

@@ -41,6 +41,11 @@ class Answer:
             return ""
         return read_url(urljoin(self.url, self.headers["location"])).geturl()
 
+    @property
+    def has_had_enough(self) -> bool:
+        """Whether an answer that is no success means that the host is asked too often."""
+        return self.status == 429 or self.headers.get("x-ratelimit-remaining") == "0"
+
     def seconds_to_wait(self) -> float:
         """How long a host that has had enough wants to be left alone, as far as it says."""
         if (after := self.headers.get("retry-after", "")).isdecimal():
@@ -56,7 +61,7 @@ class Answer:
     def refusal(self) -> SystemFailure:
         """What it means when it is about us or the host itself, and not about what was asked for."""
         host = _host(self.url)
-        if self.status == 429 or self.headers.get("x-ratelimit-remaining") == "0":
+        if self.has_had_enough:
             return SystemFailure("repository_rate_limited", host=host, minutes=self.minutes_to_wait())
         return SystemFailure("repository_unreachable", host=host, detail=f"HTTP status {self.status}")
 

@@ -35,7 +35,10 @@ _CONTENTS = "/data/contents/"
 
 
 class HydroShare:
-    """Fetches the files one by one: the bag of all of them would have to be waited for."""
+    """Fetches the files one by one: the bag of all of them would have to be waited for.
+
+    HydroShare does not list files without content.
+    """
 
     prefix = "hydroshare"
     label = "HydroShare"

@@ -138,7 +138,10 @@ class Zenodo:
 
 
 def _newest(site: str, concept: str) -> str:
+    """Where the page of a concept leads; empty if it leads to no record of the same site."""
     answer = get(f"{site}/records/{concept}", max_bytes=0)
+    if answer.status not in (200, 404, 410):
+        raise answer.refusal()
     page = read_url(answer.url)
     match = _RECORD_PAGE.fullmatch(page.path)
     return match["record"] if match and answer.status == 200 and origin_of(page) == site else ""

@@ -334,7 +334,8 @@ class TestZenodo:
     def test_resolve_follows_no_concept_to_another_site(self, host: ArchiveHost, settings: fixtures.Settings) -> None:
         with ArchiveHost() as other:
             settings.REPOSITORY_ALLOWED_HOSTS = [host.address, other.address]
-            other.zenodo("9", FILES)
+            for site in (host, other):
+                site.zenodo("9", FILES)
             host.lead("/records/7", f"{other.base_url}/records/9")
 
             assert code_of(lambda: zenodo(host).resolve(Reference("zenodo", "10.5281/zenodo.7"))) == "record_not_found"

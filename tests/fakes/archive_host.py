@@ -46,6 +46,7 @@ class ArchiveHost:
         """Every request's path with its query, and its headers in lower case."""
         self.stopping = threading.Event()
         self._answers: dict[str, Answer] = {}
+        self._first_answers: dict[str, Answer] = {}
         self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
@@ -86,6 +87,10 @@ class ArchiveHost:
     ) -> None:
         """Answer requests for this path with this; a target with a query answers only requests with just that."""
         self._answers[target] = Answer(status, body, headers or {}, promised, drips)
+
+    def answer_once(self, target: str, *, status: int, headers: Mapping[str, str] | None = None) -> None:
+        """Answer the next request for this path with this, and those after it as before."""
+        self._first_answers[target] = Answer(status, b"", headers or {})
 
     def say(self, target: str, value: object, *, status: int = 200) -> None:
         """Answer with JSON, marked so that one can ask whether it still holds."""
@@ -203,6 +208,8 @@ class ArchiveHost:
         path = urlsplit(target).path
         self.requests[path] += 1
         self.seen.append((target, {name.lower(): value for name, value in headers.items()}))
+        if first := self._first_answers.pop(path, None):
+            return first
         answer = self._answers.get(target) or self._answers.get(path) or Answer(404, b"<html>")
         if "ETag" in answer.headers and headers.get("If-None-Match") == answer.headers["ETag"]:
             return Answer(304)
@@ -238,6 +245,8 @@ class _Handler(BaseHTTPRequestHandler):
             if self.server.host.stopping.wait(_DRIP_SECONDS):
                 return
             self.wfile.write(bytes([byte]))
+        if answer.promised is not None:
+            self.server.host.stopping.wait()
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing: `ArchiveHost.requests` remembers."""
