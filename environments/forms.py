@@ -32,7 +32,10 @@ class LaunchForm(forms.Form):
 
     repository = forms.CharField(
         label=_("Address of the repository"),
-        help_text=_("Copy it from your browser, for example https://github.com/binder-examples/requirements."),
+        help_text=_(
+            "Copy it from your browser, for example https://github.com/binder-examples/requirements. "
+            "A DOI such as 10.5281/zenodo.3242074 works too."
+        ),
         max_length=1000,
         error_messages={"required": _("Paste the address of a repository first.")},
         widget=forms.TextInput(

@@ -11,6 +11,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import stat
 import sys
@@ -33,6 +34,8 @@ MAX_NAMED = 200
 
 _REPOSITORY = ".git"
 _SHORT_COMMIT = 7
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+"""Of git. An archive's own name for a version is not cut, since it would come to mean another."""
 _PIECE = 1 << 20
 _ABSENT = "absent"
 _UNFINISHED = ".carrel-unfinished"
@@ -82,7 +85,8 @@ def plan(seeded: Manifest, new: Manifest, present: Manifest, *, commit: str) -> 
 def beside(path: str, commit: str) -> str:
     """Where the version of a file that this commit brings is put when its place is taken."""
     place = PurePosixPath(path)
-    return str(place.with_name(f"{place.stem}.{commit[:_SHORT_COMMIT]}.new{place.suffix}"))
+    short = commit[:_SHORT_COMMIT] if _COMMIT.fullmatch(commit) else commit
+    return str(place.with_name(f"{place.stem}.{short}.new{place.suffix}"))
 
 
 def _own_repositories(seeded: Manifest, new: Manifest, present: Manifest) -> set[str]:

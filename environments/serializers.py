@@ -47,11 +47,14 @@ class LaunchSerializer(serializers.Serializer[LaunchSpec]):
 
     repository = serializers.CharField(
         max_length=2000,
-        help_text="A reference `provider/spec` as in Binder (`gh/owner/name`, `git/<encoded address>`), or any "
-        "address of a repository as a browser shows it.",
+        help_text="A reference `provider/spec` as in Binder (`gh/owner/name`, `git/<encoded address>`, "
+        "`zenodo/<DOI>`), a DOI, or any address of a repository or record as a browser shows it.",
     )
     ref = serializers.CharField(
-        max_length=250, default="", allow_blank=True, help_text="Branch, tag or commit; empty for the newest version."
+        max_length=250,
+        default="",
+        allow_blank=True,
+        help_text="Branch, tag or commit, or a version of a record; empty for the newest.",
     )
     urlpath = serializers.CharField(
         max_length=500, default="", allow_blank=True, help_text="What to open, for example `lab/tree/first.ipynb`."
@@ -161,6 +164,7 @@ class BuildSerializer(serializers.ModelSerializer[Build]):
 
     state = serializers.ChoiceField(choices=Build.State.choices, read_only=True)
     reason = ReasonSerializer(source="failure", read_only=True, allow_null=True)
+    repository_url = serializers.SerializerMethodField()
     queue_place = serializers.SerializerMethodField()
     log_url = serializers.SerializerMethodField()
 
@@ -180,6 +184,10 @@ class BuildSerializer(serializers.ModelSerializer[Build]):
             "finished_at",
         ]
         read_only_fields = fields
+
+    def get_repository_url(self, build: Build) -> str:
+        """Where the repository is: what git fetches from, or the page of a record in an archive."""
+        return references.unmarked(build.repository_url)
 
     def get_queue_place(self, build: Build) -> int | None:
         """Its place among those that wait, the next being 1; null when it does not wait."""

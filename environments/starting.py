@@ -19,6 +19,7 @@ from environments.live import announce_server
 from environments.models import Build, NotebookServer, Volume
 from environments.querysets import NotebookServerQuerySet
 from environments.queueing import enqueue
+from environments.references import unmarked
 from environments.servers import request_image
 from environments.tickets import server_token
 from environments.values import Endpoint, Image, Limits, Liveness, Mount, ServerSpec
@@ -185,7 +186,7 @@ def _spec(server: NotebookServer, image: Image) -> ServerSpec:
         environment={
             "CARREL_URL": settings.PUBLIC_URL,
             "CARREL_SERVER_NAME": server.name,
-            "CARREL_REPOSITORY": server.repository_url,
+            "CARREL_REPOSITORY": unmarked(server.repository_url),
             "CARREL_COMMIT": server.commit,
         },
         limits=Limits(server.memory_mb, server.cpus),

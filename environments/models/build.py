@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from environments.errors import Explanation, explain
 from environments.querysets import BuildQuerySet
-from environments.values import ResolvedRepository
+from environments.values import ResolvedRepository, short_commit
 
 
 class Build(models.Model):
@@ -72,7 +72,7 @@ class Build(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.repository_url}@{self.commit[:7]} ({self.state})"
+        return f"{self.repository_url}@{short_commit(self.commit)} ({self.state})"
 
     @property
     def resolved(self) -> ResolvedRepository:

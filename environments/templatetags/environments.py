@@ -11,8 +11,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from environments import references, values
 from environments.models import NotebookServer
-from environments.references import title_of
 from environments.values import Reference
 from environments.views.stopping import Ending
 
@@ -40,7 +40,19 @@ def status(state: str) -> dict[str, object]:
 @register.filter
 def title(reference: Reference) -> str:
     """The short name of a repository, as people say it."""
-    return title_of(reference)
+    return references.title_of(reference)
+
+
+@register.filter
+def address(repository_url: str) -> str:
+    """Where a resolved repository is, as a browser understands it."""
+    return references.unmarked(repository_url)
+
+
+@register.filter
+def short_commit(commit: str) -> str:
+    """As much of the name of a commit or version as is worth showing."""
+    return values.short_commit(commit)
 
 
 @register.inclusion_tag("environments/_ending.html")

@@ -12,7 +12,7 @@ import pytest
 from environments import merging
 from environments.merging import Action, beside, manifest_of, plan, refresh_directory
 
-COMMIT = "1a2b3c4d5e6f"
+COMMIT = "1a2b3c4d5e6f7081920a1b2c3d4e5f6071829304"
 ADD, REPLACE, KEEP, KEEP_BOTH, DELETE = "add", "replace", "keep", "keep both", "delete"
 Files = dict[str, str | None]
 
@@ -108,6 +108,10 @@ def test_plan_spares_what_the_person_changed(seeded: Files, new: Files, present:
 )
 def test_beside_keeps_the_ending(path: str, place: str) -> None:
     assert beside(path, COMMIT) == place
+
+
+def test_beside_names_the_whole_version_of_an_archive() -> None:
+    assert beside("x/first.ipynb", "10423456") == "x/first.10423456.new.ipynb"
 
 
 # --- Folders -----------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from environments.volumes.docker import DockerVolumeStore, volume_labels, volume
 from environments.volumes.local import LocalVolumeStore, volume_directory
 from tests.engine import BASE_IMAGE, clean_engine, image_from, leftovers
 
-COMMIT = "1a2b3c4d5e6f"
+COMMIT = "1a2b3c4d5e6f7081920a1b2c3d4e5f6071829304"
 HOME = f"server-{secrets.token_hex(16)}"
 FIRST = "RUN echo 1 > kept.txt && echo 1 > edited.txt && echo 1 > gone.txt && mkdir home && touch home/x"
 SECOND = "RUN echo 2 > kept.txt && echo 2 > edited.txt && mkdir -p added home && echo 2 > added/a && touch home/y"
