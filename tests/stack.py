@@ -19,7 +19,8 @@ import psutil
 import pytest
 
 from config.env import BASE_DIR
-from environments.processes import end_labelled, installation_label
+from environments.processes import end_labelled, installation_label, labelled
+from environments.spawners.process import SERVER_ID
 
 START_SECONDS = 90.0
 STOP_SECONDS = 30.0
@@ -158,6 +159,10 @@ class Stack:
         leaders = [self.child_pid(name) for name in ("redis", "web", "worker", "beat")]
         groups = {pid for pid in leaders if pid is not None}
         return [process for process in psutil.process_iter() if _session_of(process) in groups]
+
+    def remains_of(self, server_id: str) -> list[object]:
+        """Everything that lives of a server."""
+        return [*labelled({**installation_label(self.data_directory), SERVER_ID: server_id})]
 
     def close(self) -> None:
         """End everything, by force where need be, and remove the data."""

@@ -18,12 +18,18 @@ ARTEFACTS = BASE_DIR / "test-artifacts"
 
 
 @pytest.fixture
-def page(context: BrowserContext, stack: Stack, request: pytest.FixtureRequest) -> Iterator[Page]:
+def site(stack: Stack) -> Stack:
+    """The stack that people look at; a module may choose another."""
+    return stack
+
+
+@pytest.fixture
+def page(context: BrowserContext, site: Stack, request: pytest.FixtureRequest) -> Iterator[Page]:
     """An empty tab. The test fails when a page of Carrel's own writes an error to the console."""
     page, errors = context.new_page(), []
 
     def note(message: ConsoleMessage) -> None:
-        if message.type == "error" and message.location["url"].startswith(f"{stack.base_url}/"):
+        if message.type == "error" and message.location["url"].startswith(f"{site.base_url}/"):
             errors.append(message.text)
 
     page.on("console", note)
@@ -34,15 +40,15 @@ def page(context: BrowserContext, stack: Stack, request: pytest.FixtureRequest) 
 
 
 @pytest.fixture
-def sign_in(page: Page, stack: Stack) -> Callable[[str], None]:
+def sign_in(page: Page, site: Stack) -> Callable[[str], None]:
     """Signs one of the demo's people in, by the form."""
 
     def as_person(username: str) -> None:
-        page.goto(f"{stack.base_url}/accounts/login/")
+        page.goto(f"{site.base_url}/accounts/login/")
         page.get_by_label(re.compile("user ?name", re.IGNORECASE)).fill(username)
-        page.get_by_label("Password", exact=True).fill(stack.password(username))
+        page.get_by_label("Password", exact=True).fill(site.password(username))
         page.get_by_role("main").get_by_role("button", name="Sign in").click()
-        page.wait_for_url(f"{stack.base_url}/")
+        page.wait_for_url(f"{site.base_url}/")
 
     return as_person
 

@@ -1,4 +1,4 @@
-"""The whole of it, as a newcomer does it: repository, notebook, stop, come back, find the work."""
+"""The whole of it, as a newcomer does it: repository, notebook, stop, come back, find the work. On each runtime."""
 
 from __future__ import annotations
 
@@ -19,9 +19,30 @@ LAB_MILLISECONDS = 60_000
 RUN_MILLISECONDS = 8_000
 RUNS = 4
 """JupyterLab itself drops a cell that is run while its kernel is still connecting, however it is reached."""
+REPOSITORIES = {
+    "process": {"requirements.txt": "tabulate==0.9.0\n"},
+    "docker": {
+        "Dockerfile": "FROM carrel-test/base\nUSER root\nRUN pip install --no-cache-dir tabulate==0.9.0\nUSER 1000\n"
+    },
+}
+"""The same environment, as each runtime has it described."""
+STACKS = {"process": "stack", "docker": "docker_stack"}
 SHOW_VERSION = "import importlib.metadata as m; print('tabulate is', m.version('tabulate'))"
 WRITE_FILE = "print(open('kept.txt', 'w').write('still here'), 'characters kept')"
 READ_FILE = "print('the file says:', open('kept.txt').read())"
+
+
+@pytest.fixture(params=["process", pytest.param("docker", marks=pytest.mark.docker)])
+def runtime(request: pytest.FixtureRequest) -> str:
+    """What the servers run on."""
+    return str(request.param)
+
+
+@pytest.fixture
+def site(runtime: str, request: pytest.FixtureRequest) -> Stack:
+    """The stack with this runtime; the other is not started for it."""
+    chosen: Stack = request.getfixturevalue(STACKS[runtime])
+    return chosen
 
 
 def open_server(page: Page) -> None:
@@ -50,10 +71,15 @@ def run_in_new_notebook(page: Page, code: str, expected: str) -> None:
 
 
 def test_launch_work_stop_and_find_the_work_again(
-    page: Page, stack: Stack, git_host: GitHost, sign_in: Callable[[str], None], keep: Callable[[str], None]
+    page: Page,
+    site: Stack,
+    runtime: str,
+    git_host: GitHost,
+    sign_in: Callable[[str], None],
+    keep: Callable[[str], None],
 ) -> None:
-    git_host.add("statistics", {"requirements.txt": "tabulate==0.9.0\n", "README.md": "# Statistics\n"})
-    page.goto(stack.base_url)
+    git_host.add("statistics", {**REPOSITORIES[runtime], "README.md": "# Statistics\n"})
+    page.goto(site.base_url)
     keep("1-welcome")
     sign_in("student")
     keep("2-home")
@@ -86,11 +112,11 @@ def test_launch_work_stop_and_find_the_work_again(
     run_in_new_notebook(page, READ_FILE, "the file says: still here")
     keep("7-found-again")
 
-    page.goto(stack.base_url)
+    page.goto(site.base_url)
     keep("8-home-with-a-server")
     page.goto(server_page)
     page.get_by_role("link", name=re.compile("Delete")).click()
     keep("9-delete")
     page.get_by_role("main").get_by_role("button", name=re.compile("Delete")).click()
-    page.wait_for_url(f"{stack.base_url}/")
+    page.wait_for_url(f"{site.base_url}/")
     expect(page.get_by_text("None yet")).to_be_visible()

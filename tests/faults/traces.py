@@ -47,7 +47,7 @@ def work_under_way(stack: Stack) -> list[tuple[str, str]]:
 def is_at_rest(stack: Stack, server_id: str) -> bool:
     """Whether nothing of this server runs and nothing is still to be done for it."""
     waiting = {identity for identity, _ in work_under_way(stack)}
-    return server_id.replace("-", "") not in waiting and not server_processes(stack, server_id)
+    return server_id.replace("-", "") not in waiting and not stack.remains_of(server_id)
 
 
 def build_rows(stack: Stack, commit: str) -> list[tuple[str, str]]:
