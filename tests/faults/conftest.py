@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.docker_stack import DockerStack
 from tests.fakes.git_host import GitHost
 from tests.faults.holds import Hold, python_waiting_by_name
 from tests.faults.people import PATIENCE_SECONDS, Person
+from tests.faults.repositories import held_by_name
 from tests.faults.traces import work_under_way
 from tests.stack import Stack, wait_until
 
@@ -91,3 +93,31 @@ def hold_start(start_holds: Path) -> Iterator[Callable[[str], Hold]]:
     yield hold
     for made in holds:
         made.release()
+
+
+# --- The same on Docker ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def docker_token_of(docker_stack: DockerStack) -> Callable[[str], str]:
+    """An API token for everything on the stack with Docker, one for each person."""
+    return cache(docker_stack.token)
+
+
+@pytest.fixture(scope="session")
+def docker_prepared(docker_stack: DockerStack, repositories: GitHost, docker_token_of: Callable[[str], str]) -> str:
+    """The address of a repository whose image has been made; its servers wait while they start if named `held…`."""
+    repositories.add("docker-prepared", held_by_name())
+    url = repositories.url("docker-prepared")
+    with closing(Person(docker_stack, "student", docker_token_of("student"))) as student:
+        student.launch_and_wait(url, name="first-of-all")
+    return url
+
+
+@pytest.fixture
+def docker_student(docker_stack: DockerStack, docker_token_of: Callable[[str], str]) -> Iterator[Person]:
+    """The person the tests of Docker are about. The engine is back when they are over."""
+    with closing(Person(docker_stack, "student", docker_token_of("student"))) as person:
+        yield person
+        docker_stack.engine.restored()
+    wait_until(lambda: not docker_stack.leftovers(), seconds=PATIENCE_SECONDS, why="nothing of it is left")

@@ -20,6 +20,7 @@ from websockets.sync.client import ClientConnection
 from tests.fakes.git_host import GitHost
 from tests.faults.conftest import Prepared
 from tests.faults.holds import Hold
+from tests.faults.kills import RETURN_SECONDS, kill_worker
 from tests.faults.people import SESSION_COOKIE, Person, Server, open_socket
 from tests.faults.repositories import held_in_post_build, held_while_resolving
 from tests.faults.traces import (
@@ -34,8 +35,6 @@ from tests.stack import Stack, wait_until
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
 
 RECOVERY_SECONDS = 30.0
-RETURN_SECONDS = 60.0
-"""The supervisor waits longer each time before it starts a child that keeps dying."""
 DISCOVERY_SECONDS = 15.0
 ESCAPE = "setsid sleep 600 &"
 """A process in a session of its own, which no killing of groups reaches."""
@@ -162,18 +161,6 @@ def test_goes_on_with_a_log_after_the_web_process_was_killed(
 
     log = student.api.get(f"/builds/{server['build']['id']}/log/").raise_for_status().json()
     assert [number for _, number in [*first, *second, *rest]] == [line["sequence"] for line in log["lines"]]
-
-
-def kill_worker(stack: Stack) -> None:
-    """SIGKILL the worker with its whole pool, and wait until another is ready to work."""
-    before = times_ready(stack)
-    os.killpg(stack.worker_pid(), signal.SIGKILL)
-    wait_until(lambda: times_ready(stack) > before, seconds=RETURN_SECONDS, why="there is a worker again")
-
-
-def times_ready(stack: Stack) -> int:
-    """How often a worker of this stack has said that it is."""
-    return (stack.data_directory / "log" / "worker.log").read_text().count(" ready.")
 
 
 def kill_web(stack: Stack) -> None:
