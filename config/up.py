@@ -31,6 +31,7 @@ from config import demo
 from config.embedded import redis_socket
 from config.env import BASE_DIR
 from config.supervision import Announce, Child, ProcessRecords, StartRefused, Supervisor, only_supervisor
+from environments.backends import runtime
 from environments.processes import has_labels, installation_label, labels_of
 from environments.spawners.process import SERVER_ID
 
@@ -142,7 +143,7 @@ async def _serve(address: Address, records: ProcessRecords, announce: Announce) 
     supervisor = Supervisor(
         records=records,
         log_directory=settings.CARREL_DATA / "log",
-        environment=_child_environment(),
+        environment=child_environment(),
         announce=announce,
     )
     _stop_on_signals(stop, supervisor, announce)
@@ -180,10 +181,16 @@ def _labels() -> dict[str, str]:
     return {"CARREL_DATA": str(settings.CARREL_DATA)}
 
 
-def _child_environment() -> dict[str, str]:
+def child_environment() -> dict[str, str]:
+    """What every child has in its environment.
+
+    Where servers run is decided here, once: with `RUNTIME=auto` each child would find out for itself, and an engine
+    that comes or goes meanwhile would part them.
+    """
     return {
         **os.environ,
         **_labels(),
+        "RUNTIME": runtime(),
         "PORT": str(settings.PORT),
         "DJANGO_SETTINGS_MODULE": "config.settings",
         # The children run from where their code is, whatever the folder `up` was called from.

@@ -14,7 +14,8 @@ import pytest
 from pytest_django import Settings
 
 from config.supervision import StartRefused
-from config.up import end_builds, listen_address, refuse_taken_port
+from config.up import child_environment, end_builds, listen_address, refuse_taken_port
+from environments import backends
 from environments.processes import installation_label
 from environments.spawners.process import SERVER_ID
 from tests.stack import Stack, free_port, is_alive, wait_until
@@ -36,6 +37,21 @@ def ended_by_itself(stack: Stack) -> tuple[int, str]:
     """Run `up` to the end it finds by itself; its exit code and what it printed."""
     code = stack.launch().wait(30)
     return code, stack.output.read_text()
+
+
+@pytest.fixture
+def undecided_runtime() -> Iterator[None]:
+    """A process that has not found out what servers run on, before and afterwards."""
+    backends.runtime.cache_clear()
+    yield
+    backends.runtime.cache_clear()
+
+
+@pytest.mark.usefixtures("undecided_runtime")
+def test_children_are_told_what_servers_run_on(settings: Settings) -> None:
+    settings.RUNTIME, settings.DOCKER_HOST = "auto", "unix:///nowhere/docker.sock"
+
+    assert child_environment()["RUNTIME"] == "process"
 
 
 @pytest.mark.stack
