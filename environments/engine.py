@@ -19,11 +19,11 @@ import docker
 import requests
 import urllib3
 from django.conf import settings
+from django.utils.crypto import salted_hmac
 from docker.errors import APIError, DockerException
 from docker.utils import version_gte
 
 from environments.errors import SystemFailure
-from environments.processes import INSTALLATION, installation_label
 from environments.values import EngineProblem
 
 TIMEOUT_SECONDS = 60
@@ -109,12 +109,14 @@ def is_disk_full(error: Exception) -> bool:
 def installation_labels() -> dict[str, str]:
     """What everything this installation makes in the engine is labelled with.
 
-    An embedded installation is its data directory; a served one, whose processes may keep that in different
-    places, is its address.
+    An embedded installation is its data directory, and the secret in it: in containers, several may call theirs
+    `/data`. A served one, whose processes may keep that in different places, is its address.
     """
     if settings.EMBEDDED:
-        return {INSTALLATION_LABEL: installation_label(Path(settings.CARREL_DATA))[INSTALLATION]}
-    return {INSTALLATION_LABEL: hashlib.sha256(settings.PUBLIC_URL.encode()).hexdigest()[:16]}
+        digest = salted_hmac(INSTALLATION_LABEL, str(settings.CARREL_DATA), algorithm="sha256").hexdigest()
+    else:
+        digest = hashlib.sha256(settings.PUBLIC_URL.encode()).hexdigest()
+    return {INSTALLATION_LABEL: digest[:16]}
 
 
 def having(labels: Mapping[str, str]) -> dict[str, list[str]]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from django.test import override_settings
 from docker.models.images import Image
 
 from environments.builders.images import remove_names
-from environments.engine import INSTALLATION_LABEL, SERVER_LABEL, client, having
-from environments.processes import INSTALLATION, installation_label, labelled
+from environments.engine import SERVER_LABEL, client, having, installation_labels
+from environments.processes import installation_label, labelled
 from tests.engine import ENGINE_SOCKET, why_not
 from tests.fakes.engine_proxy import EngineProxy
 from tests.stack import Stack
@@ -29,27 +32,18 @@ LET_GO = "/tmp/let-go"
 """What a server says that waits while it starts, and the file of its container that it waits for."""
 
 
-class DockerStack(Stack):
-    """One embedded installation on the machine's engine, which it reaches through `engine` alone."""
-
-    def __init__(self, **variables: str) -> None:
-        """Prepare, without starting. Skips the test where there is no engine."""
-        if reason := why_not():
-            pytest.skip(reason)
-        self.engine = EngineProxy(ENGINE_SOCKET)
-        self.engine.restored()
-        super().__init__(
-            **VARIABLES,
-            RUNTIME="docker",
-            DOCKER_HOST=self.engine.address,
-            IMAGE_PREFIX=f"carrel-test-{secrets.token_hex(6)}/",
-            **variables,
-        )
+class InEngine(ABC):
+    """An installation as the engine knows it: what it has made there, by its label."""
 
     @property
+    @abstractmethod
     def labels(self) -> dict[str, str]:
         """What everything it makes in the engine is labelled with."""
-        return {INSTALLATION_LABEL: installation_label(self.data_directory)[INSTALLATION]}
+
+    @property
+    @abstractmethod
+    def image_prefix(self) -> str:
+        """What the names of its images begin with."""
 
     def containers(self, **labels: str) -> list[dict[str, Any]]:
         """Its containers that have these labels too, whatever their state."""
@@ -71,6 +65,68 @@ class DockerStack(Stack):
         found: list[Image] = client().images.list(filters=having(self.labels))
         return found
 
+    def remains_of(self, server_id: str) -> list[object]:
+        """The container and the network of a server."""
+        of_server = {SERVER_LABEL: server_id}
+        return [*self.containers(**of_server), *self.networks(**of_server)]
+
+    def leftovers(self) -> list[str]:
+        """The names of containers, networks, servers' volumes and unfinished images.
+
+        People's own volumes and finished images are meant to stay.
+        """
+        names = [container["Names"][0] for container in self.containers()]
+        names += [network["Name"] for network in self.networks()]
+        names += [volume for volume in self.volumes() if not volume.startswith("carrel-home-")]
+        return names + [tag for image in self.images() for tag in image.tags or [str(image.id)] if self._is_odd(tag)]
+
+    def remove_everything(self) -> None:
+        """Remove what is there, meant to stay or not."""
+        for container in self.containers():
+            client().api.remove_container(container["Id"], v=True, force=True)
+        for network in self.networks():
+            client().api.remove_network(network["Id"])
+        for volume in self.volumes():
+            client().api.remove_volume(volume, force=True)
+        for image in self.images():
+            remove_names(image)
+
+    def _is_odd(self, tag: str) -> bool:
+        return not tag.startswith(f"{self.image_prefix}environment:") or "unchecked" in tag
+
+
+def labels_of(data_directory: str, secrets_of_it: str) -> dict[str, str]:
+    """The labels of the embedded installation whose `carrel.env` this is."""
+    (key,) = (line.partition("=")[2] for line in secrets_of_it.splitlines() if line.startswith("SECRET_KEY="))
+    with override_settings(EMBEDDED=True, CARREL_DATA=data_directory, SECRET_KEY=key):
+        return installation_labels()
+
+
+class DockerStack(InEngine, Stack):
+    """One embedded installation on the machine's engine, which it reaches through `engine` alone."""
+
+    def __init__(self, **variables: str) -> None:
+        """Prepare, without starting. Skips the test where there is no engine."""
+        if reason := why_not():
+            pytest.skip(reason)
+        self.engine = EngineProxy(ENGINE_SOCKET)
+        self.engine.restored()
+        super().__init__(
+            **VARIABLES,
+            RUNTIME="docker",
+            DOCKER_HOST=self.engine.address,
+            IMAGE_PREFIX=new_prefix(),
+            **variables,
+        )
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return labels_of(str(self.data_directory), (self.data_directory / "carrel.env").read_text())
+
+    @property
+    def image_prefix(self) -> str:
+        return self.environment["IMAGE_PREFIX"]
+
     def is_held(self, server_id: str) -> bool:
         """Whether the container of this server waits to be let go."""
         found = self.containers(**{SERVER_LABEL: server_id})
@@ -81,46 +137,26 @@ class DockerStack(Stack):
         for container in self.containers(**{SERVER_LABEL: server_id}):
             client().containers.get(container["Id"]).exec_run(["touch", LET_GO])
 
-    def remains_of(self, server_id: str) -> list[object]:
-        """The container and the network of a server."""
-        of_server = {SERVER_LABEL: server_id}
-        return [*self.containers(**of_server), *self.networks(**of_server)]
+    def leftovers(self) -> list[str]:
+        """What there is in the engine, and what processes do."""
+        processes = labelled(installation_label(self.data_directory))
+        return super().leftovers() + [" ".join(process.cmdline()) for process in processes]
 
     def close(self) -> None:
         """End everything, see that nothing is left but what is meant to stay, and remove that too."""
         self.engine.restored()
-        try:
+        with ExitStack() as afterwards:
+            afterwards.callback(self.engine.close)
+            afterwards.callback(super().close)
+            afterwards.callback(self.remove_everything)
             self.stop()
             left = self.leftovers()
-        finally:
-            super().close()
-            self._remove_everything()
-            self.engine.close()
         assert left == []
 
-    def leftovers(self) -> list[str]:
-        """The names of containers, networks, servers' volumes and unfinished images, and what processes do.
 
-        People's own volumes and finished images are meant to stay.
-        """
-        names = [container["Names"][0] for container in self.containers()]
-        names += [network["Name"] for network in self.networks()]
-        names += [volume for volume in self.volumes() if not volume.startswith("carrel-home-")]
-        names += [tag for image in self.images() for tag in image.tags or [str(image.id)] if self._is_unfinished(tag)]
-        return names + [" ".join(process.cmdline()) for process in labelled(installation_label(self.data_directory))]
-
-    def _is_unfinished(self, tag: str) -> bool:
-        return not tag.startswith(f"{self.environment['IMAGE_PREFIX']}environment:") or "unchecked" in tag
-
-    def _remove_everything(self) -> None:
-        for container in self.containers():
-            client().api.remove_container(container["Id"], v=True, force=True)
-        for network in self.networks():
-            client().api.remove_network(network["Id"])
-        for volume in self.volumes():
-            client().api.remove_volume(volume, force=True)
-        for image in self.images():
-            remove_names(image)
+def new_prefix() -> str:
+    """A beginning of image names that nobody else uses."""
+    return f"carrel-test-{secrets.token_hex(6)}/"
 
 
 @pytest.fixture(scope="session")
