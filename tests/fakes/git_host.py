@@ -1,4 +1,4 @@
-"""A git host on 127.0.0.1: real repositories over real smart HTTP, with the faults real hosts have.
+"""A git host of this machine: real repositories over real smart HTTP, with the faults real hosts have.
 
     with GitHost() as host:
         commit = host.add("statistics", {"requirements.txt": "numpy\n"})
@@ -41,9 +41,9 @@ class Answer:
 
 
 class GitHost:
-    """Serves its repositories from `start` to `stop`; use it as a context manager."""
+    """Serves its repositories from `start` to `stop`, at one address of this machine; use it as a context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1") -> None:
         self.requests: Counter[str] = Counter()
         """How often each path was asked for, without its query."""
         self.seen: list[tuple[str, dict[str, str]]] = []
@@ -54,7 +54,7 @@ class GitHost:
         self._moved: dict[str, str] = {}
         self._hanging: set[tuple[str, str]] = set()
         self._stopping = threading.Event()
-        self._server = _Server(self)
+        self._server = _Server(self, address)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
     def __enter__(self) -> GitHost:
@@ -206,9 +206,9 @@ class GitHost:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, host: GitHost) -> None:
+    def __init__(self, host: GitHost, address: str) -> None:
         self.host = host
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__((address, 0), _Handler)
 
 
 class _Handler(BaseHTTPRequestHandler):
