@@ -214,6 +214,15 @@ def test_another_persons_server_is_out_of_reach(walled: ServerSpec, run: Run) ->
     assert answer != "connected"
 
 
+def test_there_is_no_other_protocol_to_go_around_the_firewall_by(run: Run) -> None:
+    code = (
+        "import os; path = '/proc/net/if_inet6'; lines = open(path).readlines() if os.path.exists(path) else []; "
+        "print([line for line in lines if not line.endswith(' lo\\n')])"
+    )
+
+    assert run(code) == "[]"
+
+
 def test_names_are_still_resolved(walled: ServerSpec, run: Run) -> None:
     assert run("import socket; print(bool(socket.gethostbyname('pypi.org')))") == "True"
 
