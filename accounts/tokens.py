@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -24,6 +24,8 @@ from rest_framework.permissions import BasePermission
 from accounts.models import ApiToken, Scope, User
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from drf_spectacular.openapi import AutoSchema
     from rest_framework.request import Request
     from rest_framework.views import APIView
@@ -67,17 +69,26 @@ def find_token(secret: str, *, now: datetime) -> ApiToken | None:
     """The token with this secret while it is good: not expired, its holder active. Its use is noted."""
     if not secret.isascii():
         return None
-    good = ApiToken.objects.select_related("user").filter(expiry__gt=now, user__is_active=True)
-    token = cast("ApiToken | None", good.filter(digest=hash_token(secret)).first())
+    token = _good_tokens(now).filter(digest=hash_token(secret)).first()
     if token is not None:
         _note_use(token, now)
     return token
+
+
+def find_token_again(uuid: UUID, *, now: datetime) -> ApiToken | None:
+    """The token of this id while it is good, for what was begun or made with it."""
+    return _good_tokens(now).filter(uuid=uuid).first()
 
 
 def token_holder(secret: str, scope: Scope, *, now: datetime) -> User | None:
     """Whom a program that shows this secret acts for, or None if it may not do what the scope says."""
     token = find_token(secret, now=now)
     return token.user if token is not None and scope in token.scopes else None
+
+
+def _good_tokens(now: datetime) -> QuerySet[ApiToken]:
+    good = ApiToken.objects.select_related("user").filter(expiry__gt=now, user__is_active=True)
+    return cast("QuerySet[ApiToken]", good)
 
 
 def _note_use(token: ApiToken, now: datetime) -> None:

@@ -2,7 +2,8 @@
 
 A page on Carrel's own origin issues a *ticket*; the browser carries it to the server's origin, where it is
 redeemed, once, for a *pass*: the value of a cookie of that origin alone. Only hashes of both are stored.
-The *server token* is what the gateway itself shows the notebook server; no browser ever sees it.
+The *server token* is what the gateway itself shows the notebook server; no browser ever sees it. A *key* is what a
+program gets for one server from an API token: it opens nothing else, and no longer than that token is good.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import datetime, timedelta
+from uuid import UUID
 
+from django.core.signing import BadSignature, Signer
 from django.db.models import Q
 from django.utils.crypto import salted_hmac
+from knox.settings import knox_settings
 
-from accounts.models import User
+from accounts.models import ApiToken, User
 from environments.models import Admission, NotebookServer
 from environments.values import Handle
 
@@ -22,6 +26,11 @@ TICKET_LIFETIME = timedelta(seconds=30)
 ADMISSION_LIFETIME = timedelta(hours=24)
 """Whatever the session does, a pass ends then, and the browser fetches a new one unnoticed."""
 
+KEY_PREFIX = f"{knox_settings.TOKEN_PREFIX}server_"
+"""API tokens go on with hexadecimal digits, so the two are never confused."""
+KEY_LIFETIME = timedelta(hours=12)
+
+_KEY_PURPOSE = "environments.tickets.server_key"
 _SERVER_TOKEN_PURPOSE = "environments.tickets.server_token"  # noqa: S105 - names a purpose, is no secret
 
 
@@ -67,6 +76,24 @@ def server_token(handle: Handle) -> str:
     Derived from the secret key, so it is stored nowhere, and new at each start.
     """
     return salted_hmac(_SERVER_TOKEN_PURPOSE, f"{handle.server_id}:{handle.start_id}", algorithm="sha256").hexdigest()
+
+
+def issue_key(server: NotebookServer, *, token: ApiToken, now: datetime) -> str:
+    """What a program may show at this server's origin, and at no other, instead of this API token.
+
+    It is a text that only we can make, so nothing is stored; when the token is revoked or expires, so is the key.
+    """
+    ends = int((now + KEY_LIFETIME).timestamp())
+    return f"{KEY_PREFIX}{Signer(salt=_KEY_PURPOSE).sign(f'{token.uuid.hex}.{server.pk.hex}.{ends}')}"
+
+
+def read_key(key: str, *, now: datetime) -> tuple[UUID, UUID] | None:
+    """The ids of the API token and of the server a key was made for; None when it is not ours or too old."""
+    try:
+        token, server, ends = Signer(salt=_KEY_PURPOSE).unsign(key.removeprefix(KEY_PREFIX)).split(".")
+    except BadSignature:
+        return None
+    return (UUID(token), UUID(server)) if now.timestamp() < int(ends) else None
 
 
 def forget_expired_admissions(now: datetime) -> int:

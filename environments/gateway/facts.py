@@ -11,9 +11,9 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from accounts.models import Scope, User
-from accounts.tokens import token_holder
+from accounts.tokens import find_token_again, token_holder
 from environments.models import Admission, NotebookServer
-from environments.tickets import secret_hash, server_token
+from environments.tickets import KEY_PREFIX, read_key, secret_hash, server_token
 from environments.values import Endpoint
 
 
@@ -62,9 +62,20 @@ def find_pass_holder(cookie: str) -> Visitor | None:
 
 
 def find_token_holder(token: str) -> Visitor | None:
-    """Whose API token this is, as long as it lets programs work inside servers and the person is active."""
-    user = token_holder(token, Scope.SERVERS_USE, now=timezone.now())
+    """Whose API token, or key to one server, this is, as long as the token lets programs work inside servers."""
+    now = timezone.now()
+    if token.startswith(KEY_PREFIX):
+        return _find_key_holder(token, now)
+    user = token_holder(token, Scope.SERVERS_USE, now=now)
     return None if user is None else Visitor(user, None)
+
+
+def _find_key_holder(key: str, now: datetime) -> Visitor | None:
+    token_id, server_id = read_key(key, now=now) or (None, None)
+    token = find_token_again(token_id, now=now) if token_id else None
+    if token is None or Scope.SERVERS_USE not in token.scopes:
+        return None
+    return Visitor(token.user, server_id)
 
 
 def _is_signed_in(admission: Admission, now: datetime) -> bool:

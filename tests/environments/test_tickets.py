@@ -6,9 +6,18 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from accounts.models import User
+from accounts.models import ApiToken, Scope, User
+from accounts.tokens import create_token
 from environments.models import Admission, NotebookServer
-from environments.tickets import forget_expired_admissions, issue_ticket, redeem_ticket, server_token
+from environments.tickets import (
+    KEY_PREFIX,
+    forget_expired_admissions,
+    issue_key,
+    issue_ticket,
+    read_key,
+    redeem_ticket,
+    server_token,
+)
 from environments.values import Handle
 from tests.factories import running_server
 
@@ -92,3 +101,31 @@ def test_forget_keeps_what_still_admits(server: NotebookServer, now: datetime) -
 
     assert forget_expired_admissions(now) == 2
     assert Admission.objects.get().cookie_hash is not None
+
+
+def token_of(user: User, now: datetime) -> ApiToken:
+    token, _secret = create_token(user, name="test", scopes=list(Scope), days=1, now=now)
+    return token
+
+
+def test_key_names_the_token_and_the_server(server: NotebookServer, now: datetime) -> None:
+    token = token_of(server.owner, now)
+
+    key = issue_key(server, token=token, now=now)
+
+    assert key.startswith(KEY_PREFIX)
+    assert read_key(key, now=now + timedelta(hours=11, minutes=59)) == (token.uuid, server.pk)
+
+
+def test_key_ends_after_half_a_day(server: NotebookServer, now: datetime) -> None:
+    key = issue_key(server, token=token_of(server.owner, now), now=now)
+
+    assert read_key(key, now=now + timedelta(hours=12)) is None
+
+
+def test_key_that_was_tampered_with_is_none(server: NotebookServer, now: datetime) -> None:
+    key = issue_key(server, token=token_of(server.owner, now), now=now)
+    other = running_server(owner=server.owner)
+
+    assert read_key(key.replace(server.pk.hex, other.pk.hex), now=now) is None
+    assert read_key(KEY_PREFIX, now=now) is None
