@@ -14,6 +14,7 @@ from django.core import checks
 from django.core.checks import CheckMessage
 
 from environments.backends import RUNTIMES
+from environments.cross_origin import EVERYBODY
 
 TAG = "carrel"
 MIN_SECRET_KEY_LENGTH = 50
@@ -32,7 +33,14 @@ REQUIRED_WHEN_SERVED = (
 
 def register() -> None:
     """Make Django run the checks of this module."""
-    for check in (check_required, check_addresses, check_secrets, check_runtime, check_data_directory):
+    for check in (
+        check_required,
+        check_addresses,
+        check_secrets,
+        check_allowed_origins,
+        check_runtime,
+        check_data_directory,
+    ):
         checks.register(check, TAG)
 
 
@@ -115,6 +123,40 @@ def check_secrets(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> lis
             )
         )
     return messages
+
+
+def check_allowed_origins(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """The origins of other sites are such as browsers send, and encrypted; `*` stands alone."""
+    origins = settings.API_ALLOWED_ORIGINS
+    if EVERYBODY in origins and len(origins) > 1:
+        return [
+            checks.Error(
+                f"API_ALLOWED_ORIGINS names {EVERYBODY}, which is every page, and others beside it.",
+                hint=f"Leave {EVERYBODY} out of API_ALLOWED_ORIGINS, or let it stand alone if every page is meant.",
+                id="carrel.E014",
+            )
+        ]
+    return [problem for origin in origins if origin != EVERYBODY for problem in _origin_problems(origin)]
+
+
+def _origin_problems(origin: str) -> Iterator[CheckMessage]:
+    parts = urlsplit(origin)
+    if (
+        parts.scheme not in ("http", "https")
+        or origin != f"{parts.scheme}://{parts.netloc}".lower()
+        or set("@*") & set(origin)
+    ):
+        yield checks.Error(
+            f"API_ALLOWED_ORIGINS names {origin}, which no browser sends as the origin of a page.",
+            hint="Write scheme and host alone, in small letters, for example https://book.example.org.",
+            id="carrel.E015",
+        )
+    elif parts.scheme != "https" and not settings.EMBEDDED:
+        yield checks.Warning(
+            f"API_ALLOWED_ORIGINS names {origin}, whose pages can be changed on their way to the reader.",
+            hint="Name the https:// address of that site.",
+            id="carrel.W003",
+        )
 
 
 def check_runtime(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:

@@ -281,6 +281,8 @@ REST_FRAMEWORK = {
 API_REQUESTS_PER_MINUTE: int = env.int("API_REQUESTS_PER_MINUTE", default=1200)
 API_LAUNCHES_PER_MINUTE: int = env.int("API_LAUNCHES_PER_MINUTE", default=30)
 """How often one person may ask, and launch; 0 is as often as they like."""
+API_ALLOWED_ORIGINS: list[str] = env.list("API_ALLOWED_ORIGINS", default=[])
+"""Whose pages may launch and work in servers with a token; `*` is every page's. Cookies never count for them."""
 SPECTACULAR_SETTINGS = {
     "TITLE": "Carrel",
     "DESCRIPTION": "Notebook servers from git repositories, for teaching.",

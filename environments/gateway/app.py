@@ -14,16 +14,33 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from urllib.parse import parse_qs
 
-from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, LifespanScope, Scope, WebSocketScope
+from asgiref.typing import (
+    ASGIReceiveCallable,
+    ASGISendCallable,
+    ASGISendEvent,
+    HTTPScope,
+    LifespanScope,
+    Scope,
+    WebSocketScope,
+)
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.utils import timezone
+from knox.settings import knox_settings
 
+from environments.cross_origin import advance_answer, invitation, may_ask
 from environments.gateway import answers
 from environments.gateway.answers import Answer
-from environments.gateway.authorize import AccessRequest, Allowed, Authorizer, Decision, Refusal
+from environments.gateway.authorize import AccessRequest, Allowed, Authorizer, Decision, Refusal, own_origin
 from environments.gateway.forwarding import RECHECK_FACTS_SECONDS, RECHECK_SECONDS, Exchange
-from environments.gateway.headers import ClientHeaders, headers_for_server, safe_next, sort_client_headers, token_of
+from environments.gateway.headers import (
+    ClientHeaders,
+    headers_for_server,
+    key_in,
+    safe_next,
+    sort_client_headers,
+    token_of,
+)
 from environments.gateway.notices import hear_changes
 from environments.gateway.relaying import UpstreamRefused, WebsocketConnector, relay
 from environments.gateway.upstream import ConnectionPool, UpstreamError, UpstreamUnreachable
@@ -92,8 +109,10 @@ class Gateway:
             await answers.refusal("request_invalid", client, subdomain="").send(send)
         elif scope["path"].startswith(OWN_PATH):
             await (await _own_answer(scope, client, subdomain)).send(send)
+        elif _is_asked_in_advance(scope, client):
+            await Answer(HTTPStatus.NO_CONTENT, advance_answer(client.text(b"origin"))).send(send)
         else:
-            await self._carry(scope, client, subdomain, target, receive, send)
+            await self._carry(scope, client, subdomain, target, receive, _readable_elsewhere(client, send))
 
     async def _carry(
         self,
@@ -141,6 +160,9 @@ class Gateway:
             await _refuse_websocket(answers.refusal("server_not_found", client, subdomain=subdomain), scope, send)
         else:
             access = _access_request(client, subdomain, "GET", is_websocket=True)
+            key, target = key_in(target)  # A page cannot give a websocket headers.
+            if key and (access.origin in ("", own_origin(subdomain)) or may_ask(access.origin)):
+                access = access._replace(token=key)
             refused = await self._relay(scope, client, access, target, receive, send)
             if refused is not None:
                 await _refuse_websocket(refused, scope, send)
@@ -235,6 +257,27 @@ def _access_request(client: ClientHeaders, subdomain: str, method: str, *, is_we
         client.text(b"sec-fetch-dest"),
         is_websocket,
     )
+
+
+def _is_asked_in_advance(scope: HTTPScope, client: ClientHeaders) -> bool:
+    """Whether a browser asks if another site's page may ask, and it may; nothing is shown with such a question."""
+    asks = scope["method"] == "OPTIONS" and any(name == b"access-control-request-method" for name, _ in client.kept)
+    return asks and may_ask(client.text(b"origin"))
+
+
+def _readable_elsewhere(client: ClientHeaders, send: ASGISendCallable) -> ASGISendCallable:
+    """Let another site's page that shows a token, and may ask, read the answer, whatever the server says of that."""
+    origin = client.text(b"origin")
+    if not may_ask(origin) or not token_of(client.text(b"authorization")).startswith(knox_settings.TOKEN_PREFIX):
+        return send
+
+    async def invite(message: ASGISendEvent) -> None:
+        if message["type"] == "http.response.start":
+            own = [header for header in message["headers"] if not header[0].startswith(b"access-control-")]
+            message = {**message, "headers": [*own, *invitation(origin)]}
+        await send(message)
+
+    return invite
 
 
 def _refuse(decision: Decision, client: ClientHeaders, access: AccessRequest, target: bytes) -> Answer:

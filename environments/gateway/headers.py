@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 from django.conf import settings
+
+from environments.tickets import KEY_PREFIX
 
 Header = tuple[bytes, bytes]
 
@@ -154,6 +156,21 @@ def token_of(authorization: str) -> str:
     """The token in an Authorization header, in the spelling of the web (`Bearer`) or of Jupyter (`token`)."""
     scheme, _, token = authorization.partition(" ")
     return token.strip() if scheme.lower() in ("bearer", "token") else ""
+
+
+def key_in(target: bytes) -> tuple[str, bytes]:
+    """The key to this server that stands in an address as `token`, or '', and the address without it.
+
+    Any other token there is the notebook server's business.
+    """
+    path, _mark, query = target.partition(b"?")
+    parts = [*query.split(b"&")] if query else []
+    keys = {part: unquote_to_bytes(part[6:]).decode("latin-1") for part in parts if part.startswith(b"token=")}
+    ours = {part: key for part, key in keys.items() if key.startswith(KEY_PREFIX)}
+    if not ours:
+        return "", target
+    rest = b"&".join(part for part in parts if part not in ours)
+    return next(iter(ours.values())), path + b"?" + rest if rest else path
 
 
 def safe_next(path: str) -> str:

@@ -33,6 +33,7 @@ def found(settings: Settings, changes: dict[str, Any]) -> dict[str, CheckMessage
             checks.check_required,
             checks.check_addresses,
             checks.check_secrets,
+            checks.check_allowed_origins,
             checks.check_runtime,
             checks.check_data_directory,
         )
@@ -70,6 +71,11 @@ def test_finds_nothing_in_a_good_installation(settings: Settings) -> None:
         ("carrel.E013", "RUNTIME", {"RUNTIME": "podman"}),
         ("carrel.E011", "REPOSITORY_ALLOW_LOCAL", {"REPOSITORY_ALLOW_LOCAL": True}),
         ("carrel.E012", "CARREL_DATA", {"CARREL_DATA": "/does/not/exist"}),
+        ("carrel.E014", "API_ALLOWED_ORIGINS", {"API_ALLOWED_ORIGINS": ["*", "https://book.example.org"]}),
+        ("carrel.E015", "API_ALLOWED_ORIGINS", {"API_ALLOWED_ORIGINS": ["book.example.org"]}),
+        ("carrel.E015", "API_ALLOWED_ORIGINS", {"API_ALLOWED_ORIGINS": ["https://book.example.org/"]}),
+        ("carrel.E015", "API_ALLOWED_ORIGINS", {"API_ALLOWED_ORIGINS": ["https://*.example.org"]}),
+        ("carrel.W003", "API_ALLOWED_ORIGINS", {"API_ALLOWED_ORIGINS": ["http://book.example.org"]}),
         ("carrel.W001", "NOTEBOOK_DOMAIN", {"NOTEBOOK_DOMAIN": "carrel.example.org"}),
         ("carrel.W001", "NOTEBOOK_DOMAIN", {"NOTEBOOK_DOMAIN": "Example.org:8443"}),
         ("carrel.W001", "NOTEBOOK_DOMAIN", {"NOTEBOOK_DOMAIN": "notebooks.carrel.example.org"}),
@@ -118,3 +124,8 @@ def test_accepts_a_domain_apart(settings: Settings, domain: str) -> None:
 )
 def test_allows_on_ones_own_machine(settings: Settings, changes: dict[str, Any]) -> None:
     assert found(settings, {"EMBEDDED": True, **changes}) == {}
+
+
+@pytest.mark.parametrize("origins", [["*"], ["https://book.example.org", "https://book.example.org:8443"]])
+def test_accepts_origins_as_browsers_send_them(settings: Settings, origins: list[str]) -> None:
+    assert found(settings, {"API_ALLOWED_ORIGINS": origins}) == {}

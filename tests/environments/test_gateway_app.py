@@ -9,23 +9,25 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from http.client import HTTPConnection, HTTPResponse
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.contrib.auth import HASH_SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
 from django.utils import timezone
+from pytest_django import Settings
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as connect_websocket
 
 from accounts.models import ApiToken, Scope, User
 from environments.models import Admission, NotebookServer
-from environments.tickets import issue_ticket, redeem_ticket, server_token
+from environments.tickets import issue_key, issue_ticket, redeem_ticket, server_token
 from tests.factories import running_server
 from tests.fakes.notebook_server import BLOCK, GatewayInFront
 
@@ -880,3 +882,111 @@ def test_websocket_of_a_sleeping_server(owner: Visit, server: NotebookServer) ->
         owner.websocket()
 
     assert refused.value.response.status_code == 503
+
+
+# --- Keys, and pages of other sites ------------------------------------------------------------------------
+
+BOOK = "https://book.example.org"
+"""A site whose pages run code here."""
+
+
+@pytest.fixture
+def key(server: NotebookServer) -> str:
+    """What Binder's API gives a program for this server."""
+    token, _secret = ApiToken.objects.create(user=server.owner, scopes=[Scope.SERVERS_USE], expiry=timedelta(days=1))
+    return issue_key(server, token=token, now=timezone.now())
+
+
+def with_key(gateway: GatewayInFront, server: NotebookServer, key: str) -> Visit:
+    """A program that shows this key as Jupyter's clients do."""
+    visit = Visit(gateway, server.subdomain)
+    visit.credentials = lambda: {"Authorization": f"token {key}"}  # type: ignore[method-assign]
+    return visit
+
+
+def test_key_opens_its_server(gateway: GatewayInFront, server: NotebookServer, key: str) -> None:
+    assert with_key(gateway, server, key).ask("POST", "/api/kernels").status == 200
+
+
+def test_key_opens_no_other_server(gateway: GatewayInFront, server: NotebookServer, key: str) -> None:
+    other = make_server(server.owner, gateway)
+
+    assert with_key(gateway, other, key).get("/api").status == 401
+
+
+def test_key_dies_with_its_token(gateway: GatewayInFront, server: NotebookServer, key: str) -> None:
+    ApiToken.objects.all().delete()
+
+    assert with_key(gateway, server, key).get("/api").status == 401
+
+
+def test_key_of_a_token_that_may_not_be_used_inside_opens_nothing(
+    gateway: GatewayInFront, server: NotebookServer, key: str
+) -> None:
+    ApiToken.objects.update(scopes=[Scope.SERVERS_WRITE])
+
+    assert with_key(gateway, server, key).get("/api").status == 401
+
+
+def test_key_in_the_address_of_a_request_opens_nothing(nobody: Visit, key: str) -> None:
+    assert nobody.get(f"/api?token={key}").status == 401
+
+
+def test_key_in_the_address_of_a_websocket_opens_it_and_goes_no_further(nobody: Visit, key: str) -> None:
+    with nobody.websocket(f"/websocket?session_id=1&token={quote(key)}", origin=None) as websocket:
+        websocket.send("address")
+
+        assert websocket.recv(timeout=5) == "/websocket?session_id=1"
+
+
+def test_token_in_the_address_of_a_websocket_opens_nothing(nobody: Visit, server: NotebookServer) -> None:
+    token = token_for(server.owner, Scope.SERVERS_USE)
+
+    with pytest.raises(InvalidStatus) as refused:
+        nobody.websocket(f"/websocket?token={token}", origin=None)
+
+    assert refused.value.response.status_code == 401
+
+
+@pytest.mark.parametrize(("allowed", "is_let_in"), [([], False), ([BOOK], True)])
+def test_key_in_a_page_of_another_site_opens_a_websocket_if_the_operator_lets_it(
+    nobody: Visit, key: str, settings: Settings, allowed: list[str], is_let_in: bool
+) -> None:
+    settings.API_ALLOWED_ORIGINS = allowed
+
+    with nullcontext() if is_let_in else pytest.raises(InvalidStatus):  # noqa: SIM117 - the one expects the other
+        with nobody.websocket(f"/websocket?token={quote(key)}", origin=BOOK):
+            pass
+
+
+def test_answer_can_be_read_by_no_other_site(program: Visit) -> None:
+    assert program.get("/api", Origin=BOOK).header("access-control-allow-origin") is None
+    assert program.ask("OPTIONS", "/api", {"Origin": BOOK}).header("access-control-allow-methods") is None
+
+
+def test_answer_to_a_token_can_be_read_by_a_site_the_operator_lets(program: Visit, settings: Settings) -> None:
+    settings.API_ALLOWED_ORIGINS = [BOOK]
+
+    response = program.get("/api", Origin=BOOK)
+
+    assert (response.status, response.header("access-control-allow-origin")) == (200, BOOK)
+    assert response.header("access-control-allow-credentials") is None
+
+
+def test_question_in_advance_is_answered_without_asking_the_server(nobody: Visit, settings: Settings) -> None:
+    settings.API_ALLOWED_ORIGINS = [BOOK]
+    asked = {"Origin": BOOK, "Access-Control-Request-Method": "POST"}
+
+    response = nobody.ask("OPTIONS", "/api/kernels", asked)
+
+    assert (response.status, response.body) == (204, b"")
+    assert "authorization" in str(response.header("access-control-allow-headers"))
+
+
+@pytest.mark.parametrize("allowed", [[BOOK], ["*"]])
+def test_answer_to_a_cookie_can_be_read_by_no_other_site(owner: Visit, settings: Settings, allowed: list[str]) -> None:
+    settings.API_ALLOWED_ORIGINS = allowed
+
+    response = owner.get("/api", Origin=BOOK)
+
+    assert (response.status, response.header("access-control-allow-origin")) == (403, None)

@@ -155,6 +155,8 @@ class NotebookServer:
                 await websocket.send_bytes(message.data)
             elif message.data == "headers":
                 await websocket.send_json([[k.lower(), v] for k, v in request.headers.items()])
+            elif message.data == "address":
+                await websocket.send_str(request.raw_path)
             elif message.data == "close":
                 await websocket.close(code=4001, message=b"as asked")
             else:
