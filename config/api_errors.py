@@ -20,7 +20,10 @@ from environments.errors import EnvironmentsError, Reason, SystemFailure
 logger = logging.getLogger(__name__)
 
 REASONS: dict[str, Reason] = {
-    "unexpected": ENVIRONMENTS_REASONS["unexpected"],
+    **{
+        code: ENVIRONMENTS_REASONS[code]
+        for code in ("unexpected", "not_authenticated", "scope_missing", "method_not_allowed", "throttled")
+    },
     "invalid": Reason(
         _("Some of what was sent cannot be used."),
         _("Correct the fields that are named and send it again."),
@@ -31,30 +34,15 @@ REASONS: dict[str, Reason] = {
         _("Send one JSON object, in UTF-8."),
         status=400,
     ),
-    "not_authenticated": Reason(
-        _("You are not signed in, or the token is unknown, expired or revoked."),
-        _("Make a token on your account page and send it in the header “Authorization: Bearer …”."),
-        status=401,
-    ),
     "permission_denied": Reason(
         _("You may not do that."),
         _("If you think you should, ask whoever runs this Carrel."),
-        status=403,
-    ),
-    "scope_missing": Reason(
-        _("This token does not have the scope “{scope}”."),
-        _("Make a token with this scope on your account page."),
         status=403,
     ),
     "not_found": Reason(
         _("There is nothing at this address, or it is not yours."),
         _("Check the address. Each address of the API ends with a slash."),
         status=404,
-    ),
-    "method_not_allowed": Reason(
-        _("This address does not answer this method."),
-        _("The header Allow names the methods it answers."),
-        status=405,
     ),
     "not_acceptable": Reason(
         _("This address answers in JSON only."),
@@ -70,11 +58,6 @@ REASONS: dict[str, Reason] = {
         _("The API reads JSON only."),
         _("Send JSON, with the header “Content-Type: application/json”."),
         status=415,
-    ),
-    "throttled": Reason(
-        _("That was asked too often."),
-        _("Wait as many seconds as the header Retry-After says."),
-        status=429,
     ),
 }
 """The API's own codes, beside those of `environments.errors`."""

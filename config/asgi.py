@@ -19,6 +19,7 @@ from channels.security.websocket import OriginValidator
 from django.conf import settings
 from django.urls import re_path
 
+from environments.binder import http_urlpatterns
 from environments.consumers import websocket_urlpatterns
 from environments.gateway.app import Gateway, subdomain_of
 
@@ -39,7 +40,7 @@ async def refuse_socket(scope: Any, receive: Any, send: Any) -> None:
 
 site = ProtocolTypeRouter(
     {
-        "http": pages,
+        "http": URLRouter([*http_urlpatterns, re_path("", cast("Any", pages))]),
         "websocket": OriginValidator(
             AuthMiddlewareStack(URLRouter([*websocket_urlpatterns, re_path("", cast("Any", refuse_socket))])),
             site_origins(),

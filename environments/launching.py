@@ -11,10 +11,11 @@ from django.db.models import F
 from accounts.models import User
 from environments import naming
 from environments.backends import builder
+from environments.builds import request_build
 from environments.errors import UserError
 from environments.git_credentials import resolve_for
 from environments.live import announce_server
-from environments.models import Environment, NotebookServer, Volume
+from environments.models import Build, Environment, NotebookServer, Volume
 from environments.servers import prepare_server, start_server
 from environments.values import LaunchSpec, ResolvedRepository
 
@@ -40,6 +41,16 @@ def launch(
         if existing is None:
             raise
         return _connect(existing, spec, now=now)
+
+
+def make_image(user: User, spec: LaunchSpec, *, now: datetime) -> Build:
+    """Have the image of this launch made, and no server: the build under way, or one that finds it made already.
+
+    Raises what `launch` raises, except for what concerns the server's name.
+    """
+    _check_available(spec)
+    resolved = resolve_for(user, spec.reference, now=now)
+    return request_build(_image_key(user, resolved), resolved, requested_by=user, now=now)
 
 
 def name_of(spec: LaunchSpec) -> str:
@@ -93,7 +104,7 @@ def _connect(server: NotebookServer, spec: LaunchSpec, *, now: datetime) -> Note
 
 @transaction.atomic
 def _create(user: User, spec: LaunchSpec, resolved: ResolvedRepository, *, now: datetime) -> NotebookServer:
-    made_by, name = builder(), name_of(spec)
+    name = name_of(spec)
     server = NotebookServer.objects.create(
         owner=user,
         name=name,
@@ -109,13 +120,7 @@ def _create(user: User, spec: LaunchSpec, resolved: ResolvedRepository, *, now: 
         repository_url=resolved.url,
         commit=resolved.commit,
         is_private=resolved.is_private,
-        image_key=naming.image_key(
-            resolved,
-            builder=made_by.name,
-            version=made_by.version,
-            platform=made_by.platform,
-            private_to=str(user.pk),
-        ),
+        image_key=_image_key(user, resolved),
         volume=Volume.objects.create(owner=user, purpose=Volume.Purpose.SERVER),
         state_changed_at=now,
         created_at=now,
@@ -123,3 +128,14 @@ def _create(user: User, spec: LaunchSpec, resolved: ResolvedRepository, *, now: 
     prepare_server(server, now=now)
     announce_server(server)
     return server
+
+
+def _image_key(user: User, resolved: ResolvedRepository) -> str:
+    made_by = builder()
+    return naming.image_key(
+        resolved,
+        builder=made_by.name,
+        version=made_by.version,
+        platform=made_by.platform,
+        private_to=str(user.pk),
+    )

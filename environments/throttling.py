@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+import math
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from redis.exceptions import RedisError
@@ -12,6 +14,8 @@ from rest_framework.throttling import UserRateThrottle
 if TYPE_CHECKING:
     from rest_framework.request import Request
     from rest_framework.views import APIView
+
+    from accounts.models import User
 
 logger = logging.getLogger(__name__)
 
@@ -41,3 +45,12 @@ class LaunchThrottle(RequestThrottle):
 
     scope = "launches"
     setting = "API_LAUNCHES_PER_MINUTE"
+
+
+def wait_before_launch(user: User) -> int | None:
+    """Count a launch of this person's program that does not come through the API: seconds to wait, None to go on."""
+    asking: Any = SimpleNamespace(user=user)
+    for throttle in (RequestThrottle(), LaunchThrottle()):
+        if not throttle.allow_request(asking, asking):
+            return math.ceil(throttle.wait() or 1)
+    return None

@@ -106,7 +106,7 @@ def sign_in(subdomain: str, target: bytes) -> Answer:
 
 def refusal(code: str, client: ClientHeaders, *, subdomain: str, server_id: UUID | None = None) -> Answer:
     """Say no, or not now, in the form and language asked for. `code` is a key of REASONS."""
-    with translation.override(_language(client.text(b"accept-language"))):
+    with translation.override(language_of(client.text(b"accept-language"))):
         if client.wants_page:
             return _page(code, _way_on(code, subdomain, server_id))
         return _json(code)
@@ -151,7 +151,7 @@ def _json(code: str) -> Answer:
     return Answer(REASONS[code].status, headers, body.encode())
 
 
-def _language(accept_language: str) -> str:
+def language_of(accept_language: str) -> str:
     """The first language a browser asks for that we speak."""
     for language, _quality in parse_accept_lang_header(accept_language[:500]):
         try:

@@ -6,11 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from asgiref.sync import sync_to_async
+from channels.testing import HttpCommunicator
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
-from accounts.models import User
-from tests.factories import BuildFactory, GitCredentialFactory, NotebookServerFactory
+from accounts.models import Scope, User
+from accounts.tokens import create_token
+from config.asgi import application
+from environments.binder import http_urlpatterns
+from tests.factories import BuildFactory, GitCredentialFactory, NotebookServerFactory, UserFactory
 
 SIGN_IN = 302
 OTHERS = {"accounts", "admin", "api"}
@@ -28,6 +34,21 @@ class Page:
     other: int
     owner: int
 
+
+@dataclass(frozen=True)
+class Stream:
+    """A stream of events, asked for by GET; the statuses for people in a browser, and for a program."""
+
+    name: str
+    path: str
+    anonymous: int
+    other: int
+    owner: int
+    program: int
+
+
+STREAMS = [Stream("build-stream", "/build/svn/nowhere", 401, 401, 401, 200)]
+"""Not Django's: what `config/asgi.py` sends elsewhere. Being signed in is not enough for them."""
 
 PAGES = [
     Page("environments:home", "/", "get", 200, 200, 200),
@@ -80,8 +101,39 @@ def test_page_answers_each_person_as_the_table_says(
         assert response["Location"].startswith("/accounts/login/?next=")
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("stream", STREAMS, ids=lambda stream: stream.name)
+@pytest.mark.parametrize("who", ["anonymous", "other", "owner", "program"])
+async def test_stream_answers_each_person_as_the_table_says(client: Client, stream: Stream, who: str) -> None:
+    headers = await sync_to_async(_credentials)(client, who)
+    request = HttpCommunicator(application, "GET", stream.path, headers=headers)
+    request.scope["raw_path"] = stream.path.encode()
+
+    await request.send_input({"type": "http.request", "body": b""})
+    head = await request.receive_output(timeout=10)
+
+    assert head["status"] == getattr(stream, who)
+    await request.send_input({"type": "http.disconnect"})
+    await request.wait(timeout=5)
+
+
+def test_table_names_every_stream() -> None:
+    assert {pattern.name for pattern in http_urlpatterns} == {stream.name for stream in STREAMS}
+
+
 def test_table_names_every_page() -> None:
     assert set(_names(get_resolver().url_patterns)) == {page.name for page in PAGES}
+
+
+def _credentials(client: Client, who: str) -> list[tuple[bytes, bytes]]:
+    headers = [(b"host", b"localhost:8000"), (b"accept", b"text/event-stream")]
+    user = UserFactory.create(username=who)
+    if who == "program":
+        _, secret = create_token(user, name="test", scopes=[Scope.SERVERS_WRITE], days=1, now=timezone.now())
+        return [*headers, (b"authorization", f"Bearer {secret}".encode())]
+    if who != "anonymous":
+        client.force_login(user)
+    return [*headers, (b"cookie", client.cookies.output(header="", sep=";").strip().encode())]
 
 
 def _names(patterns: list[URLPattern | URLResolver], namespace: str = "") -> Iterator[str]:
