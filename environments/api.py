@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -30,13 +30,16 @@ from environments.serializers import (
     KeepSerializer,
     LaunchSerializer,
     LogPositionSerializer,
+    PagePositionSerializer,
     ServerSerializer,
 )
 from environments.throttling import LaunchThrottle
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
     from rest_framework.request import Request
     from rest_framework.throttling import BaseThrottle
+    from rest_framework.views import APIView
 
 
 def _errors(own: dict[int, str] | None = None) -> dict[int, OpenApiResponse]:
@@ -61,9 +64,24 @@ class Pages(LimitOffsetPagination):
 
     max_limit = 500
 
+    def paginate_queryset(
+        self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
+    ) -> list[Any] | None:
+        """As always, but a place that means nothing is refused and not passed over."""
+        PagePositionSerializer(data=request.query_params).is_valid(raise_exception=True)
+        return super().paginate_queryset(queryset, request, view)
+
+    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
+        """As always, with the least that is taken."""
+        least = {self.limit_query_param: 1, self.offset_query_param: 0}
+        parameters = super().get_schema_operation_parameters(view)
+        return [each | {"schema": each["schema"] | {"minimum": least[each["name"]]}} for each in parameters]
+
 
 @extend_schema_view(
-    list=extend_schema(summary="Your servers", responses={200: ServerSerializer(many=True), **_errors()}),
+    list=extend_schema(
+        summary="Your servers", responses={200: ServerSerializer(many=True), **_errors({400: "`invalid`."})}
+    ),
     retrieve=extend_schema(summary="One server", responses={200: ServerSerializer, **_errors({404: _NOT_FOUND})}),
 )
 class ServerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[NotebookServer]):
@@ -260,7 +278,10 @@ class BuildViewSet(mixins.RetrieveModelMixin, GenericViewSet[Build]):
 
 
 @extend_schema_view(
-    list=extend_schema(summary="Ready environments", responses={200: EnvironmentSerializer(many=True), **_errors()})
+    list=extend_schema(
+        summary="Ready environments",
+        responses={200: EnvironmentSerializer(many=True), **_errors({400: "`invalid`."})},
+    )
 )
 class EnvironmentViewSet(mixins.ListModelMixin, GenericViewSet[Environment]):
     """The catalog: your own environments and those for everyone."""

@@ -232,6 +232,13 @@ class LogPositionSerializer(serializers.Serializer[Any]):
     )
 
 
+class PagePositionSerializer(serializers.Serializer[Any]):
+    """Which part of a list is wanted."""
+
+    limit = serializers.IntegerField(min_value=1, required=False)
+    offset = serializers.IntegerField(min_value=0, required=False)
+
+
 class ServerListSerializer(serializers.ListSerializer[NotebookServer]):
     """Many servers; their places in the queue are asked for at once."""
 

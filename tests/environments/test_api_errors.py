@@ -155,6 +155,16 @@ def test_error_when_another_format_is_wanted(student: User) -> None:
     assert_shape(response.json(), "not_acceptable")
 
 
+@pytest.mark.parametrize("query", ["limit=many", "limit=0", "offset=-1", "offset=null"])
+@pytest.mark.parametrize("path", [SERVERS, "/api/v1/environments/"])
+def test_error_for_a_page_there_cannot_be(student: User, path: str, query: str) -> None:
+    response = program_of(student).get(f"{path}?{query}")
+
+    assert response.status_code == 400
+    assert_shape(response.json(), "invalid")
+    assert query.partition("=")[0] in response.json()["fields"]
+
+
 def test_error_without_token_says_how_to_get_one(db: None) -> None:
     response = APIClient().get(SERVERS)
 

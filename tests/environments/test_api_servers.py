@@ -245,7 +245,7 @@ def test_list_shows_own_servers_only(program: APIClient, student: User, stranger
     assert body["count"] == 1
 
 
-@pytest.mark.parametrize("query", ["limit=100000000000000000000", "offset=99999999999999999999", "limit=x&offset=-1"])
+@pytest.mark.parametrize("query", ["limit=100000000000000000000", "offset=99999999999999999999"])
 def test_list_survives_any_page(program: APIClient, student: User, query: str) -> None:
     NotebookServerFactory.create(owner=student)
 
