@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from environments.errors import UserError
 from environments.links import MAX_COLLABORATORS, MAX_LENGTH, MAX_MOUNTS, badges, link_to, read_link
-from environments.references import parse
+from environments.references import parse, path_of
 from environments.values import LaunchSpec, Limits, MountWish, Reference
 
 GH = "gh/binder-examples/requirements/HEAD"
@@ -21,7 +21,9 @@ plain_parts = st.text(st.sampled_from("abcXYZ019 _-é&=+%#?'\"<>"), min_size=1, 
     lambda part: part == part.strip() and part.strip(".")
 )
 paths = st.lists(plain_parts, min_size=1, max_size=3).map("/".join)
-refs = st.from_regex(r"[A-Za-z0-9]{1,8}(/[A-Za-z0-9_-]{1,8}){0,2}", fullmatch=True).filter(lambda ref: ref != "HEAD")
+refs = st.from_regex(r"[A-Za-z0-9é%#+]{1,8}(/[A-Za-z0-9_%&=é-]{1,8}){0,2}", fullmatch=True).filter(
+    lambda ref: ref != "HEAD"
+)
 references = st.one_of(
     st.builds(
         Reference,
@@ -32,12 +34,26 @@ references = st.one_of(
         st.one_of(st.just(""), refs),
     ),
     st.builds(
-        Reference, st.just("gl"), st.from_regex(r"[a-z]{2,5}(/[a-z0-9]{1,6}){1,3}", fullmatch=True), st.one_of(refs)
+        Reference,
+        st.just("gl"),
+        st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,4}(/[A-Za-z0-9_][a-z0-9.-]{0,5}){1,4}", fullmatch=True).filter(
+            lambda project: not any(part.endswith((".git", ".atom")) for part in project.split("/"))
+        ),
+        st.one_of(st.just(""), refs),
+    ),
+    st.builds(
+        Reference,
+        st.just("gist"),
+        st.from_regex(r"[a-z0-9][a-z0-9-]{0,8}/[0-9a-f]{1,32}", fullmatch=True),
+        st.one_of(st.just(""), st.from_regex(r"[0-9a-f]{40}", fullmatch=True), refs),
+    ),
+    st.builds(
+        Reference, st.just("example"), st.from_regex(r"[a-z][a-z0-9-]{0,12}", fullmatch=True), st.just("") | refs
     ),
     st.builds(
         Reference,
         st.just("git"),
-        st.from_regex(r"https://[a-z]{2,6}\.org(/[a-z0-9]{1,6}){1,3}", fullmatch=True),
+        st.from_regex(r"https?://[a-z]{2,6}\.org(:80[0-9]{2})?(/~?[A-Za-z0-9_+-]{1,6}){1,3}", fullmatch=True),
         st.one_of(st.just(""), refs),
     ),
 )
@@ -71,6 +87,12 @@ def read(link: str) -> LaunchSpec:
 @given(specs)
 def test_link_says_what_the_launch_says(spec: LaunchSpec) -> None:
     assert read(link_to(spec)) == spec
+
+
+@given(references)
+def test_path_is_read_as_it_was_written(reference: Reference) -> None:
+    assert parse(path_of(reference)) == reference
+    assert parse(path_of(reference), ref=reference.ref) == reference
 
 
 @given(specs)
