@@ -143,7 +143,7 @@ class ProcessSpawner:
 
     def report(self) -> RuntimeReport:
         """The Python that starts servers; what they run on themselves is in their images."""
-        problem = None if settings.EMBEDDED else EngineProblem.FORBIDDEN
+        problem = None if settings.EMBEDDED else EngineProblem.OTHER
         detail = "" if settings.EMBEDDED else "processes are for embedded installations only"
         return RuntimeReport(self.name, version=platform.python_version(), problem=problem, detail=detail)
 
