@@ -241,10 +241,11 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class VolumeUsage:
-    """How much a volume holds."""
+    """How much a volume holds; at least so much if there was no time to see all of it."""
 
     bytes: int
     files: int
+    is_complete: bool = True
 
 
 class EngineProblem(StrEnum):

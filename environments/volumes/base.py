@@ -31,8 +31,11 @@ class VolumeStore(Protocol):
         `volume_missing`; then the volume is as it was, or holds only whole files of the stream.
         """
 
-    def usage(self, volume: str) -> VolumeUsage:
-        """How much it holds, links not followed. Raises `volume_missing`."""
+    def usage(self, volume: str, *, time_limit_seconds: float | None = None) -> VolumeUsage:
+        """How much it holds, links not followed. Raises `volume_missing`.
+
+        When the time is over, what was seen until then, which says so itself.
+        """
 
     def snapshot(self, volume: str) -> str:
         """Copy the volume and return the key of the copy, a volume like any other."""

@@ -7,13 +7,14 @@ links in it; the container is empty but for the volume, so there is nowhere for 
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 import tarfile
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -99,15 +100,25 @@ class DockerVolumeStore:
             if trouble is not None:
                 raise trouble
 
-    def usage(self, volume: str) -> VolumeUsage:
-        """How much it holds, links not followed. Reads all of it, so it takes a while for large ones."""
+    def usage(self, volume: str, *, time_limit_seconds: float | None = None) -> VolumeUsage:
+        """How much it holds, links not followed. Reads all of it, so it takes a while for large ones.
+
+        The size of a file is known before its content, so that one that is too large to be read still counts.
+        """
         total = count = 0
-        with engine_errors(), _holder(_existing(volume)) as holder:
-            for member, _content in _members(read_tar(holder, str(_ROOT))):
+        deadline = math.inf if time_limit_seconds is None else time.monotonic() + time_limit_seconds
+        with (
+            suppress(_TimeOver),
+            engine_errors(),
+            _holder(_existing(volume)) as holder,
+            closing(read_tar(holder, str(_ROOT))) as stream,
+        ):
+            for member, _content in _members(_until(deadline, stream)):
                 if not member.isdir():
                     total += len(member.linkname) if member.issym() else member.size
                     count += 1
-        return VolumeUsage(bytes=total, files=count)
+            return VolumeUsage(bytes=total, files=count)
+        return VolumeUsage(bytes=total, files=count, is_complete=False)
 
     def snapshot(self, volume: str) -> str:
         """Copy the volume, links and all, and return the key of the copy, a volume like any other."""
@@ -264,6 +275,17 @@ def _members(stream: Iterator[bytes]) -> Iterator[tuple[tarfile.TarInfo, Iterabl
             archive.members.clear()  # type: ignore[attr-defined]  # Or it would remember all of them.
             file = archive.extractfile(member) if member.isreg() else None
             yield member, iter(partial(file.read, _PIECE), b"") if file is not None else ()
+
+
+class _TimeOver(Exception):
+    """There is no time left to go on reading."""
+
+
+def _until(deadline: float, stream: Iterable[bytes]) -> Iterator[bytes]:
+    for piece in stream:
+        if time.monotonic() > deadline:
+            raise _TimeOver
+        yield piece
 
 
 class _Readable:

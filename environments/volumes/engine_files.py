@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -44,7 +44,7 @@ def kind_of(container: str, path: str) -> FileKind | None:
     return FileKind(is_folder=bool(mode & _GO_FOLDER), is_link=bool(mode & _GO_LINK))
 
 
-def read_tar(container: str, path: str) -> Iterator[bytes]:
+def read_tar(container: str, path: str) -> Generator[bytes, None, None]:
     """The tar stream of what is at this path, named from its last part on. docker.errors.NotFound if nothing is."""
     with _ask("GET", container, path, stream=True) as response:
         yield from response.iter_content(_PIECE)

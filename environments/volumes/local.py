@@ -66,9 +66,9 @@ class LocalVolumeStore:
                 with _obstacles_reported(entry.path):
                     _write_entry(root, entry)
 
-    def usage(self, volume: str) -> VolumeUsage:
+    def usage(self, volume: str, *, time_limit_seconds: float | None = None) -> VolumeUsage:
         """How much it holds, links not followed."""
-        return tree_usage(self._existing(volume))
+        return tree_usage(self._existing(volume), time_limit_seconds=time_limit_seconds)
 
     def snapshot(self, volume: str) -> str:
         """Copy the volume and return the key of the copy, a volume like any other."""

@@ -218,6 +218,15 @@ def test_usage_counts_bytes_and_files(store: VolumeStore) -> None:
     assert store.usage(VOLUME) == VolumeUsage(bytes=5, files=2)
 
 
+def test_usage_says_whether_there_was_time_to_see_all(store: VolumeStore) -> None:
+    store.write(VOLUME, "", [tar(("a.txt", b"aaa"))], max_bytes=PLENTY)
+
+    plenty, none = (store.usage(VOLUME, time_limit_seconds=seconds) for seconds in (60, 0))
+
+    assert plenty == VolumeUsage(bytes=3, files=1, is_complete=True)
+    assert (none.is_complete, none.bytes <= 3) == (False, True)
+
+
 def test_snapshot_is_a_volume_of_its_own(store: VolumeStore) -> None:
     store.write(VOLUME, "", [tar(("a.txt", b"before"))], max_bytes=PLENTY)
 

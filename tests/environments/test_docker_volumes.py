@@ -159,3 +159,12 @@ def test_delete_does_not_wait_for_readers(store: DockerVolumeStore) -> None:
 
     assert not store.exists(VOLUME)
     stream.close()  # type: ignore[attr-defined]
+
+
+def test_usage_counts_file_that_takes_for_ever_to_read(store: DockerVolumeStore) -> None:
+    inside("truncate -s 1T nothing-in-it")
+
+    usage = store.usage(VOLUME, time_limit_seconds=1)
+
+    assert (usage.is_complete, usage.bytes >= 1024**4) == (False, True)
+    assert not client().api.containers(all=True, filters={"volume": volume_name(VOLUME)})
