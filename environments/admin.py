@@ -93,7 +93,7 @@ class NotebookServerAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 class VolumeAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """Stored files: whose, and what for."""
 
-    list_display = ["key", "owner", "purpose", "created_at"]
+    list_display = ["key", "owner", "purpose", "bytes", "measured_at", "created_at"]
     list_filter = ["purpose"]
     list_select_related = ["owner"]
     search_fields = ["id", "owner__username", "owner__display_name"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from environments import builds
+from environments import builds, measuring
 from environments.backends import sandbox, spawner
 from environments.errors import SystemFailure
 from environments.live import announce_server
@@ -98,6 +98,7 @@ def _end_lost_server(server: NotebookServer, now: datetime) -> None:
         "lease_expires_at": None,
     }
     if NotebookServer.objects.move(server, State.FAILED, now=now, **died):
+        measuring.measure_again(server, now=now)
         announce_server(server)
         spawner().stop(server.handle)
 

@@ -6,12 +6,13 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from environments import accounting, culling, images, reconciling, servers, starting, stopping, tickets
-from environments.models import Build, NotebookServer
+from environments import accounting, culling, images, measuring, reconciling, servers, starting, stopping, tickets
+from environments.models import Build, NotebookServer, Volume
 
 _BUILD_LIMIT = settings.BUILD_TIME_LIMIT_SECONDS + 60
 _CLEANING_LIMIT = 3600
 _MEASURING_LIMIT = 1800
+_VOLUME_LIMIT = int(measuring.TIME_LIMIT.total_seconds()) + 60
 _START_LIMIT = settings.IMAGE_FETCH_TIME_LIMIT_SECONDS + settings.START_TIME_LIMIT_SECONDS + 60
 
 
@@ -78,3 +79,16 @@ def remove_unused_images() -> None:
 def measure_images() -> None:
     """Measure the images of the engine of this worker, once an hour."""
     images.measure_images(now=timezone.now())
+
+
+@shared_task
+def measure_volumes() -> None:
+    """Ask for those volumes to be measured whose turn it is."""
+    measuring.enqueue_due_measures(now=timezone.now())
+
+
+@shared_task(soft_time_limit=_VOLUME_LIMIT, time_limit=_VOLUME_LIMIT + 30)
+def measure_volume(volume_id: str) -> None:
+    """Measure one volume."""
+    for volume in Volume.objects.filter(pk=volume_id):
+        measuring.measure_volume(volume)

@@ -20,6 +20,11 @@ class Volume(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="volumes")
     purpose = models.CharField(max_length=16, choices=Purpose)
     created_at = models.DateTimeField(auto_now_add=True)
+    bytes = models.BigIntegerField(null=True, blank=True)
+    """What it holds, as last measured; at least so much, if it is too large to be measured in time."""
+    measured_at = models.DateTimeField(null=True, blank=True)
+    measure_began_at = models.DateTimeField(null=True, blank=True)
+    """When somebody last began to measure it; None when it is to be measured as soon as can be."""
 
     class Meta:
         constraints = [
