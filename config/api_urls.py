@@ -19,6 +19,7 @@ router.register("environments", api.EnvironmentViewSet, basename="environment")
 
 urlpatterns = [
     *router.urls,
+    path("disk/", api.DiskUseView.as_view(), name="disk"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", TemplateView.as_view(template_name="config/api_docs.html"), name="docs"),
 ]

@@ -329,6 +329,8 @@ SERVER_LIFETIME_MINUTES: int = env.int("SERVER_LIFETIME_MINUTES", default=0)
 """How long a server may run at most, whatever it does; 0 is for ever."""
 DELETED_FILES_DAYS: int = env.int("DELETED_FILES_DAYS", default=7)
 """How long a deleted server can be brought back before its files are removed; 0 is not at all."""
+PERSON_DISK_MB: int = env.int("PERSON_DISK_MB", default=0)
+"""How much one person's files may take before they can make no more servers; 0 is no limit."""
 SERVER_MEMORY_MB: int = env.int("SERVER_MEMORY_MB", default=2048)
 SERVER_CPUS: float = env.float("SERVER_CPUS", default=2.0)
 SERVER_PIDS: int = env.int("SERVER_PIDS", default=512)

@@ -12,6 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.response import Response
+from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.models import Scope, User
@@ -22,9 +23,11 @@ from environments.models import Build, Environment, NotebookServer
 from environments.parsers import BoundedJSONParser
 from environments.policies import can_change_server
 from environments.querysets import BuildQuerySet, EnvironmentQuerySet, NotebookServerQuerySet
+from environments.quotas import disk_use_of
 from environments.serializers import (
     BuildLogSerializer,
     BuildSerializer,
+    DiskUseSerializer,
     EnvironmentSerializer,
     ErrorSerializer,
     KeepSerializer,
@@ -101,7 +104,7 @@ class ServerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
 
     def get_queryset(self) -> NotebookServerQuerySet:
         """The servers of whoever asks."""
-        return NotebookServer.objects.visible_to(_person(self.request)).select_related("build")
+        return NotebookServer.objects.visible_to(_person(self.request)).select_related("build", "volume")
 
     @extend_schema(
         summary="Launch a server",
@@ -113,7 +116,8 @@ class ServerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
                 {
                     400: "`invalid`, `parse_error`, `option_unavailable`, `name_invalid`, `repository_invalid` and "
                     "other codes about the repository's address.",
-                    409: "`name_taken`: you have a server of this name made from something else; `state_conflict`.",
+                    409: "`name_taken`: you have a server of this name made from something else; "
+                    "`disk_quota_exceeded`: your files take all the room they may; `state_conflict`.",
                     413: _TOO_LARGE,
                     415: _NOT_JSON,
                     422: "`repository_not_found`, `ref_unknown`: the address is fine, but nothing is there; "
@@ -294,6 +298,17 @@ class EnvironmentViewSet(mixins.ListModelMixin, GenericViewSet[Environment]):
     def get_queryset(self) -> EnvironmentQuerySet:
         """What whoever asks finds in the catalog."""
         return Environment.objects.visible_to(_person(self.request))
+
+
+class DiskUseView(APIView):
+    """What your files take."""
+
+    required_scopes = {"GET": Scope.SERVERS_READ}
+
+    @extend_schema(summary="What your files take", responses={200: DiskUseSerializer, **_errors()})
+    def get(self, request: Request) -> Response:
+        """Of all your servers and your personal files together, and how much they may."""
+        return Response(DiskUseSerializer(disk_use_of(_person(request))).data)
 
 
 def _person(request: Request) -> User:

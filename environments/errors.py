@@ -546,6 +546,11 @@ REASONS: dict[str, Reason] = {
         _TRY_AGAIN,
         status=404,
     ),
+    "disk_quota_exceeded": Reason(
+        _("Your files take {used_mb} MB of the {limit_mb} MB you may keep, so there is no room for another server."),
+        _("Delete files in one of your servers, or a whole server with its files. Then try again after a minute."),
+        status=409,
+    ),
     # Anything else
     # A program that asks
     "not_authenticated": Reason(

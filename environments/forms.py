@@ -23,8 +23,8 @@ _ADDRESS_IN_JUPYTER = re.compile(r"(?:lab|tree)/?(?:[?#].*)?|(?:lab/tree|lab/wor
 
 KEEP_HOURS = (1, 2, 4, 8)
 MORNING = time(8)
-FIELD_OF_CODE_PREFIX = {"ref": "ref", "path": "path", "name": "name"}
-"""Which field an error belongs to, by the first word of its code; all others are about the repository."""
+FIELD_OF_CODE_PREFIX = {"ref": "ref", "path": "path", "name": "name", "disk": None}
+"""Which field an error belongs to, by the first word of its code, or none; all others are about the repository."""
 
 
 class LaunchForm(forms.Form):

@@ -16,6 +16,7 @@ from environments.errors import UserError
 from environments.git_credentials import resolve_for
 from environments.live import announce_server
 from environments.models import Build, Environment, NotebookServer, Volume
+from environments.quotas import check_disk_quota
 from environments.servers import prepare_server, start_server
 from environments.values import LaunchSpec, ResolvedRepository
 
@@ -28,12 +29,14 @@ def launch(
     Without a name the server is derived from the reference, so the same person and reference always
     meet the same server. One that was created at `now` was made by this very call. A new one is made from
     `resolved` if that is known, else the repository's host is asked, which may take some seconds. Raises
-    `UserError` `name_invalid`, `name_taken`, `option_unavailable`, or whatever finding the repository raises.
+    `UserError` `name_invalid`, `name_taken`, `option_unavailable`, `disk_quota_exceeded` for a new one, or
+    whatever finding the repository raises.
     """
     _check_available(spec)
     existing = server_of(user, spec)
     if existing is not None:
         return _connect(existing, spec, now=now)
+    check_disk_quota(user, now=now)
     try:
         return _create(user, spec, resolved or resolve_for(user, spec.reference, now=now), now=now)
     except IntegrityError:  # Two clicks: the other made it first.

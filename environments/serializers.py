@@ -17,6 +17,7 @@ from rest_framework.reverse import reverse
 from environments import builds, culling, references, servers
 from environments.errors import Explanation, UserError
 from environments.models import Build, BuildLogLine, Environment, NotebookServer
+from environments.quotas import DiskUse
 from environments.values import LaunchSpec, Limits, Reference
 
 MAX_MEMORY_MB = 4 * 1024 * 1024
@@ -261,6 +262,12 @@ class ServerSerializer(serializers.ModelSerializer[NotebookServer]):
     repository = serializers.SerializerMethodField()
     queue_place = serializers.SerializerMethodField()
     stops_at = serializers.SerializerMethodField()
+    disk_bytes = serializers.IntegerField(
+        source="volume.bytes",
+        read_only=True,
+        allow_null=True,
+        help_text="What its files took when they were last measured; null before that.",
+    )
 
     class Meta:
         model = NotebookServer
@@ -283,6 +290,7 @@ class ServerSerializer(serializers.ModelSerializer[NotebookServer]):
             "lifetime_minutes",
             "keep_until",
             "stops_at",
+            "disk_bytes",
             "created_at",
             "started_at",
             "last_activity_at",
@@ -302,6 +310,20 @@ class ServerSerializer(serializers.ModelSerializer[NotebookServer]):
     def get_stops_at(self, server: NotebookServer) -> datetime | None:
         """When it is stopped if nothing happens in it until then; null when it does not run, or for never."""
         return culling.stops_at(server)
+
+
+class DiskUseSerializer(serializers.Serializer[DiskUse]):
+    """How much your files take, and how much they may."""
+
+    used_bytes = serializers.IntegerField(
+        help_text="As last measured: every hour while a server runs, and when it stops. Deleted servers do not count."
+    )
+    limit_bytes = serializers.SerializerMethodField()
+    is_exceeded = serializers.BooleanField(help_text="Whether a new server would be refused.")
+
+    def get_limit_bytes(self, use: DiskUse) -> int | None:
+        """From where on no new server can be launched; null is no limit."""
+        return use.limit_bytes or None
 
 
 class EnvironmentSerializer(serializers.ModelSerializer[Environment]):

@@ -17,6 +17,7 @@ from environments.errors import EnvironmentsError
 from environments.forms import LaunchForm
 from environments.launching import launch, launch_environment
 from environments.models import Environment, NotebookServer
+from environments.quotas import disk_use_of
 from environments.references import path_of
 from environments.servers import queue_places
 from environments.views.links import to_server
@@ -115,7 +116,7 @@ def _server_list(request: PageRequest) -> dict[str, Any]:
     servers = sorted(NotebookServer.objects.visible_to(request.user), key=_last_used_at, reverse=True)
     places, now = queue_places(servers), timezone.now()
     rows = [Row(server, places.get(server.pk), ending_of(server, now=now)) for server in servers]
-    return {"servers": rows, "refresh_seconds": _refresh_seconds(servers)}
+    return {"servers": rows, "refresh_seconds": _refresh_seconds(servers), "disk": disk_use_of(request.user)}
 
 
 def _refresh_seconds(servers: list[NotebookServer]) -> int:

@@ -23,6 +23,7 @@ from environments.forms import KeepForm
 from environments.launching import spec_of
 from environments.models import Build, BuildLogLine, NotebookServer
 from environments.policies import can_change_server
+from environments.quotas import disk_use_of
 from environments.references import web_url_of
 from environments.servers import delete_server, keep_server, queue_place, start_server, stop_server, undelete_server
 from environments.views.progress import sentence_of, steps_of
@@ -43,7 +44,8 @@ def server_detail(request: HttpRequest, server_id: UUID) -> HttpResponse:
     context = _state_of(person, server)
     if person.htmx:
         return render(request, "environments/server.html#status", context | {"out_of_band": True})
-    return render(request, "environments/server.html", context | _details_of(server))
+    disk = disk_use_of(person.user)
+    return render(request, "environments/server.html", context | _details_of(server) | {"disk": disk})
 
 
 @login_required
@@ -121,7 +123,9 @@ def server_undelete(request: HttpRequest, server_id: UUID) -> HttpResponse:
 
 def server_or_404(request: PageRequest, server_id: UUID) -> NotebookServer:
     """The server, if this person may know of it."""
-    return get_object_or_404(NotebookServer.objects.visible_to(request.user).select_related("build"), pk=server_id)
+    return get_object_or_404(
+        NotebookServer.objects.visible_to(request.user).select_related("build", "volume"), pk=server_id
+    )
 
 
 def _changeable_server(request: PageRequest, server_id: UUID) -> NotebookServer:

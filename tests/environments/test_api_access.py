@@ -50,6 +50,7 @@ OF_ALL = [
     Endpoint("GET", SERVERS, READ, 200),
     Endpoint("POST", SERVERS, WRITE, 400),
     Endpoint("GET", "/api/v1/environments/", READ, 200),
+    Endpoint("GET", "/api/v1/disk/", READ, 200),
 ]
 EVERY = pytest.mark.parametrize("endpoint", OF_ONE + OF_ALL, ids=lambda endpoint: f"{endpoint.method} {endpoint.path}")
 EVERY_OF_ONE = pytest.mark.parametrize("endpoint", OF_ONE, ids=lambda endpoint: f"{endpoint.method} {endpoint.path}")

@@ -37,6 +37,7 @@ def test_schema_has_every_address(schema: dict[str, Any]) -> None:
         "DELETE /api/v1/servers/{id}/",
         "GET /api/v1/builds/{id}/",
         "GET /api/v1/builds/{id}/log/",
+        "GET /api/v1/disk/",
         "GET /api/v1/environments/",
         "GET /api/v1/servers/",
         "GET /api/v1/servers/{id}/",

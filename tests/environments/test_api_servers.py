@@ -69,6 +69,7 @@ def test_launch_answers_with_a_new_server_on_its_way(program: APIClient, example
         "lifetime_minutes": None,
         "keep_until": None,
         "stops_at": None,
+        "disk_bytes": None,
         "created_at": body["created_at"],
         "started_at": None,
         "last_activity_at": None,
