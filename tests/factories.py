@@ -110,7 +110,7 @@ class ImageRecordFactory(factory.django.DjangoModelFactory[ImageRecord]):
     class Meta:
         model = ImageRecord
 
-    image_key = factory.Sequence(lambda n: f"{n:064x}")
+    image_key = factory.Sequence(lambda n: f"image-{n}")
     used_at = factory.LazyFunction(timezone.now)
     made_at = factory.LazyFunction(timezone.now)
     own_bytes = 1024**3

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from django import template
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from environments import references, values
@@ -53,6 +53,13 @@ def address(repository_url: str) -> str:
 def short_commit(commit: str) -> str:
     """As much of the name of a commit or version as is worth showing."""
     return values.short_commit(commit)
+
+
+@register.filter
+def breakable(address: str) -> SafeString:
+    """The address of a repository without its scheme, to be broken after its slashes where it does not fit."""
+    parts = address.removeprefix("https://").split("/")
+    return format_html_join(mark_safe("/<wbr>"), "{}", ((part,) for part in parts))
 
 
 @register.inclusion_tag("environments/_ending.html")

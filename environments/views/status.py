@@ -1,15 +1,17 @@
-"""The operator's page: what runs, what waits, what it uses, and whether the engine answers."""
+"""The operator's page: what runs, what waits, what it uses, how much room there is, and whether the engine answers.
+
+Everything comes from rows that workers write, so that the page opens however the engine is.
+"""
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -17,23 +19,36 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.models import Role
-from environments.backends import runtime, spawner
-from environments.errors import SystemFailure
-from environments.models import Build, NotebookServer, SiteSample
+from environments.models import Build, NotebookServer, SiteReport, SiteSample, Volume
 from environments.plots import Plot, plot_of
+from environments.views.people import heaviest_people
 from environments.views.requests import PageRequest
+from environments.views.runtime_words import choice_sentence, firewall_of, problem_of, runtime_sentence
+from environments.views.stored_images import Summary, images_summary
 
-SERVERS_SHOWN = 100
+ROWS_SHOWN = 100
 HISTORY_SHOWN = timedelta(hours=24)
 GIGABYTE = 1024**3
+NEARLY_FULL_PERCENT = 90
 
 
 @dataclass(frozen=True, slots=True)
-class Engine:
-    """What servers run on, and whether it answers."""
+class DiskUse:
+    """How full a file system is."""
 
-    runtime: str
-    is_reachable: bool
+    title: str
+    total_bytes: int
+    free_bytes: int
+
+    @property
+    def percent(self) -> int:
+        """How much is in use."""
+        return round(100 * (1 - self.free_bytes / self.total_bytes)) if self.total_bytes else 100
+
+    @property
+    def is_nearly_full(self) -> bool:
+        """Whether it is time to do something."""
+        return self.percent >= NEARLY_FULL_PERCENT
 
 
 @login_required
@@ -42,36 +57,59 @@ def status(request: HttpRequest) -> HttpResponse:
     """Administrators only; refreshed by htmx every so often."""
     if cast("PageRequest", request).user.role != Role.ADMINISTRATOR:
         raise PermissionDenied
+    now, images = timezone.now(), images_summary()
     context = {
-        "engine": _engine(),
-        "disk": shutil.disk_usage(settings.CARREL_DATA),
+        **_runtime(images, now),
         "servers": _running(),
-        "servers_shown": SERVERS_SHOWN,
+        "people": heaviest_people(),
+        "rows_shown": ROWS_SHOWN,
         "waiting": _waiting(),
-        "builds": Build.objects.filter(state__in=Build.ACTIVE).select_related("requested_by")[:SERVERS_SHOWN],
-        "plots": _plots(timezone.now()),
+        "builds": Build.objects.filter(state__in=Build.ACTIVE).select_related("requested_by")[:ROWS_SHOWN],
+        "images": images,
+        "plots": _plots(now),
     }
     template = "environments/status.html#live" if cast("PageRequest", request).htmx else "environments/status.html"
     return render(request, template, context)
 
 
-def _engine() -> Engine:
-    try:
-        name = runtime()
-        spawner().list()
-    except SystemFailure:
-        return Engine(settings.RUNTIME, is_reachable=False)
-    return Engine(name, is_reachable=True)
+def _runtime(images: Summary, now: datetime) -> dict[str, Any]:
+    """What is known of the runtime; nothing before the first worker has reported."""
+    report = SiteReport.objects.first()
+    if report is None:
+        return {"report": None}
+    return {
+        "report": report,
+        "is_stale": report.is_stale(now=now),
+        "runtime_sentence": runtime_sentence(report),
+        "choice_sentence": choice_sentence(report),
+        "problem": problem_of(report),
+        "firewall": firewall_of(report),
+        "disks": _disks(report),
+        "sizes": [
+            (_("People's files"), Volume.objects.aggregate(bytes=Sum("bytes"))["bytes"]),
+            (_("Prepared environments"), images.bytes if report.images_measured_at else None),
+            (_("Kept to prepare the next ones faster"), report.cache_bytes),
+        ],
+    }
+
+
+def _disks(report: SiteReport) -> list[DiskUse]:
+    """The file systems that must not fill up, as far as they can be seen."""
+    disks = [DiskUse(_("Carrel's data"), report.data_disk_total_bytes, report.data_disk_free_bytes)]
+    if report.engine_disk_total_bytes is not None and report.engine_disk_free_bytes is not None:
+        title = _("The engine's disk")
+        disks.append(DiskUse(title, report.engine_disk_total_bytes, report.engine_disk_free_bytes))
+    return disks
 
 
 def _running() -> list[NotebookServer]:
     running = NotebookServer.objects.filter(state=NotebookServer.State.RUNNING)
-    return list(running.select_related("owner", "usage").order_by("-usage__memory_bytes", "name")[:SERVERS_SHOWN])
+    return list(running.select_related("owner", "usage").order_by("-usage__memory_bytes", "name")[:ROWS_SHOWN])
 
 
 def _waiting() -> list[NotebookServer]:
     waiting = NotebookServer.objects.present().filter(state__in=NotebookServer.ON_THE_WAY)
-    return list(waiting.select_related("owner").order_by("state_changed_at")[:SERVERS_SHOWN])
+    return list(waiting.select_related("owner").order_by("state_changed_at")[:ROWS_SHOWN])
 
 
 def _plots(now: datetime) -> list[Plot]:

@@ -13,13 +13,23 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, ViewportSize, expect
+from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Role, User
 from config.demo import publish_examples
 from environments.models import Build, BuildLogLine, NotebookServer, ServerUsage, SiteSample
 from tests.e2e.conftest import ARTEFACTS
-from tests.factories import BuildFactory, EnvironmentFactory, GitCredentialFactory, NotebookServerFactory, UserFactory
+from tests.factories import (
+    BuildFactory,
+    EnvironmentFactory,
+    GitCredentialFactory,
+    ImageRecordFactory,
+    NotebookServerFactory,
+    SiteReportFactory,
+    UserFactory,
+    VolumeFactory,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 
@@ -40,6 +50,8 @@ class Visit:
     state: str = State.RUNNING
     role: Role = Role.MEMBER
     has_credentials: bool = True
+    disk_mb: int = 0
+    """How much room the person has for files; 0 is all there is."""
 
 
 VISITS = {
@@ -61,6 +73,8 @@ VISITS = {
     "ready": Visit("/servers/{server}/"),
     "stopped": Visit("/servers/{server}/", state=State.STOPPED),
     "failed": Visit("/servers/{server}/", state=State.FAILED),
+    "home, room used up": Visit("/", disk_mb=1),
+    "ready, room used up": Visit("/servers/{server}/", disk_mb=1),
     "delete": Visit("/servers/{server}/delete/"),
     "confirmation": Visit("/v2/example/first-steps/HEAD?urlpath=lab/tree/first-steps.ipynb"),
     "link refused": Visit("/v2/file/etc"),
@@ -122,6 +136,12 @@ def measure(server: NotebookServer) -> None:
     ServerUsage.objects.create(
         server=server, start_id="f" * 32, measured_at=now, cpu_seconds=60, cores=0.5, memory_bytes=gigabyte
     )
+    SiteReportFactory.create(
+        **{"runtime": "docker", "version": "", "problem": "silent", "detail": "timed out " * 30, "firewall": "unseen"},
+        **{"engine_disk_total_bytes": gigabyte, "engine_disk_free_bytes": 1, "images_measured_at": now},
+    )
+    ImageRecordFactory.create(image_key=server.image_key)
+    ImageRecordFactory.create(used_at=None)
     SiteSample.objects.bulk_create(
         SiteSample(
             taken_at=now - n * A_MINUTE,
@@ -151,12 +171,18 @@ def make_server(owner: User, state: str) -> NotebookServer:
         BuildLogLine(build=build, sequence=n, phase="building", text=f"Downloading package {n} " + "x" * 200)
         for n in range(1, 60)
     )
-    return NotebookServerFactory.create(owner=owner, state=state, build=build, name="statistics", **facts)
+    volume = VolumeFactory.create(owner=owner, bytes=10**9, measured_at=timezone.now())
+    return NotebookServerFactory.create(
+        owner=owner, state=state, build=build, name="statistics", volume=volume, **facts
+    )
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("visit", VISITS.values(), ids=VISITS.keys())
-def test_page_is_accessible(open_page: Callable[..., Page], person: User, visit: Visit, theme: Theme) -> None:
+def test_page_is_accessible(
+    open_page: Callable[..., Page], person: User, settings: Settings, visit: Visit, theme: Theme
+) -> None:
+    settings.PERSON_DISK_MB = visit.disk_mb
     path = prepare(person, visit)
 
     page = open_page(path, is_signed_in=visit.is_signed_in, theme=theme, viewport=DESK)
@@ -166,13 +192,14 @@ def test_page_is_accessible(open_page: Callable[..., Page], person: User, visit:
 
 
 @pytest.mark.parametrize("name", VISITS)
-def test_page_fits_a_telephone(open_page: Callable[..., Page], person: User, name: str) -> None:
+def test_page_fits_a_telephone(open_page: Callable[..., Page], person: User, settings: Settings, name: str) -> None:
     visit = VISITS[name]
+    settings.PERSON_DISK_MB = visit.disk_mb
     path = prepare(person, visit)
 
     page = open_page(path, is_signed_in=visit.is_signed_in, viewport=PHONE)
 
-    page.screenshot(path=ARTEFACTS / "telephone" / f"{name.replace(' ', '-')}.png", full_page=True)
+    page.screenshot(path=ARTEFACTS / "telephone" / f"{name.replace(',', '').replace(' ', '-')}.png", full_page=True)
     assert page.evaluate(OVERFLOW) == 0
 
 
