@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from django.shortcuts import get_object_or_404
@@ -68,10 +69,10 @@ class Pages(LimitOffsetPagination):
     max_limit = 500
 
     def paginate_queryset(
-        self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
+        self, queryset: QuerySet[Any] | Sequence[Any], request: Request, view: APIView | None = None
     ) -> list[Any] | None:
         """As always, but a place that means nothing is refused and not passed over."""
-        PagePositionSerializer(data=request.query_params).is_valid(raise_exception=True)
+        PagePositionSerializer(data=request.query_params.dict()).is_valid(raise_exception=True)
         return super().paginate_queryset(queryset, request, view)
 
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:

@@ -76,9 +76,11 @@ class CarrelContainer(InEngine):
 
     def run(self, *command: str) -> str:
         """What a command prints in it."""
-        done = self.container.exec_run(command)
-        assert done.exit_code == 0, done.output
-        return str(done.output.decode())
+        done = self.container.exec_run([*command])
+        output = done.output
+        assert isinstance(output, bytes)
+        assert done.exit_code == 0, output
+        return output.decode()
 
     def is_announced(self) -> bool:
         """Whether it has printed its address."""
