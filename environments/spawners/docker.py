@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -31,10 +31,12 @@ from environments.engine import (
     is_disk_full,
 )
 from environments.errors import SystemFailure, UserError
+from environments.merging import Merged
 from environments.spawners import firewall, hardening, networks
+from environments.spawners.container_homes import refresh_home
 from environments.spawners.images import ImageFacts, image_facts
 from environments.spawners.in_container import NO_JUPYTER
-from environments.values import Endpoint, Handle, Liveness, Mount, ServerSpec, ServerStatus, Usage
+from environments.values import Endpoint, Handle, Image, Liveness, Mount, ServerSpec, ServerStatus, Usage
 from environments.volumes.docker import make_volume, owned_folders, volume_name
 from environments.volumes.engine_files import write_tar
 
@@ -94,6 +96,14 @@ class DockerSpawner:
                 with suppress(SystemFailure):
                     self.stop(spec.handle)
                 raise
+
+    def refresh(self, volume: str, *, old: Image | None, new: Image, commit: str, leave_out: Collection[str]) -> Merged:
+        """Merge in a container of the new image, which ends any other that is at work in these files.
+
+        Raises besides what an image that cannot be a server raises at a start.
+        """
+        with engine_errors():
+            return refresh_home(volume, old=old, new=new, commit=commit, leave_out=leave_out)
 
     def poll(self, handle: Handle) -> ServerStatus:
         """What the engine knows of this start. A container that was never started is ABSENT."""

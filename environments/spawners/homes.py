@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path, PurePosixPath
 
-from environments.errors import UserError
+from environments import merging
+from environments.errors import SystemFailure, UserError
+from environments.merging import Merged
 from environments.trees import copy_tree, full_disk_reported, remove_tree
-from environments.values import Mount, ServerSpec
+from environments.values import Image, Mount, ServerSpec
 from environments.volumes.local import volume_directory
 
 
@@ -23,10 +27,41 @@ def prepare_home(spec: ServerSpec) -> Path:
     for mount in spec.mounts:
         _check(mount)
     with full_disk_reported():
-        _seed(home, Path(spec.image.location) / "repo", leave_out={mount.path.parts[0] for mount in spec.mounts})
+        _seed(home, _repository(spec.image), leave_out={mount.path.parts[0] for mount in spec.mounts})
         for mount in spec.mounts:
             _link(home, mount)
     return home
+
+
+def refresh_home(volume: str, *, old: Image | None, new: Image, commit: str, leave_out: Collection[str]) -> Merged:
+    """Merge the repository of the image `new` into this home; see the protocol for what is promised."""
+    home = volume_directory(volume)
+    if not home.is_dir():
+        return Merged()
+    seeded = _repository(old) if old else None
+    known = seeded if seeded and seeded.is_dir() else None
+    try:
+        with full_disk_reported(), _locked(home):
+            return merging.refresh_directory(
+                home, seeded=known, new=_repository(new), commit=commit, leave_out=leave_out
+            )
+    except OSError as error:
+        raise SystemFailure("refresh_failed", detail=str(error)) from error
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Have a folder for oneself, as long as this process lives: two at work in it could mix up a file."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _repository(image: Image) -> Path:
+    return Path(image.location) / "repo"
 
 
 def _check(mount: Mount) -> None:
