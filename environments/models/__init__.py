@@ -4,6 +4,7 @@ from environments.models.admission import Admission
 from environments.models.build import Build, BuildLogLine
 from environments.models.environment import Environment, Visibility
 from environments.models.server import NotebookServer
+from environments.models.update import Update
 from environments.models.usage import ServerUsage, SiteSample
 from environments.models.volume import Volume
 
@@ -15,6 +16,7 @@ __all__ = [
     "NotebookServer",
     "ServerUsage",
     "SiteSample",
+    "Update",
     "Visibility",
     "Volume",
 ]
