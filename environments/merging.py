@@ -99,12 +99,18 @@ def plan(seeded: Manifest, new: Manifest, present: Manifest, *, commit: str) -> 
 
 def beside(path: str, commit: str) -> str:
     """Where the version of a file that this commit brings is put when its place is taken."""
-    place, mark = PurePosixPath(path), f".{commit[:_SHORT_COMMIT]}.new"
+    place, mark = PurePosixPath(path), f".{_short(commit)}.new"
     stem, ending = place.stem, mark + place.suffix[:_LONGEST_SUFFIX]
     room = _LONGEST_NAME - len(os.fsencode(ending))
     if len(os.fsencode(stem)) > room:
         stem = os.fsencode(stem)[:room].decode(errors="ignore")
     return str(place.with_name(stem + ending))
+
+
+def _short(commit: str) -> str:
+    """A few digits that tell a commit from others; made up for what is not git's and may begin like its neighbours."""
+    is_hexadecimal = not set(commit) - set("0123456789abcdef")
+    return (commit if is_hexadecimal else hashlib.sha256(commit.encode()).hexdigest())[:_SHORT_COMMIT]
 
 
 def _own_repositories(seeded: Manifest, new: Manifest, present: Manifest) -> set[str]:

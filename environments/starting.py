@@ -18,6 +18,7 @@ from environments.leases import Pulse, lease_from
 from environments.live import announce_server
 from environments.models import Build, NotebookServer, Volume
 from environments.queueing import enqueue
+from environments.refreshing import refresh_files
 from environments.servers import prepare_server
 from environments.tickets import server_token
 from environments.values import Endpoint, Image, Limits, Liveness, Mount, ServerSpec
@@ -46,6 +47,8 @@ def carry_out_start(server: NotebookServer, *, clock: Clock = timezone.now) -> N
         raise
     finally:
         enqueue_waiting_starts()
+        if server.pending_update_id is not None:
+            enqueue("update_server", server.pk)
 
 
 def enqueue_waiting_starts() -> None:
@@ -84,7 +87,11 @@ def _start(server: NotebookServer, clock: Clock) -> None:
         if NotebookServer.objects.move(server, State.QUEUED, now=clock()):
             prepare_server(server, now=clock())
         return
-    endpoint = spawner().start(_spec(server, image))
+    spec = _spec(server, image)
+    leave_out = {mount.path.parts[0] for mount in spec.mounts}
+    if not refresh_files(server, image, leave_out=leave_out, renew=lambda: _renew_lease(server, clock())):
+        return  # Stopped meanwhile, or somebody else's.
+    endpoint = spawner().start(spec)
     if _await_ready(server, endpoint, clock) and _enter_running(server, endpoint, clock()):
         announce_server(server)
     else:  # Somebody stopped it meanwhile, perhaps before there was anything to stop.
@@ -114,7 +121,8 @@ def _await_ready(server: NotebookServer, endpoint: Endpoint, clock: Clock) -> bo
 
 
 def _renew_lease(server: NotebookServer, now: datetime) -> bool:
-    ours = NotebookServer.objects.filter(pk=server.pk, state=State.STARTING, start_id=server.start_id)
+    attempt = {"start_id": server.start_id, "start_attempts": server.start_attempts}
+    ours = NotebookServer.objects.filter(pk=server.pk, state=State.STARTING, **attempt)
     return bool(ours.update(lease_expires_at=lease_from(now)))
 
 

@@ -14,6 +14,7 @@ from environments.backends import spawner, volume_store
 from environments.leases import lease_from
 from environments.live import announce_server
 from environments.models import NotebookServer
+from environments.queueing import enqueue
 
 Clock = Callable[[], datetime]
 State = NotebookServer.State
@@ -28,6 +29,8 @@ def carry_out_stop(server: NotebookServer, *, clock: Clock = timezone.now) -> No
     spawner().stop(server.handle)
     if NotebookServer.objects.move(server, State.STOPPED, now=clock(), endpoint="", lease_expires_at=None):
         announce_server(server)
+        if server.pending_update_id is not None:
+            enqueue("update_server", server.pk)
     purge_server(server, now=clock())
 
 

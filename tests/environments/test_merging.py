@@ -135,6 +135,13 @@ def test_beside_keeps_the_ending(path: str, place: str) -> None:
     assert beside(path, COMMIT) == place
 
 
+def test_beside_tells_versions_of_archives_apart() -> None:
+    places = {beside("a.csv", version) for version in ("10.5281/zenodo.1", "10.5281/zenodo.2")}
+
+    assert len(places) == 2
+    assert {place.count("/") for place in places} == {0}
+
+
 # --- Telling -----------------------------------------------------------------------------------------------
 
 
