@@ -13,7 +13,7 @@ from django.conf import settings
 
 from environments.errors import UserError
 from environments.references.addresses import MAX_ADDRESS, is_local, read_url, scheme_of, shown
-from environments.references.base import Pasted, Provider, check_ref, check_urlpath, urlpath_from, urlpath_to
+from environments.references.base import Pasted, Provider, check_ref, check_urlpath, is_commit, urlpath_from, urlpath_to
 from environments.references.example import Example, example_directory
 from environments.references.gist import Gist
 from environments.references.git import Git
@@ -29,6 +29,7 @@ __all__ = [
     "fetch_source",
     "git_environment",
     "guarded_git_options",
+    "is_commit",
     "parse",
     "parse_with_path",
     "path_of",
