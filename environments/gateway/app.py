@@ -6,6 +6,7 @@ middleware, no sessions and no routes but one: `/_carrel/enter`, where a ticket 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
@@ -23,6 +24,7 @@ from environments.gateway.answers import Answer
 from environments.gateway.authorize import AccessRequest, Allowed, Authorizer, Decision, Refusal
 from environments.gateway.forwarding import RECHECK_FACTS_SECONDS, RECHECK_SECONDS, Exchange
 from environments.gateway.headers import ClientHeaders, headers_for_server, safe_next, sort_client_headers, token_of
+from environments.gateway.notices import hear_changes
 from environments.gateway.relaying import UpstreamRefused, WebsocketConnector, relay
 from environments.gateway.upstream import ConnectionPool, UpstreamError, UpstreamUnreachable
 from environments.tickets import ADMISSION_LIFETIME, redeem_ticket
@@ -69,11 +71,13 @@ class Gateway:
         await self._websockets.close()
 
     async def _live(self, scope: LifespanScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        hearing = asyncio.create_task(hear_changes(self._authorizer.forget_route))
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
+                hearing.cancel()
                 await self.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return

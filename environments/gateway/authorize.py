@@ -116,7 +116,7 @@ class Authorizer:
         return decision
 
     def forget_route(self, subdomain: str) -> None:
-        """Ask anew where this subdomain leads: nothing answered there."""
+        """Ask anew where this subdomain leads: nothing answered there, or the server has changed."""
         self._routes.forget(subdomain)
 
     async def _by_token(self, request: AccessRequest, max_age: float) -> Visitor | None:
