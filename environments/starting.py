@@ -27,7 +27,9 @@ logger = logging.getLogger(__name__)
 MAX_START_ATTEMPTS = 3
 MAX_FAILURE_LOG = 4000
 HOME_MOUNT = PurePosixPath("home")
-_PROBE_SECONDS = 0.1
+_PROBE_SECONDS = 0.05
+_LOOK_SECONDS = 0.5
+"""How often the engine is asked whether a server is alive that does not answer yet: that costs more than knocking."""
 
 Clock = Callable[[], datetime]
 State = NotebookServer.State
@@ -98,9 +100,12 @@ def _enter_running(server: NotebookServer, endpoint: Endpoint, now: datetime) ->
 
 def _await_ready(server: NotebookServer, endpoint: Endpoint, clock: Clock) -> bool:
     """Wait until the server answers. False when it is no longer wanted; raises when it never will."""
-    token, renewal = server_token(server.handle), Pulse()
+    token, renewal, looking = server_token(server.handle), Pulse(), Pulse(_LOOK_SECONDS)
     deadline = time.monotonic() + settings.START_TIME_LIMIT_SECONDS
     while not probing.is_ready(endpoint, token):
+        time.sleep(_PROBE_SECONDS)
+        if not looking.is_due():
+            continue
         status = spawner().poll(server.handle)
         has_ended, is_late = status.liveness is not Liveness.ALIVE, time.monotonic() > deadline
         if (has_ended or is_late or renewal.is_due()) and not _renew_lease(server, clock()):
@@ -109,7 +114,6 @@ def _await_ready(server: NotebookServer, endpoint: Endpoint, clock: Clock) -> bo
             raise SystemFailure(status.reason or "start_failed", detail=status.log_tail)
         if is_late:
             raise SystemFailure("start_timeout", detail=status.log_tail, seconds=settings.START_TIME_LIMIT_SECONDS)
-        time.sleep(_PROBE_SECONDS)
     return True
 
 
