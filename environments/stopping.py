@@ -20,12 +20,12 @@ State = NotebookServer.State
 
 
 def carry_out_stop(server: NotebookServer, *, clock: Clock = timezone.now) -> None:
-    """Stop a server that is to stop, with everything it started."""
+    """Stop a server that is to stop, with everything it started. What its engine keeps of it goes a little later."""
     free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=clock())
     ours = NotebookServer.objects.filter(free, pk=server.pk, state=State.STOPPING)
     if server.state != State.STOPPING or not ours.update(lease_expires_at=lease_from(clock())):
         return
-    spawner().stop(server.handle)
+    spawner().halt(server.handle)
     if NotebookServer.objects.move(server, State.STOPPED, now=clock(), endpoint="", lease_expires_at=None):
         announce_server(server)
     purge_server(server, now=clock())

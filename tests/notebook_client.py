@@ -16,16 +16,18 @@ from websockets.sync.client import ClientConnection, connect
 class NotebookClient:
     """Runs code in a new kernel of one server, or in one that is there; use it as a context manager.
 
-    Connects to 127.0.0.1 whatever the origin's name is: not every resolver knows `*.localhost`.
+    Connects to 127.0.0.1 whatever the origin's name is: not every resolver knows `*.localhost`. The origin may have
+    a path, where servers have no origin of their own.
     """
 
     def __init__(self, origin: str, token: str, *, kernel_id: str = "") -> None:
         self.kernel_id = kernel_id
         self._host = urlsplit(origin).netloc
         self._port = urlsplit(origin).port or 80
+        self._base = urlsplit(origin).path
         self._headers = {"Authorization": f"Bearer {token}"}
         self._http = httpx.Client(
-            base_url=f"http://127.0.0.1:{self._port}",
+            base_url=f"http://127.0.0.1:{self._port}{self._base}",
             headers=self._headers | {"Host": self._host},
             timeout=60,
             trust_env=False,
@@ -53,7 +55,7 @@ class NotebookClient:
     def socket(self, path: str) -> ClientConnection:
         """A websocket to the server."""
         return connect(
-            f"ws://{self._host}{path}",
+            f"ws://{self._host}{self._base}{path}",
             sock=socket.create_connection(("127.0.0.1", self._port), timeout=10),
             additional_headers=self._headers,
             max_size=None,

@@ -35,6 +35,12 @@ class Spawner(Protocol):
         Afterwards `poll` says ABSENT. Safe on a handle that is not running.
         """
 
+    def halt(self, handle: Handle) -> None:
+        """Stop the server as `stop` does, but leave to `stop` what takes the engine long and nobody waits for.
+
+        Afterwards `poll` says ABSENT too, and `list` may go on naming it until `stop`.
+        """
+
     def list(self) -> Sequence[Handle]:
         """Every server alive in the engine that this installation started, remembered or not."""
 

@@ -108,11 +108,16 @@ class DockerSpawner:
 
     def stop(self, handle: Handle) -> None:
         """Stop the container, which ends all it started, and remove it and its network."""
+        self.halt(handle)
+        with engine_errors():
+            networks.remove_network(handle)
+
+    def halt(self, handle: Handle) -> None:
+        """All of that but the network: the kernel takes networks away one at a time, a fifth of a second each."""
         with engine_errors():
             for container in client().api.containers(all=True, filters=having(networks.labels(handle))):
                 with suppress(NotFound):
                     _stop(container["Id"], self.polite_seconds)
-            networks.remove_network(handle)
 
     def list(self) -> Sequence[Handle]:
         """Every server that is alive or half made, be it only a network. What has ended is remembered, not listed.
@@ -145,12 +150,10 @@ class DockerSpawner:
         )
 
     def _forget_earlier_starts(self, handle: Handle) -> None:
-        """Remove what ended starts of the same server have left, should nobody have done so."""
-        states = _states(server_id=handle.server_id)
-        made = [other for other in networks.networks() if other.server_id == handle.server_id]
-        for other in {*states, *made} - {handle}:
-            if states.get(other) not in _ALIVE:
-                self.stop(other)
+        """Remove containers that ended starts of the same server have left, should nobody have done so."""
+        for other, state in _states(server_id=handle.server_id).items():
+            if other != handle and state not in _ALIVE:
+                self.halt(other)
 
 
 # --- Finding ----------------------------------------------------------------------------------------------------

@@ -51,6 +51,10 @@ class FakeSpawner:
         self.specs.pop(handle, None)
         self.ended.pop(handle, None)
 
+    def halt(self, handle: Handle) -> None:
+        """Forget it too."""
+        self.stop(handle)
+
     def list(self) -> Sequence[Handle]:
         """Every server that runs."""
         return [*self.specs]

@@ -194,7 +194,7 @@ def test_start_makes_server_anew_that_has_ended(spawner: DockerSpawner, spec: Se
     assert spawner.poll(spec.handle).liveness is Liveness.ALIVE
 
 
-def test_start_removes_what_earlier_starts_have_left(spawner: DockerSpawner, spec: ServerSpec) -> None:
+def test_start_removes_containers_that_earlier_starts_have_left(spawner: DockerSpawner, spec: ServerSpec) -> None:
     earlier = Handle(spec.handle.server_id, "start0")
     spawner.start(replace(spec, handle=earlier))
     client().api.kill(networks.name_of(earlier))
@@ -202,7 +202,6 @@ def test_start_removes_what_earlier_starts_have_left(spawner: DockerSpawner, spe
     spawner.start(spec)
 
     assert spawner.poll(earlier).liveness is Liveness.ABSENT
-    assert [*networks.networks()] == [spec.handle]
 
 
 @pytest.mark.parametrize(
@@ -308,6 +307,27 @@ def test_stop_removes_volumes_without_a_name(spawner: DockerSpawner, spec: Serve
         spawner.stop(spec.handle)
 
     assert not [volume for volume in client().api.volumes()["Volumes"] or () if volume["Name"] == name]
+
+
+def test_stop_lets_the_server_tidy_up(spawner: DockerSpawner, spec: ServerSpec) -> None:
+    tidying = "import atexit; atexit.register(lambda: open('/home/jovyan/tidied.txt', 'w').write('yes'))"
+    with image_from(f'RUN mkdir .jupyter && echo "{tidying}" > .jupyter/jupyter_server_config.py') as image:
+        with entered(spawner, replace(spec, image=image)) as server:
+            server.execute(tidying.replace("tidied", "kernel"))
+        spawner.stop(spec.handle)
+        second = replace(spec, image=image, handle=Handle(spec.handle.server_id, "start2"))
+        printed = run(spawner, second, "print(open('tidied.txt').read(), open('kernel.txt').read())")
+        spawner.stop(second.handle)
+
+    assert printed == "yes yes"
+
+
+def test_halt_leaves_only_the_network(spawner: DockerSpawner, spec: ServerSpec) -> None:
+    spawner.start(spec)
+
+    spawner.halt(spec.handle)
+
+    assert set(leftovers()) == {networks.name_of(spec.handle), volume_name(HOME), volume_name(spec.home)}
 
 
 def test_stop_ends_server_that_does_not_listen_to_reason(spawner: DockerSpawner, spec: ServerSpec) -> None:

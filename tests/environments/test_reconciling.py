@@ -9,13 +9,14 @@ import pytest
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from environments import backends, starting
+from environments import backends, servers, starting, stopping
 from environments.errors import SystemFailure
 from environments.models import Build, NotebookServer
-from environments.reconciling import reconcile
+from environments.reconciling import MAX_CLEARED, reconcile
 from environments.spawners.fake import FakeSpawner
 from environments.values import Handle, Image, ServerSpec
 from tests.factories import BuildFactory, NotebookServerFactory, running_server
+from tests.fakes.backends import SlowlyClearingSpawner
 
 pytestmark = pytest.mark.django_db
 
@@ -113,6 +114,31 @@ def test_reconcile_stops_orphans(fake_backends: None, now: datetime) -> None:
     reconcile(now=now)
 
     assert backends.spawner().list() == [wanted.handle]
+
+
+def test_reconcile_clears_away_what_a_stopped_server_has_left(
+    use_backends: Callable[..., None], now: datetime, caplog: pytest.LogCaptureFixture
+) -> None:
+    use_backends(spawner=SlowlyClearingSpawner)
+    server = started_server()
+    servers.stop_server(server, now=now)
+    stopping.carry_out_stop(server)
+    left = backends.spawner().list()
+
+    reconcile(now=now)
+
+    assert (server.state, left) == (State.STOPPED, [server.handle])
+    assert backends.spawner().list() == []
+    assert "nobody asked for" not in caplog.text
+
+
+def test_reconcile_clears_away_a_few_at_a_time(fake_backends: None, now: datetime) -> None:
+    for number in range(MAX_CLEARED + 1):
+        backends.spawner().start(spec_of(Handle(str(number), "a" * 32)))
+
+    reconcile(now=now)
+
+    assert len(backends.spawner().list()) == 1
 
 
 def test_reconcile_goes_on_when_the_engine_does_not_answer(use_backends: Callable[..., None], now: datetime) -> None:

@@ -112,6 +112,25 @@ class DyingSpawner(FakeSpawner):
         return self.ended.get(handle, ServerStatus(Liveness.ABSENT))
 
 
+class SlowlyClearingSpawner(FakeSpawner):
+    """Its servers end at once and leave something to be cleared away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left: list[Handle] = []
+
+    def halt(self, handle: Handle) -> None:
+        super().stop(handle)
+        self.left.append(handle)
+
+    def stop(self, handle: Handle) -> None:
+        super().stop(handle)
+        self.left = [other for other in self.left if other != handle]
+
+    def list(self) -> list[Handle]:
+        return [*super().list(), *self.left]
+
+
 class FailingVolumeStore(FakeVolumeStore):
     """Reads, writes and copies nothing."""
 
