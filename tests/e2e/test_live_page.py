@@ -28,6 +28,7 @@ FOCUS = """() => {
   return { name: element.innerText || element.id, isVisible: isMarked && isInView };
 }"""
 MAX_STOPS = 40
+SCROLLING_LOOKS = 10
 
 
 @pytest.fixture
@@ -56,6 +57,11 @@ def press_until(page: Page, target: Locator) -> None:
     for _ in range(MAX_STOPS):
         page.keyboard.press("Tab")
         stop = page.evaluate(FOCUS)
+        for _ in range(SCROLLING_LOOKS):
+            if stop["isVisible"]:
+                break
+            page.wait_for_timeout(100)  # A long page is still on its way there.
+            stop = page.evaluate(FOCUS)
         assert stop["isVisible"], f"the focus does not show on {stop['name']!r}"
         if target.evaluate("element => element === document.activeElement"):
             return
