@@ -22,7 +22,7 @@ from environments import probing
 from environments.errors import SystemFailure
 from environments.processes import end_labelled, installation_label, labelled
 from environments.spawners.process import START_ID, ProcessSpawner
-from environments.values import Endpoint, Handle, Liveness, Mount, ServerSpec
+from environments.values import Endpoint, EngineProblem, Handle, Liveness, Mount, ServerSpec
 from tests.contracts.images import built_image
 
 HANDLE = Handle("6b0c2f6e-6f0c-4a43-9f2b-4b7d1c6f8a11", "start1")
@@ -267,3 +267,12 @@ def test_image_whose_python_is_broken_is_reported(spawner: ProcessSpawner, spec:
         spawner.start(broken)
 
     assert spawner.poll(HANDLE).liveness is Liveness.ABSENT
+
+
+def test_report_says_that_processes_are_for_ones_own_machine(spawner: ProcessSpawner, settings: Settings) -> None:
+    settings.EMBEDDED = False
+
+    report = spawner.report()
+
+    assert report.problem is EngineProblem.OTHER
+    assert "embedded" in report.detail
