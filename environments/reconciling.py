@@ -105,4 +105,7 @@ def _end_lost_server(server: NotebookServer, now: datetime) -> None:
 
 def _purge_deleted(now: datetime) -> None:
     for server in NotebookServer.objects.filter(deleted_at__isnull=False, state__in=(State.STOPPED, State.FAILED)):
-        purge_server(server, now=now)
+        try:
+            purge_server(server, now=now)
+        except SystemFailure as error:
+            logger.error("what is left of deleted server %s could not be removed: %s", server.pk, error)

@@ -15,6 +15,7 @@ from environments.models import Build, NotebookServer
 from environments.reconciling import reconcile
 from environments.spawners.fake import FakeSpawner
 from environments.values import Handle, Image, Liveness, ServerSpec
+from environments.volumes.fake import FakeVolumeStore
 from tests.factories import BuildFactory, NotebookServerFactory, running_server
 from tests.fakes.backends import UnreachableBuilder, UnreachableSpawner
 
@@ -39,6 +40,17 @@ class LitteredSpawner(FakeSpawner):
             raise SystemFailure("runtime_unavailable")
         super().stop(handle)
         self.litter = [left for left in self.litter if left != handle]
+
+
+class StickyVolumeStore(FakeVolumeStore):
+    """One of its volumes cannot be removed."""
+
+    stuck = ""
+
+    def delete(self, volume: str) -> None:
+        if volume == self.stuck:
+            raise SystemFailure("runtime_unavailable")
+        super().delete(volume)
 
 
 def started_server() -> NotebookServer:
@@ -190,6 +202,20 @@ def test_reconcile_finishes_deletions(fake_backends: None, now: datetime) -> Non
     reconcile(now=now)
 
     assert not NotebookServer.objects.filter(pk=server.pk).exists()
+
+
+def test_reconcile_finishes_deletions_even_if_one_cannot_be_finished(
+    use_backends: Callable[..., None], now: datetime
+) -> None:
+    use_backends(volume_store=StickyVolumeStore)
+    _first, second, _third = (
+        NotebookServerFactory.create(state=State.STOPPED, deleted_at=now - timedelta(days=365)) for _ in range(3)
+    )
+    backends.volume_store().stuck = second.volume.key  # type: ignore[attr-defined]
+
+    reconcile(now=now)
+
+    assert NotebookServer.objects.get() == second
 
 
 @pytest.mark.parametrize(
