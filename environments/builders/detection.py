@@ -22,7 +22,17 @@ MAX_FILE_BYTES = 128 * 1024
 OLDEST_PYTHON = (3, 9)
 """The oldest Python the notebook server we install still runs on."""
 
-_FOLDERS = ("binder", ".binder")
+FOLDERS = ("binder", ".binder")
+"""Where a repository may keep the files that describe its environment; those at its top do not count then."""
+DESCRIPTIONS = (
+    *("Dockerfile", "environment.yml", "environment.yaml", "requirements.txt", "pyproject.toml", "setup.py"),
+    *("Pipfile", "Pipfile.lock", "runtime.txt", "Project.toml", "JuliaProject.toml", "REQUIRE"),
+    *("DESCRIPTION", "default.nix"),
+)
+"""By which of these repo2docker knows how to make an environment."""
+SCRIPTS = ("apt.txt", "install.R", "postBuild", "start")
+"""What is installed and run besides."""
+
 _FEATURES = {
     "Dockerfile": gettext_noop("its Dockerfile"),
     "apt.txt": gettext_noop("the system packages in apt.txt"),
@@ -88,7 +98,7 @@ def environment_files(repository: Path, names: Iterable[str]) -> list[Path]:
 
 def _folder(repository: Path) -> Path:
     """The folder that counts: `binder`, `.binder`, or the repository itself."""
-    present = [repository / name for name in _FOLDERS if (repository / name).is_dir()]
+    present = [repository / name for name in FOLDERS if (repository / name).is_dir()]
     if len(present) > 1:
         raise UserError("environment_files_ambiguous")
     folder = present[0] if present else repository

@@ -29,7 +29,7 @@ from django.utils.translation import gettext as _
 from docker.models.images import Image as EngineImage
 
 from environments.builders.commands import CommandFailed, Commands
-from environments.builders.detection import environment_files
+from environments.builders.detection import DESCRIPTIONS, SCRIPTS, environment_files
 from environments.builders.fetching import Checkout
 from environments.builders.image_cleanup import remove_unused_images, stored_images
 from environments.builders.images import (
@@ -68,14 +68,8 @@ _BUILD_ID = "CARREL_BUILD_ID"
 _OWNER = "build"
 _TAIL_LINES = 400
 _DOCKERFILE = "Dockerfile"
-_DESCRIPTIONS = (
-    *(_DOCKERFILE, "environment.yml", "environment.yaml", "requirements.txt", "pyproject.toml", "setup.py"),
-    *("Pipfile", "Pipfile.lock", "runtime.txt", "Project.toml", "JuliaProject.toml", "REQUIRE"),
-    *("DESCRIPTION", "default.nix"),
-)
-"""By which of these repo2docker knows how to make an environment."""
 _ALSO_READ = (
-    *("apt.txt", "postBuild", "start", "install.R", "requirements3.txt", "Manifest.toml", "JuliaManifest.toml"),
+    *(*SCRIPTS, "requirements3.txt", "Manifest.toml", "JuliaManifest.toml"),
     *(".dockerignore", ".containerignore", "Dockerfile.dockerignore"),
 )
 _PASSED_ON = re.compile(
@@ -239,8 +233,8 @@ class _Build:
             yield from fetch_submodules(source)
 
     def _make(self, commands: Commands) -> Generator[str, None, None]:
-        described = {path.name for path in environment_files(self.repository, (*_DESCRIPTIONS, *_ALSO_READ))}
-        if described.isdisjoint(_DESCRIPTIONS):
+        described = {path.name for path in environment_files(self.repository, (*DESCRIPTIONS, *_ALSO_READ))}
+        if described.isdisjoint(DESCRIPTIONS):
             raise UserError("no_environment_files")
         yield _("Building the environment with repo2docker")
         progress, said = Progress(), deque[str](maxlen=_TAIL_LINES)

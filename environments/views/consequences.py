@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
+from environments.builders.detection import DESCRIPTIONS, FOLDERS, SCRIPTS
 from environments.references import names_in
 from environments.values import LaunchSpec, Reference, ResolvedRepository
 
@@ -18,24 +19,16 @@ class Gift:
     words: str
 
 
-PROGRAMS = (
-    *("Dockerfile", "environment.yml", "environment.yaml", "requirements.txt", "pyproject.toml", "setup.py", "Pipfile"),
-    *("Project.toml", "REQUIRE", "DESCRIPTION", "install.R", "default.nix", "apt.txt", "postBuild", "start"),
-)
-"""The files of a repository that say what is installed and run before anybody opens a notebook."""
-_FOLDERS = ("binder", ".binder")
-
-
 def programs_of(reference: Reference, repository: ResolvedRepository) -> list[str] | None:
     """Those of the repository's files that will run or say what does; None where its host does not list them."""
     names = names_in(reference, repository)
     if names is None:
         return None
-    folder = next((name for name in _FOLDERS if name in names), "")
+    folder = next((name for name in FOLDERS if name in names), "")
     found = names_in(reference, repository, folder) if folder else names
     if found is None:
         return None
-    return [f"{folder}/{name}" if folder else name for name in PROGRAMS if name in found]
+    return [f"{folder}/{name}" if folder else name for name in (*DESCRIPTIONS, *SCRIPTS) if name in found]
 
 
 def gifts_of(spec: LaunchSpec) -> list[Gift]:
