@@ -15,7 +15,7 @@ from django.core.cache import cache
 
 from accounts.models import User
 from environments.errors import UserError
-from environments.links import link_to, read_link
+from environments.links import PREFIX, link_to, read_link
 from environments.models import RepositoryTrust
 from environments.values import LaunchSpec, Reference, ResolvedRepository
 
@@ -33,6 +33,14 @@ class Proposal:
     resolved: ResolvedRepository
 
 
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """A person's word about a proposal; `once` tells it from every other."""
+
+    proposal: Proposal
+    once: str
+
+
 def sign_proposal(proposal: Proposal, *, user: User, now: datetime) -> str:
     """The proposal as a text that only we can make, for this person and for an hour."""
     resolved = proposal.resolved
@@ -46,8 +54,8 @@ def sign_proposal(proposal: Proposal, *, user: User, now: datetime) -> str:
     return signing.dumps(content, salt=_SALT, compress=True)
 
 
-def accept_proposal(signed: str, *, user: User, now: datetime) -> tuple[Proposal, bool]:
-    """What this person has agreed to, and whether for the first time.
+def read_agreement(signed: str, *, user: User, now: datetime) -> Agreement:
+    """What this person has agreed to.
 
     Raises UserError `consent_invalid` for a text that is not ours or was made for somebody else, and
     `consent_expired`.
@@ -61,9 +69,18 @@ def accept_proposal(signed: str, *, user: User, now: datetime) -> tuple[Proposal
     if content["until"] < now.timestamp():
         raise UserError("consent_expired")
     path, _mark, query = content["link"].partition("?")
-    spec = read_link(path.removeprefix("/v2/"), query).spec
-    is_first = cache.add(f"consent:{content['once']}", True, LIFETIME.total_seconds())
-    return Proposal(spec, ResolvedRepository(*content["resolved"])), is_first
+    spec = read_link(path.removeprefix(PREFIX), query).spec
+    return Agreement(Proposal(spec, ResolvedRepository(*content["resolved"])), content["once"])
+
+
+def was_used(agreement: Agreement) -> bool:
+    """Whether something was launched by it. One that came to nothing may be given again."""
+    return bool(cache.get(_used_key(agreement)))
+
+
+def note_use(agreement: Agreement) -> None:
+    """Let it count no more."""
+    cache.set(_used_key(agreement), True, LIFETIME.total_seconds())
 
 
 def needs_consent(user: User, spec: LaunchSpec) -> bool:
@@ -85,3 +102,7 @@ def is_trusted(user: User, reference: Reference) -> bool:
 def trust_repository(user: User, reference: Reference) -> None:
     """Do not ask this person about this repository again; nothing if that is so already."""
     RepositoryTrust.objects.get_or_create(owner=user, provider=reference.provider, repository=reference.repository)
+
+
+def _used_key(agreement: Agreement) -> str:
+    return f"consent:{agreement.once}"

@@ -18,7 +18,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from environments import references
-from environments.consent import Proposal, accept_proposal, needs_consent, sign_proposal, trust_repository
+from environments.consent import (
+    Proposal,
+    needs_consent,
+    note_use,
+    read_agreement,
+    sign_proposal,
+    trust_repository,
+    was_used,
+)
 from environments.errors import EnvironmentsError, UserError
 from environments.git_credentials import resolve_for
 from environments.launching import launch, name_of, server_of
@@ -52,12 +60,15 @@ def launch_agreed(request: HttpRequest) -> HttpResponse:
     """Launch what somebody has just agreed to: exactly what the page showed, and nothing the form adds."""
     person, now = cast("PageRequest", request), timezone.now()
     try:
-        proposal, is_first = accept_proposal(request.POST.get("proposal", ""), user=person.user, now=now)
-        if not is_first:
+        agreement = read_agreement(request.POST.get("proposal", ""), user=person.user, now=now)
+        proposal = agreement.proposal
+        if was_used(agreement):
             return _again(person, proposal)
+        # Two clicks at once both come here, and meet the same server.
+        server = launch(person.user, proposal.spec, resolved=proposal.resolved, now=now)
+        note_use(agreement)
         if request.POST.get("trust"):
             trust_repository(person.user, proposal.spec.reference)
-        server = launch(person.user, proposal.spec, resolved=proposal.resolved, now=now)
     except EnvironmentsError as error:
         return refusal(request, error)
     return to_server(server, proposal.spec.urlpath)

@@ -10,10 +10,12 @@ from accounts.models import User
 from environments.consent import (
     LIFETIME,
     Proposal,
-    accept_proposal,
     needs_consent,
+    note_use,
+    read_agreement,
     sign_proposal,
     trust_repository,
+    was_used,
 )
 from environments.errors import UserError
 from environments.values import LaunchSpec, Limits, MountWish, Reference, ResolvedRepository
@@ -27,47 +29,50 @@ PROPOSAL = Proposal(
 )
 
 
-def test_accept_gives_back_exactly_what_was_proposed(student: User, now: datetime) -> None:
+def test_agreement_is_exactly_what_was_proposed(student: User, now: datetime) -> None:
     signed = sign_proposal(PROPOSAL, user=student, now=now)
 
-    assert accept_proposal(signed, user=student, now=now) == (PROPOSAL, True)
+    assert read_agreement(signed, user=student, now=now).proposal == PROPOSAL
 
 
-def test_accept_counts_once(student: User, now: datetime) -> None:
+def test_agreement_counts_until_it_was_used(student: User, now: datetime) -> None:
     signed = sign_proposal(PROPOSAL, user=student, now=now)
-    accept_proposal(signed, user=student, now=now)
+    first, second = (read_agreement(signed, user=student, now=now) for _ in range(2))
+    other = read_agreement(sign_proposal(PROPOSAL, user=student, now=now), user=student, now=now)
 
-    assert accept_proposal(signed, user=student, now=now) == (PROPOSAL, False)
+    note_use(first)
+
+    assert (was_used(second), was_used(other)) == (True, False)
 
 
-def test_accept_refuses_the_word_of_another(student: User, stranger: User, now: datetime) -> None:
+def test_agreement_refuses_the_word_of_another(student: User, stranger: User, now: datetime) -> None:
     signed = sign_proposal(PROPOSAL, user=student, now=now)
 
     with pytest.raises(UserError, match="consent_invalid"):
-        accept_proposal(signed, user=stranger, now=now)
+        read_agreement(signed, user=stranger, now=now)
 
 
-def test_accept_refuses_what_is_too_old(student: User, now: datetime) -> None:
+def test_agreement_refuses_what_is_too_old(student: User, now: datetime) -> None:
     signed = sign_proposal(PROPOSAL, user=student, now=now)
 
     with pytest.raises(UserError, match="consent_expired"):
-        accept_proposal(signed, user=student, now=now + LIFETIME + timedelta(seconds=1))
+        read_agreement(signed, user=student, now=now + LIFETIME + timedelta(seconds=1))
 
 
 @pytest.mark.parametrize("position", [0, 20, -1])
-def test_accept_refuses_what_was_changed(student: User, now: datetime, position: int) -> None:
+def test_agreement_refuses_what_was_changed(student: User, now: datetime, position: int) -> None:
     signed = sign_proposal(PROPOSAL, user=student, now=now)
     changed = list(signed)
     changed[position] = "A" if changed[position] != "A" else "B"
 
     with pytest.raises(UserError, match="consent_invalid"):
-        accept_proposal("".join(changed), user=student, now=now)
+        read_agreement("".join(changed), user=student, now=now)
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "a:b:c", "." * 10_000])
-def test_accept_refuses_what_is_no_proposal(student: User, now: datetime, text: str) -> None:
+def test_agreement_refuses_what_is_no_proposal(student: User, now: datetime, text: str) -> None:
     with pytest.raises(UserError, match="consent_invalid"):
-        accept_proposal(text, user=student, now=now)
+        read_agreement(text, user=student, now=now)
 
 
 def test_trust_makes_asking_needless_for_every_version(student: User, stranger: User) -> None:

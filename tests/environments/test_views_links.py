@@ -117,6 +117,18 @@ def test_word_given_again_after_the_server_is_gone_does_nothing(page: Client, ho
     assert not NotebookServer.objects.exists()
 
 
+def test_word_that_came_to_nothing_can_be_given_again(page: Client, student: User, host: GitHost) -> None:
+    proposal = proposal_on(page, link(host, "?server=mine"))
+    taken = NotebookServerFactory.create(owner=student, name="mine")
+    refused = page.post("/launch/", {"proposal": proposal, "trust": "1"})
+    NotebookServer.objects.filter(pk=taken.pk).delete()
+
+    response = page.post("/launch/", {"proposal": proposal})
+
+    assert (refused.status_code, response.status_code) == (409, 302)
+    assert not RepositoryTrust.objects.exists()
+
+
 def test_word_of_another_person_does_nothing(page: Client, host: GitHost, stranger: User) -> None:
     proposal = proposal_on(page, link(host))
     page.force_login(stranger)
