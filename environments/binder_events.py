@@ -100,7 +100,7 @@ def _news_of_image(order: Order, seen: Seen) -> News:
     if news.has_more:
         return news
     if build.is_active:
-        return _with_status(news, *_status_of_build(build))
+        return _with_progress(news, build)
     if build.failure is not None:
         return _end(news.seen, *news.events, _failed(build.failure))
     image = _image_name(build.image_key)
@@ -116,7 +116,7 @@ def _news_of_server(order: Order, seen: Seen, token: ApiToken, now: datetime) ->
     if news.has_more:
         return news
     if build is not None and build.is_active:
-        return _with_status(news, *_status_of_build(build))
+        return _with_progress(news, build)
     if server.state in (State.QUEUED, State.STARTING, State.RUNNING) and not news.seen.is_built:
         built = _event("built", _("The image is there."), imageName=_image_name(server.image_key))
         news = replace(news, events=[*news.events, built], seen=replace(news.seen, is_built=True))
@@ -146,9 +146,16 @@ def _line(line: BuildLogLine) -> Event:
     return _event(line.phase, line.text)
 
 
-def _status_of_build(build: Build) -> tuple[str, str]:
-    if build.state != Build.State.QUEUED:
-        return build.state, str(Build.State(build.state).label)
+def _with_progress(news: News, build: Build) -> News:
+    """How an active build comes along. Once it has said something, its log alone tells: the state runs ahead of it."""
+    if build.state == Build.State.QUEUED:
+        return _with_status(news, *_status_of_waiting(build))
+    if build.state == Build.State.FETCHING and not news.seen.after:
+        return _with_status(news, build.state, str(Build.State.FETCHING.label))
+    return news
+
+
+def _status_of_waiting(build: Build) -> tuple[str, str]:
     place = builds.queue_place(build) or 1
     return "waiting", _("Waiting for a free place, as number {place}").format(place=place)
 
