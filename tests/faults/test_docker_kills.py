@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 
 import psutil
 import pytest
+from docker.errors import APIError
 
 from environments.builders.images import remove_names
 from environments.engine import SERVER_LABEL, client
@@ -78,11 +80,23 @@ def frozen(process: psutil.Process) -> Iterator[psutil.Process]:
         process.resume()
 
 
+def is_removed(volume: str) -> bool:
+    """Whether the volume could be removed now: not while a container holds it."""
+    try:
+        client().api.remove_volume(volume)
+    except APIError as error:
+        if error.status_code != HTTPStatus.CONFLICT:
+            raise
+        return False
+    return True
+
+
 @contextmanager
 def full_volume(name: str, labels: dict[str, str]) -> Iterator[None]:
     """In place of this volume one of a megabyte, filled to the last byte, for as long as this lasts."""
     api = client().api
-    api.remove_volume(name)
+    # A server that has just stopped has its files measured, which holds them for a moment.
+    wait_until(lambda: is_removed(name), seconds=DISCOVERY_SECONDS, why="nobody holds the volume")
     api.create_volume(name, driver_opts={"type": "tmpfs", "device": "tmpfs", "o": "size=1m,uid=1000"}, labels=labels)
     keeper = client().containers.run(BASE_IMAGE, ["sleep", "600"], volumes=[f"{name}:/full"], detach=True)
     try:
