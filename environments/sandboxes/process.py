@@ -191,9 +191,10 @@ def _rlimits(limits: SandboxLimits) -> dict[str, int]:
     """What the operating system keeps for each process: the rest is watched.
 
     Data rather than address space, of which scientific libraries reserve many times what they use. The
-    number of processes has no limit here: it would count all of the person's own.
+    number of processes has no limit here: it would count all of the person's own. Processor time counts from the
+    first import on, and is there for a driver that is gone: a living one ends the kernel by the clock before.
     """
-    cpu_seconds = math.ceil(limits.wall_seconds * max(1.0, limits.cpus))
+    cpu_seconds = math.ceil((START_SECONDS + limits.wall_seconds) * max(1.0, limits.cpus))
     rlimits = {"CORE": 0, "CPU": cpu_seconds, "FSIZE": limits.disk_mb * _MEGABYTE}
     return rlimits | ({"DATA": limits.memory_mb * _MEGABYTE} if sys.platform == "linux" else {})
 

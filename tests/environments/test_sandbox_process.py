@@ -14,6 +14,7 @@ from pytest_django import Settings
 from environments.errors import SystemFailure
 from environments.processes import end_labelled, installation_label, labelled
 from environments.sandboxes.base import ExitReason, SandboxLimits
+from environments.sandboxes.connection import START_SECONDS
 from environments.sandboxes.process import KERNEL_ID, ProcessSandbox, namespaces
 from environments.values import Image
 from tests.contracts.images import built_image
@@ -134,8 +135,9 @@ def test_many_small_files_are_added_up(data: Path) -> None:
         assert kernel.exit_reason is ExitReason.KILLED
 
 
-def test_processor_time_is_bounded_by_the_system_too(data: Path) -> None:
+def test_processor_time_is_bounded_by_the_system_too_but_later_than_by_the_clock(data: Path) -> None:
     with ProcessSandbox().kernel(built_image(), replace(LIMITS, wall_seconds=7)) as kernel:
         cell = execute(kernel, "import resource; print(resource.getrlimit(resource.RLIMIT_CPU))")
 
-    assert cell.stdout == "(7, 7)\n"
+    seconds = int(START_SECONDS) + 7
+    assert cell.stdout == f"({seconds}, {seconds})\n"
