@@ -21,6 +21,9 @@ from environments.values import Handle, Liveness
 
 logger = logging.getLogger(__name__)
 
+MAX_REMOVED = 20
+"""Of how many servers one round removes what is left: an engine may take a fifth of a second for each."""
+
 State = NotebookServer.State
 
 
@@ -67,12 +70,14 @@ def _compare_with_engine(now: datetime) -> None:
     for server in running:
         if found.get(server.handle) is not Liveness.ALIVE:
             _end_lost_server(server, now)
-    for handle in found.keys() - _wanted_handles():
-        _remove_orphan(handle)
+    orphans = found.keys() - _wanted_handles()
+    for handle in sorted(orphans, key=lambda orphan: found[orphan] is Liveness.ABSENT)[:MAX_REMOVED]:
+        _remove_orphan(handle, found[handle])
 
 
-def _remove_orphan(handle: Handle) -> None:
-    logger.warning("removing what there is of server %s, which nobody asked for", handle.server_id)
+def _remove_orphan(handle: Handle, liveness: Liveness) -> None:
+    if liveness is not Liveness.ABSENT:  # Else it was stopped, and this is all that is left.
+        logger.warning("removing what there is of server %s, which nobody asked for", handle.server_id)
     try:
         spawner().stop(handle)
     except SystemFailure as error:  # The next round tries again; the others should not wait for it.

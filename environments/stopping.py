@@ -25,7 +25,7 @@ State = NotebookServer.State
 
 
 def carry_out_stop(server: NotebookServer, *, clock: Clock = timezone.now) -> None:
-    """Stop a server that is to stop, with everything it started.
+    """Stop a server that is to stop, with everything it started. What is left in the engine the reconciler removes.
 
     While the engine does not answer it goes on being stopped: the reconciler asks again.
     """
@@ -35,7 +35,7 @@ def carry_out_stop(server: NotebookServer, *, clock: Clock = timezone.now) -> No
         return
     try:
         with kept_alive(lambda: _renew_lease(server, clock())):
-            spawner().stop(server.handle)
+            spawner().halt(server.handle)
     except SystemFailure as trouble:
         logger.warning("server %s could not be stopped yet: %s", server.pk, trouble)
         return

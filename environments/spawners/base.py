@@ -36,6 +36,12 @@ class Spawner(Protocol):
         Afterwards `poll` says ABSENT. Safe on a handle that is not running.
         """
 
+    def halt(self, handle: Handle) -> None:
+        """Stop the server as `stop` does, but leave to `stop` what takes the engine long and nobody waits for.
+
+        Afterwards `poll` says ABSENT too, and `list` may go on naming it until `stop`.
+        """
+
     def list(self) -> Mapping[Handle, Liveness]:
         """Every start of this installation of which there is anything in the engine, remembered or not.
 

@@ -126,11 +126,16 @@ class DockerSpawner:
 
     def stop(self, handle: Handle) -> None:
         """Stop the container, which ends all it started, and remove it and its network."""
+        self.halt(handle)
+        with engine_errors():
+            networks.remove_network(handle)
+
+    def halt(self, handle: Handle) -> None:
+        """All of that but the network: the kernel takes networks away one at a time, a fifth of a second each."""
         with engine_errors():
             for container in client().api.containers(all=True, filters=having(networks.labels(handle))):
                 with suppress(NotFound):
                     _stop(container["Id"], self.polite_seconds)
-            networks.remove_network(handle)
 
     def list(self) -> Mapping[Handle, Liveness]:
         """Every start of which there is a container, in whatever state, or only a network.
@@ -175,12 +180,10 @@ class DockerSpawner:
         )
 
     def _forget_earlier_starts(self, handle: Handle) -> None:
-        """Remove what ended starts of the same server have left, should nobody have done so."""
-        states = _states(server_id=handle.server_id)
-        made = [other for other in networks.networks() if other.server_id == handle.server_id]
-        for other in {*states, *made} - {handle}:
-            if states.get(other) is not Liveness.ALIVE:
-                self.stop(other)
+        """Remove containers that ended starts of the same server have left, should nobody have done so."""
+        for other, liveness in _states(server_id=handle.server_id).items():
+            if other != handle and liveness is not Liveness.ALIVE:
+                self.halt(other)
 
 
 def _disk_at(path: Path) -> Disk | None:

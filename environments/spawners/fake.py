@@ -51,6 +51,10 @@ class FakeSpawner:
         self.specs.pop(handle, None)
         self.ended.pop(handle, None)
 
+    def halt(self, handle: Handle) -> None:
+        """Forget it too."""
+        self.stop(handle)
+
     def list(self) -> Mapping[Handle, Liveness]:
         """Every server that runs, and those that ended by `end`."""
         return {handle: self.poll(handle).liveness for handle in (*self.specs, *self.ended)}

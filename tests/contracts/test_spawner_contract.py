@@ -122,6 +122,33 @@ def test_stop_leaves_nothing(spawner: Spawner, spec: ServerSpec) -> None:
     assert spawner.list() == {}
 
 
+def test_halt_ends_the_server(spawner: Spawner, spec: ServerSpec) -> None:
+    spawner.start(spec)
+
+    spawner.halt(spec.handle)
+
+    assert spawner.poll(spec.handle).liveness is Liveness.ABSENT
+
+
+def test_stop_removes_what_halt_has_left(spawner: Spawner, spec: ServerSpec) -> None:
+    spawner.start(spec)
+    spawner.halt(spec.handle)
+
+    spawner.stop(spec.handle)
+
+    assert spawner.list() == {}
+
+
+def test_start_works_again_after_halt(spawner: Spawner, spec: ServerSpec) -> None:
+    spawner.start(spec)
+    spawner.halt(spec.handle)
+    second = spec_like(image=spec.image, handle=Handle(spec.handle.server_id, "start2"))
+
+    spawner.start(second)
+
+    assert spawner.poll(second.handle).liveness is Liveness.ALIVE
+
+
 def test_start_works_again_after_stop(spawner: Spawner, spec: ServerSpec) -> None:
     spawner.start(spec)
     spawner.stop(spec.handle)

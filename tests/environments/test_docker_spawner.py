@@ -213,7 +213,7 @@ def cut_off(handle: Handle) -> None:
     client().api.remove_network(name)
 
 
-def test_start_removes_what_earlier_starts_have_left(spawner: DockerSpawner, spec: ServerSpec) -> None:
+def test_start_removes_containers_that_earlier_starts_have_left(spawner: DockerSpawner, spec: ServerSpec) -> None:
     earlier = Handle(spec.handle.server_id, "start0")
     spawner.start(replace(spec, handle=earlier))
     client().api.kill(networks.name_of(earlier))
@@ -221,7 +221,6 @@ def test_start_removes_what_earlier_starts_have_left(spawner: DockerSpawner, spe
     spawner.start(spec)
 
     assert spawner.poll(earlier).liveness is Liveness.ABSENT
-    assert [*networks.networks()] == [spec.handle]
 
 
 @pytest.mark.parametrize(
@@ -327,6 +326,14 @@ def test_stop_removes_volumes_without_a_name(spawner: DockerSpawner, spec: Serve
         spawner.stop(spec.handle)
 
     assert not [volume for volume in client().api.volumes()["Volumes"] or () if volume["Name"] == name]
+
+
+def test_halt_leaves_only_the_network(spawner: DockerSpawner, spec: ServerSpec) -> None:
+    spawner.start(spec)
+
+    spawner.halt(spec.handle)
+
+    assert set(leftovers()) == {networks.name_of(spec.handle), volume_name(HOME), volume_name(spec.home)}
 
 
 def test_stop_ends_server_that_does_not_listen_to_reason(spawner: DockerSpawner, spec: ServerSpec) -> None:

@@ -9,10 +9,10 @@ import pytest
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from environments import backends, starting
+from environments import backends, servers, starting, stopping
 from environments.errors import SystemFailure
 from environments.models import Build, NotebookServer
-from environments.reconciling import reconcile
+from environments.reconciling import MAX_REMOVED, reconcile
 from environments.spawners.fake import FakeSpawner
 from environments.values import Handle, Image, Liveness, ServerSpec
 from environments.volumes.fake import FakeVolumeStore
@@ -34,6 +34,10 @@ class LitteredSpawner(FakeSpawner):
 
     def list(self) -> Mapping[Handle, Liveness]:
         return {**super().list(), **dict.fromkeys(self.litter, Liveness.ABSENT)}
+
+    def halt(self, handle: Handle) -> None:
+        super().stop(handle)
+        self.litter.append(handle)
 
     def stop(self, handle: Handle) -> None:
         if handle in self.stuck:
@@ -140,6 +144,35 @@ def test_reconcile_removes_what_is_left_of_starts_even_if_some_of_it_stays(
     reconcile(now=now)
 
     assert spawner.litter == spawner.stuck
+
+
+def test_reconcile_removes_what_is_left_of_a_stopped_server_without_a_word(
+    use_backends: Callable[..., None], now: datetime, caplog: pytest.LogCaptureFixture
+) -> None:
+    use_backends(spawner=LitteredSpawner)
+    server = started_server()
+    servers.stop_server(server, now=now)
+    stopping.carry_out_stop(server)
+    left = [*backends.spawner().list()]
+
+    reconcile(now=now)
+
+    assert (server.state, left) == (State.STOPPED, [server.handle])
+    assert backends.spawner().list() == {}
+    assert caplog.text == ""
+
+
+def test_reconcile_removes_a_few_at_a_time_servers_that_run_first(
+    use_backends: Callable[..., None], now: datetime
+) -> None:
+    use_backends(spawner=LitteredSpawner)
+    spawner = backends.spawner()
+    spawner.litter = [Handle(str(number), "a") for number in range(2 * MAX_REMOVED)]  # type: ignore[attr-defined]
+    spawner.start(spec_of(Handle("orphan", "a")))
+
+    reconcile(now=now)
+
+    assert [*spawner.list().values()] == [Liveness.ABSENT] * (MAX_REMOVED + 1)
 
 
 def test_reconcile_removes_what_is_left_of_a_failed_server(fake_backends: None, now: datetime) -> None:
