@@ -11,6 +11,7 @@ import sys
 if sys.path[:1] == [""]:  # The home: a file of the person's called tempfile.py would be imported below.
     sys.path.pop(0)
 
+import atexit
 import importlib.util
 import os
 import shutil
@@ -76,6 +77,7 @@ def run_lab(options: list[str]) -> None:
     addresses in alphabets other than Latin. JupyterLab runs `yarn config` on import if it finds Node on the
     path (0.3 s). And `jupyter_lsp` looks for language servers by starting npm, at every start.
     """
+    atexit.register(end_at_once)  # Before what others register, so that it comes after it.
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
     path, os.environ["PATH"] = os.environ["PATH"], os.path.join(sys.prefix, "bin")
     from jupyterlab.labapp import main as run  # type: ignore[import-not-found,unused-ignore]
@@ -87,7 +89,18 @@ def run_lab(options: list[str]) -> None:
         "notebook_shim": bool(importlib.util.find_spec("notebook")),
     }
     sys.argv = ["jupyter-lab", f"--ServerApp.jpserver_extensions={extensions}", *options]
-    sys.exit(run())
+    try:
+        run()
+    except BaseException:
+        atexit.unregister(end_at_once)
+        raise
+
+
+def end_at_once() -> None:
+    """Leave the interpreter as it is, where everything has been shut down: taking it apart takes longer than that."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":

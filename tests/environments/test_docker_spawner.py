@@ -328,6 +328,19 @@ def test_stop_removes_volumes_without_a_name(spawner: DockerSpawner, spec: Serve
     assert not [volume for volume in client().api.volumes()["Volumes"] or () if volume["Name"] == name]
 
 
+def test_stop_lets_the_server_tidy_up(spawner: DockerSpawner, spec: ServerSpec) -> None:
+    tidying = "import atexit; atexit.register(lambda: open('/home/jovyan/tidied.txt', 'w').write('yes'))"
+    with image_from(f'RUN mkdir .jupyter && echo "{tidying}" > .jupyter/jupyter_server_config.py') as image:
+        with entered(spawner, replace(spec, image=image)) as server:
+            server.execute(tidying.replace("tidied", "kernel"))
+        spawner.stop(spec.handle)
+        second = replace(spec, image=image, handle=Handle(spec.handle.server_id, "start2"))
+        printed = run(spawner, second, "print(open('tidied.txt').read(), open('kernel.txt').read())")
+        spawner.stop(second.handle)
+
+    assert printed == "yes yes"
+
+
 def test_halt_leaves_only_the_network(spawner: DockerSpawner, spec: ServerSpec) -> None:
     spawner.start(spec)
 
