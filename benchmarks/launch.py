@@ -1,13 +1,18 @@
-"""From a click to an executed cell: how long a person waits, cold and warm.
+"""From a click to an executed cell: how long a person waits, cold and warm, alone and in a class.
 
     python -m benchmarks.launch [--rounds 5] [--json]
+    python -m benchmarks.launch --runtime docker [--rounds 5] [--people 20] [--peer [DIR]] [--json]
 
 Starts a stack of its own on a free port with an empty data directory, and asks it over the API as a
-browser's click would. *Cold* is the first launch of a repository with nothing made yet (packages come
-from the index); *another person* a second person's first launch of the same repository; *warm* a sleeping
-server that is started again. Times end when a cell has printed. Beside them, in the same run, the baseline:
-a bare `jupyter lab` of the same image from process start to an executed cell, so that ratios mean something
-on a noisy machine.
+browser's click would. Times end when a cell has printed.
+
+On the process runtime *cold* is the first launch of a repository with nothing made yet (packages come from the
+index); *another person* a second person's first launch of the same repository; *warm* a sleeping server that is
+started again. Beside them, in the same run, the baseline: a bare `jupyter lab` of the same image from process
+start to an executed cell, so that ratios mean something on a noisy machine.
+
+On Docker (see class_start.py) the image is there already: one person alone, then a class in the same second, and
+with `--peer` the same on JupyterHub with DockerSpawner, installed into DIR, which is kept.
 """
 
 from __future__ import annotations
@@ -15,28 +20,51 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import socket
+import signal
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from tests.notebook_client import NotebookClient
-from tests.stack import Stack
+from benchmarks import class_start
+from benchmarks.jupyterhub import VERSIONS
+from benchmarks.people import PATIENCE_SECONDS, Member, admit, run_a_cell, timed
+from tests.stack import Stack, free_port
 
 REPOSITORY = "example/first-steps"
-PATIENCE_SECONDS = 300
+PEER_FOLDER = Path(tempfile.gettempdir()) / "carrel-benchmark-jupyterhub"
 
 
 def main() -> None:
     """Measure and print."""
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to stop"))  # Not without tidying up.
+    if options.runtime == "docker":
+        _measure_class(options)
+    else:
+        _measure_processes(options)
+
+
+def _measure_class(options: argparse.Namespace) -> None:
+    measured = class_start.measure(rounds=options.rounds, people=options.people, peer=options.peer)
+    figures = {name: side.figures() for name, side in measured.items()}
+    if options.json:
+        print(json.dumps({"rounds": options.rounds, "people": options.people, "seconds": figures}, indent=2))
+        return
+    print(f"{options.people} people, {options.rounds} rounds, {os.cpu_count()} processors; {VERSIONS}")
+    class_start.report(figures)
+    for name, side in measured.items():
+        for failure in side.failures:
+            print(f"{name}: {failure}")
+
+
+def _measure_processes(options: argparse.Namespace) -> None:
     with closing(Stack()) as stack:
         stack.start()
         figures = measure(stack, rounds=options.rounds)
@@ -48,16 +76,16 @@ def main() -> None:
 
 
 def measure(stack: Stack, *, rounds: int) -> dict[str, Any]:
-    """Medians in seconds, by what was measured."""
-    student, teacher = Person(stack, "student"), Person(stack, "teacher")
+    """Medians in seconds on the process runtime, by what was measured."""
+    student, teacher = (Member(stack, who, REPOSITORY) for who in admit(stack, ["student", "teacher"]))
     seconds = {
-        "cold": _timed(student.launch),
-        "another person, image made": _timed(teacher.launch),
+        "cold": timed(student.launch),
+        "another person, image made": timed(teacher.launch),
     }
     warm, bare, stop = [], [], []
     for _ in range(rounds):
-        stop.append(_timed(student.stop))
-        warm.append(_timed(student.start))
+        stop.append(timed(student.stop))
+        warm.append(timed(student.start))
         bare.append(bare_jupyter(stack))
     seconds |= {
         "warm": statistics.median(warm),
@@ -67,57 +95,10 @@ def measure(stack: Stack, *, rounds: int) -> dict[str, Any]:
     return {"rounds": rounds, "seconds": {name: round(value, 3) for name, value in seconds.items()}}
 
 
-class Person:
-    """Somebody with a token, and their server once they have launched one."""
-
-    def __init__(self, stack: Stack, username: str) -> None:
-        self._token = stack.token(username)
-        self._api = httpx.Client(
-            base_url=f"{stack.base_url}/api/v1",
-            headers={"Authorization": f"Bearer {self._token}"},
-            timeout=30,
-            trust_env=False,
-        )
-        self._server: dict[str, Any] = {}
-
-    def launch(self) -> None:
-        """Launch the repository and run a cell."""
-        self._server = self._api.post("/servers/", json={"repository": REPOSITORY}).raise_for_status().json()
-        self._run_a_cell()
-
-    def start(self) -> None:
-        """Start the sleeping server and run a cell."""
-        self._api.post(f"/servers/{self._server['id']}/start/").raise_for_status()
-        self._run_a_cell()
-
-    def stop(self) -> None:
-        """Stop the server and wait until it has stopped."""
-        self._api.post(f"/servers/{self._server['id']}/stop/").raise_for_status()
-        self._await("stopped")
-
-    def _run_a_cell(self) -> None:
-        self._await("running")
-        with NotebookClient(self._server["url"], self._token) as notebook:
-            assert notebook.execute("print(6 * 7)") == "42\n"
-
-    def _await(self, state: str) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline:
-            self._server = self._api.get(f"/servers/{self._server['id']}/").raise_for_status().json()
-            if self._server["state"] == state:
-                return
-            if self._server["state"] == "failed":
-                raise RuntimeError(f"the server failed: {self._server['reason']}")
-            time.sleep(0.05)
-        raise TimeoutError(f"the server is {self._server['state']}, not {state}")
-
-
 def bare_jupyter(stack: Stack) -> float:
     """Seconds from starting `jupyter lab` of the same image by hand to an executed cell."""
     image = next((stack.data_directory / "images").iterdir())
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory() as home:
         command = [
             str(image / "venv" / "bin" / "python"),
@@ -135,8 +116,7 @@ def bare_jupyter(stack: Stack) -> float:
         )
         try:
             _await_answer(f"http://127.0.0.1:{port}/api")
-            with NotebookClient(f"http://127.0.0.1:{port}", "bare") as notebook:
-                assert notebook.execute("print(6 * 7)") == "42\n"
+            run_a_cell(f"http://127.0.0.1:{port}", "bare")
             return time.monotonic() - began
         finally:
             process.terminate()
@@ -154,15 +134,14 @@ def _await_answer(url: str) -> None:
     raise TimeoutError(url)
 
 
-def _timed(act: Callable[[], None]) -> float:
-    began = time.monotonic()
-    act()
-    return time.monotonic() - began
-
-
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runtime", choices=("process", "docker"), default="process")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--people", type=int, default=20, help="how many are in the class (docker)")
+    parser.add_argument(
+        "--peer", nargs="?", type=Path, const=PEER_FOLDER, metavar="DIR", help="measure JupyterHub too (docker)"
+    )
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 

@@ -60,6 +60,7 @@ class NotebookClient:
             additional_headers=self._headers,
             max_size=None,
             proxy=None,
+            open_timeout=60,  # It opens once the kernel is there.
         )
 
     def execute(self, code: str, *, timeout: float = 60) -> str:

@@ -1,0 +1,1 @@
+"""Measures of Carrel beside its peers: see README.md."""
