@@ -1,8 +1,9 @@
 """Brings a new version of the repository into files that somebody has worked in, without touching what they changed.
 
 A plan is made from three lists of files: as they were first given, as they are in the new version, and as they
-are now. It is a pure function; the rest reads such lists from folders and carries the plan out. All of it also
-runs inside containers, by whatever Python their images bring, so it needs nothing but the standard library of 3.7.
+are now. It is a pure function, and so is what there is to tell afterwards; the rest reads such lists from folders and
+carries the plan out. All of it also runs inside containers, by whatever Python their images bring, so it needs
+nothing but the standard library of 3.7.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ import stat
 import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     Manifest = Mapping[str, "str | None"]
     """What lies where: the SHA-256 of a file's content, `link:` and where a link leads to, or None for a folder."""
@@ -29,13 +31,16 @@ if TYPE_CHECKING:
 ADD, REPLACE, KEEP, KEEP_BOTH, DELETE = "add", "replace", "keep", "keep both", "delete"
 DISK_FULL = 28
 """The exit status for "no space left": the number Linux gives that error."""
-MAX_NAMED = 200
-"""How many of the new versions put beside are named."""
+MAX_NAMED = 50
+"""How many of the files that something became of are named."""
+MAX_NAME = 200
 
 _REPOSITORY = ".git"
 _SHORT_COMMIT = 7
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 """Of git. An archive's own name for a version is not cut, since it would come to mean another."""
+_LONGEST_NAME = 255
+_LONGEST_SUFFIX = 20
 _PIECE = 1 << 20
 _ABSENT = "absent"
 _UNFINISHED = ".carrel-unfinished"
@@ -51,14 +56,27 @@ class Action:
 
 
 @dataclass(frozen=True)
-class Merged:
-    """What a merge did, in numbers; `beside` names new versions put beside files that the person had changed."""
+class Files:
+    """How many files something became of, and the names of the first."""
 
-    added: int
-    replaced: int
-    deleted: int
-    kept: int
-    beside: tuple[str, ...]
+    count: int = 0
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What became of the files in which two versions differ; folders, and what git keeps for itself, do not count.
+
+    `kept` are those the person had deleted, or had changed where the new version has none. Those both had changed
+    are `beside`, and `targets` says where the new version of each that is named was put.
+    """
+
+    added: Files = Files()
+    replaced: Files = Files()
+    deleted: Files = Files()
+    kept: Files = Files()
+    beside: Files = Files()
+    targets: tuple[str, ...] = ()
 
 
 # --- Planning ----------------------------------------------------------------------------------------------
@@ -84,24 +102,31 @@ def plan(seeded: Manifest, new: Manifest, present: Manifest, *, commit: str) -> 
 
 def beside(path: str, commit: str) -> str:
     """Where the version of a file that this commit brings is put when its place is taken."""
-    place = PurePosixPath(path)
     short = commit[:_SHORT_COMMIT] if _COMMIT.fullmatch(commit) else commit
-    return str(place.with_name(f"{place.stem}.{short}.new{place.suffix}"))
+    place, mark = PurePosixPath(path), f".{short}.new"
+    stem, ending = place.stem, mark + place.suffix[:_LONGEST_SUFFIX]
+    room = _LONGEST_NAME - len(os.fsencode(ending))
+    if len(os.fsencode(stem)) > room:
+        stem = os.fsencode(stem)[:room].decode(errors="ignore")
+    return str(place.with_name(stem + ending))
 
 
 def _own_repositories(seeded: Manifest, new: Manifest, present: Manifest) -> set[str]:
-    """The `.git` folders in which the person has worked: half of one and half of another would be neither."""
-    found = {_repository_of(path) for manifest in (seeded, new, present) for path in manifest}
-    return {folder for folder in found if folder and _below(seeded, folder) != _below(present, folder)}
+    """The `.git` folders in which the person has worked: half of one and half of another would be neither.
+
+    What is partly of the earlier and partly of the new version was left so by a merge that was interrupted.
+    """
+    changed = (
+        path
+        for path in {*seeded, *new, *present}
+        if present.get(path, _ABSENT) not in (seeded.get(path, _ABSENT), new.get(path, _ABSENT))
+    )
+    return {_repository_of(path) for path in changed} - {""}
 
 
 def _repository_of(path: str) -> str:
     parts = path.split("/")
     return "/".join(parts[: parts.index(_REPOSITORY) + 1]) if _REPOSITORY in parts else ""
-
-
-def _below(manifest: Manifest, folder: str) -> Manifest:
-    return {path: digest for path, digest in manifest.items() if _repository_of(path) == folder}
 
 
 def _without(manifest: Manifest, repositories: Collection[str]) -> Manifest:
@@ -137,12 +162,16 @@ def _place(path: str, seeded: Manifest, new: Manifest, left: Manifest, commit: s
         if wanted is not None:  # Only the person has changed it, perhaps by deleting it.
             yield Action(KEEP, path, path)
     elif in_the_way or found is None or found not in (_ABSENT, given):
-        taken = in_the_way or path
-        target = beside(taken, commit) + path[len(taken) :]
+        target = _target_beside(path, left, commit)
         if target not in left:
             yield Action(KEEP_BOTH, path, target)
     else:
         yield Action(ADD if found == _ABSENT else REPLACE, path, path)
+
+
+def _target_beside(path: str, left: Manifest, commit: str) -> str:
+    taken = _in_the_way(path, left) or path
+    return beside(taken, commit) + path[len(taken) :]
 
 
 def _in_the_way(path: str, left: Manifest) -> str:
@@ -156,6 +185,51 @@ def _parent(path: str) -> str:
     return path.rpartition("/")[0]
 
 
+# --- Telling -----------------------------------------------------------------------------------------------
+
+
+def outcome(seeded: Manifest, new: Manifest, merged: Manifest, *, commit: str) -> Merged:
+    """What there is to tell when the files have come to be as `merged` says.
+
+    It compares, and does not ask who did what when: so it is the same after a merge that had to be repeated.
+    """
+    paths: dict[str, list[str]] = {ADD: [], REPLACE: [], DELETE: [], KEEP: [], KEEP_BOTH: []}
+    for path in sorted({*seeded, *new}):
+        kind = _became(path, seeded, new, merged, commit)
+        if kind:
+            paths[kind].append(path)
+    return Merged(
+        added=_files(paths[ADD]),
+        replaced=_files(paths[REPLACE]),
+        deleted=_files(paths[DELETE]),
+        kept=_files(paths[KEEP]),
+        beside=_files(paths[KEEP_BOTH]),
+        targets=_named(_target_beside(path, merged, commit) for path in paths[KEEP_BOTH]),
+    )
+
+
+def _became(path: str, seeded: Manifest, new: Manifest, merged: Manifest, commit: str) -> str:
+    """The verb that says what became of this path; empty where there is nothing to say."""
+    given, wanted, found = seeded.get(path, _ABSENT), new.get(path, _ABSENT), merged.get(path, _ABSENT)
+    if given == wanted or wanted is None or _repository_of(path):
+        return ""
+    if wanted == _ABSENT:
+        return "" if given is None else DELETE if found == _ABSENT else KEEP
+    if found == wanted:
+        return ADD if given in (_ABSENT, None) else REPLACE
+    return KEEP_BOTH if _target_beside(path, merged, commit) in merged else KEEP
+
+
+def _files(paths: Collection[str]) -> Files:
+    return Files(len(paths), _named(paths))
+
+
+def _named(paths: Iterable[str]) -> tuple[str, ...]:
+    """The first names, as they can be shown and stored, whatever bytes they are made of."""
+    clean = (path.encode(errors="backslashreplace").decode().replace("\0", "\\0")[:MAX_NAME] for path in paths)
+    return tuple(islice(clean, MAX_NAMED))
+
+
 # --- Carrying out ------------------------------------------------------------------------------------------
 
 
@@ -165,17 +239,35 @@ def refresh_directory(
     """Merge the folder `new` into the folder `home`, which was filled from `seeded`; None if that is not known.
 
     `leave_out` names entries of the top folder that are nobody's business, such as mounts. Links are never
-    followed. Repeating it, also after it was interrupted, does what is left to do. Raises OSError.
+    followed. A home that is still empty is left to whoever fills it. Repeating it, also after it was interrupted,
+    does what is left to do, and tells the same. Raises OSError.
     """
+    if not os.listdir(str(home)):
+        return Merged()
+    wanted = manifest_of(new, leave_out)
     given = manifest_of(seeded, leave_out) if seeded else {}
-    actions = plan(given, manifest_of(new, leave_out), manifest_of(home, leave_out), commit=commit)
+    present = manifest_of(home, leave_out, of_interest={*given, *wanted})
+    if not seeded:  # What is the same by now may always have been.
+        given = {path: digest for path, digest in present.items() if wanted.get(path, _ABSENT) == digest}
+    actions = plan(given, wanted, present, commit=commit)
     for action in actions:
         _carry_out(action, home, new)
-    return _summary(actions)
+    return outcome(given, wanted, after(actions, present, wanted), commit=commit)
 
 
-def manifest_of(root: Path, leave_out: Collection[str] = ()) -> Manifest:
-    """What lies below a folder."""
+def after(actions: Iterable[Action], present: Manifest, new: Manifest) -> dict[str, str | None]:
+    """What there is once a plan has been carried out."""
+    merged = dict(present)
+    for action in actions:
+        if action.verb == DELETE:
+            del merged[action.path]
+        elif action.verb != KEEP:
+            merged[action.target] = new[action.path]
+    return merged
+
+
+def manifest_of(root: Path, leave_out: Collection[str] = (), *, of_interest: Collection[str] | None = None) -> Manifest:
+    """What lies below a folder. Where only some paths are of interest, no other file is read."""
     found: dict[str, str | None] = {}
     for folder, folders, files in os.walk(str(root)):
         if folder == str(root):
@@ -183,12 +275,13 @@ def manifest_of(root: Path, leave_out: Collection[str] = ()) -> Manifest:
             files = [name for name in files if name not in leave_out]
         for name in (*folders, *files):
             place = os.path.join(folder, name)
+            path = os.path.relpath(place, str(root))
             with suppress(FileNotFoundError):
-                found[os.path.relpath(place, str(root))] = _digest(place)
+                found[path] = _digest(place, is_read=of_interest is None or path in of_interest)
     return found
 
 
-def _digest(place: str) -> str | None:
+def _digest(place: str, *, is_read: bool) -> str | None:
     mode = os.lstat(place).st_mode
     if stat.S_ISLNK(mode):
         return f"link:{os.readlink(place)}"
@@ -196,6 +289,8 @@ def _digest(place: str) -> str | None:
         return None
     if not stat.S_ISREG(mode):
         return "neither file nor folder"
+    if not is_read:
+        return "of no interest"
     try:
         return _hash(place)
     except PermissionError:
@@ -234,14 +329,6 @@ def _copy(source: Path, target: Path) -> None:
         with suppress(FileNotFoundError):
             unfinished.unlink()
         raise
-
-
-def _summary(actions: Sequence[Action]) -> Merged:
-    def count(*verbs: str) -> int:
-        return sum(action.verb in verbs for action in actions)
-
-    new_ones = [action.target for action in actions if action.verb == KEEP_BOTH]
-    return Merged(count(ADD), count(REPLACE), count(DELETE), count(KEEP, KEEP_BOTH), tuple(new_ones[:MAX_NAMED]))
 
 
 def main(home: str, seeded: str, new: str, commit: str, *leave_out: str) -> None:

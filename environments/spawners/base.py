@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
-from environments.values import Endpoint, Handle, Liveness, RuntimeReport, ServerSpec, ServerStatus, Usage
+from environments.merging import Merged
+from environments.values import Endpoint, Handle, Image, Liveness, RuntimeReport, ServerSpec, ServerStatus, Usage
 
 
 class Spawner(Protocol):
@@ -20,6 +21,17 @@ class Spawner(Protocol):
         returns its endpoint and starts nothing. May take minutes where the image has to be fetched first. Raises
         `UserError("image_missing")`, `SystemFailure("runtime_unavailable")` or `SystemFailure("disk_full")`, and
         leaves nothing then.
+        """
+
+    def refresh(self, volume: str, *, old: Image | None, new: Image, commit: str, leave_out: Collection[str]) -> Merged:
+        """Bring the files of the image `new` into a home that was filled from `old`, while no server uses it.
+
+        What the person changed stays, and the new version of it is put beside, marked with `commit`; what they
+        deleted stays deleted; all the rest comes to be as in `new`. Where `old` is None or gone, everything that
+        differs counts as changed. `leave_out` names the top folders that mounts take. A home that is still empty
+        is left to the next start. Repeating it, also after it was interrupted, does what is left to do and tells
+        the same; two at the same time do no harm. Raises SystemFailure `disk_full` or `refresh_failed`, with a
+        part of it done, or `runtime_unavailable`.
         """
 
     def poll(self, handle: Handle) -> ServerStatus:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -35,8 +35,10 @@ from environments.engine import (
     problem_of,
 )
 from environments.errors import SystemFailure, UserError
+from environments.merging import Merged
 from environments.registry import ensure_local
 from environments.spawners import firewall, hardening, networks
+from environments.spawners.container_homes import refresh_home
 from environments.spawners.images import ImageFacts, image_facts
 from environments.spawners.in_container import NO_JUPYTER
 from environments.spawners.options import SERVER_OPTIONS
@@ -45,6 +47,7 @@ from environments.values import (
     Disk,
     Endpoint,
     Handle,
+    Image,
     Liveness,
     Mount,
     RuntimeReport,
@@ -107,6 +110,14 @@ class DockerSpawner:
                 with suppress(SystemFailure):
                     self.stop(spec.handle)
                 raise
+
+    def refresh(self, volume: str, *, old: Image | None, new: Image, commit: str, leave_out: Collection[str]) -> Merged:
+        """Merge in a container of the new image, which ends any other that is at work in these files.
+
+        Raises besides what an image that cannot be a server raises at a start.
+        """
+        with engine_errors():
+            return refresh_home(volume, old=old, new=new, commit=commit, leave_out=leave_out)
 
     def poll(self, handle: Handle) -> ServerStatus:
         """What the engine knows of this start. A container that was never started is ABSENT.

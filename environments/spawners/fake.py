@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from environments import merging
 from environments.errors import UserError
-from environments.values import Endpoint, Handle, Liveness, RuntimeReport, ServerSpec, ServerStatus, Usage
+from environments.merging import Merged
+from environments.values import Endpoint, Handle, Image, Liveness, RuntimeReport, ServerSpec, ServerStatus, Usage
+
+Files = dict[str, str | None]
+"""Contents by path; None for a folder."""
 
 
 class FakeSpawner:
@@ -27,6 +32,12 @@ class FakeSpawner:
         self.specs: dict[Handle, ServerSpec] = {}
         """What each server that is alive was started with."""
         self.ended: dict[Handle, ServerStatus] = {}
+        self.image_files: dict[str, Files] = {}
+        """What is in images, by their location; nothing unless set."""
+        self.homes: dict[str, Files] = {}
+        """What is in the homes of servers, by their volume."""
+        self.refreshed: list[tuple[str, str]] = []
+        """The volumes and commits of every refresh, in order."""
         self.activity: dict[Handle, Activity] = {}
         """What the servers say they are doing; nothing unless set."""
         self._endpoint: _Endpoint | None = None
@@ -37,8 +48,23 @@ class FakeSpawner:
         if not spec.image.location.startswith("fake:"):
             raise UserError("image_missing", detail=spec.image.location)
         self.ended.pop(spec.handle, None)
+        if not self.homes.get(spec.home):
+            taken = {mount.path.parts[0] for mount in spec.mounts}
+            self.homes[spec.home] = _without(taken, self.image_files.get(spec.image.location, {}))
         self.specs.setdefault(spec.handle, spec)
         return self.endpoint
+
+    def refresh(self, volume: str, *, old: Image | None, new: Image, commit: str, leave_out: Collection[str]) -> Merged:
+        """Merge the files that it was told are in the images."""
+        self.refreshed.append((volume, commit))
+        home = self.homes.get(volume)
+        if not home:
+            return Merged()
+        given = _without(leave_out, self.image_files.get(old.location, {}) if old else {})
+        wanted = _without(leave_out, self.image_files.get(new.location, {}))
+        actions = merging.plan(given, wanted, home, commit=commit)
+        self.homes[volume] = merging.after(actions, home, wanted)
+        return merging.outcome(given, wanted, self.homes[volume], commit=commit)
 
     def poll(self, handle: Handle) -> ServerStatus:
         """Whether it runs, ended by `end`, or is unknown."""
@@ -100,6 +126,10 @@ class FakeSpawner:
         known: dict[str, Any] = {"/api/status": {"kernels": len(activity.kernels)}}
         known |= {"/api/kernels": activity.kernels, "/api/terminals": activity.terminals}
         return 200, known.get(path.partition("?")[0], {"method": method, "path": path})
+
+
+def _without(top_folders: Collection[str], files: Files) -> Files:
+    return {path: content for path, content in files.items() if path.split("/")[0] not in top_folders}
 
 
 @dataclass

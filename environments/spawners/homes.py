@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from pathlib import Path, PurePosixPath
 
-from environments.errors import UserError
+from environments import merging
+from environments.errors import SystemFailure, UserError
+from environments.local_images import held
+from environments.merging import Merged
 from environments.trees import copy_tree, full_disk_reported, remove_tree
-from environments.values import Mount, ServerSpec
+from environments.values import Image, Mount, ServerSpec
 from environments.volumes.local import volume_directory
 
 
@@ -27,6 +32,40 @@ def prepare_home(spec: ServerSpec) -> Path:
         for mount in spec.mounts:
             _link(home, mount)
     return home
+
+
+def refresh_home(volume: str, *, old: Image | None, new: Image, commit: str, leave_out: Collection[str]) -> Merged:
+    """Merge the repository of the image `new` into this home; see the protocol for what is promised."""
+    home = volume_directory(volume)
+    if not home.is_dir():
+        return Merged()
+    try:
+        with held(new) as image, _repository_of(old) as known, full_disk_reported(), _locked(home):
+            return merging.refresh_directory(home, seeded=known, new=image / "repo", commit=commit, leave_out=leave_out)
+    except OSError as error:
+        raise SystemFailure("refresh_failed", detail=str(error)) from error
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Have a folder for oneself, as long as this process lives: two at work in it could mix up a file."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _repository_of(old: Image | None) -> Iterator[Path | None]:
+    """What an earlier image filled homes with; None if that is gone."""
+    with ExitStack() as stack:
+        repository = None
+        if old:
+            with suppress(UserError):
+                repository = stack.enter_context(held(old)) / "repo"
+        yield repository if repository and repository.is_dir() else None
 
 
 def _check(mount: Mount) -> None:

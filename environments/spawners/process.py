@@ -20,7 +20,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +30,7 @@ from django.conf import settings
 
 from environments.errors import SystemFailure, UserError
 from environments.local_images import held
+from environments.merging import Merged
 from environments.processes import (
     end_labelled,
     has_labels,
@@ -38,13 +39,14 @@ from environments.processes import (
     labelled,
     labels_of,
 )
-from environments.spawners.homes import prepare_home
+from environments.spawners.homes import prepare_home, refresh_home
 from environments.spawners.options import SERVER_OPTIONS
 from environments.trees import full_disk_reported, remove_tree
 from environments.values import (
     Endpoint,
     EngineProblem,
     Handle,
+    Image,
     Liveness,
     RuntimeReport,
     ServerSpec,
@@ -99,6 +101,10 @@ class ProcessSpawner:
             except BaseException:
                 self.stop(spec.handle)
                 raise
+
+    def refresh(self, volume: str, *, old: Image | None, new: Image, commit: str, leave_out: Collection[str]) -> Merged:
+        """Merge in this process, which has the files to itself meanwhile."""
+        return refresh_home(volume, old=old, new=new, commit=commit, leave_out=leave_out)
 
     def poll(self, handle: Handle) -> ServerStatus:
         """What is known of this start. A start that ended before it was recorded is ABSENT."""

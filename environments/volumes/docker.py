@@ -13,7 +13,7 @@ import secrets
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -65,13 +65,42 @@ def make_volume(volume: str) -> None:
     client().api.create_volume(volume_name(volume), labels=volume_labels(volume))
 
 
+def volume_exists(volume: str) -> bool:
+    """Whether the engine has the volume of this key."""
+    try:
+        client().api.inspect_volume(volume_name(volume))
+    except NotFound:
+        return False
+    return True
+
+
+def remove_container(container: str) -> None:
+    """Remove a container that has a volume, running or not. Raises NotFound when it is not there."""
+    try:
+        client().api.remove_container(container, v=True, force=True)
+    except APIError as error:
+        if "already in progress" not in str(error):
+            raise
+
+
+def remove_all(labels: Mapping[str, str]) -> None:
+    """Remove all containers and volumes that carry these labels, the containers first."""
+    api = client().api
+    for container in api.containers(all=True, filters=having(labels)):
+        with suppress(NotFound):
+            remove_container(container["Id"])
+    for volume in api.volumes(filters=having(labels))["Volumes"] or ():
+        with suppress(NotFound):
+            api.remove_volume(volume["Name"])
+
+
 class DockerVolumeStore:
     """Keeps each volume in a named volume of the engine."""
 
     def create(self, volume: str) -> None:
         """Make an empty volume; does nothing when it exists."""
         with engine_errors():
-            if not _exists(volume):
+            if not volume_exists(volume):
                 make_volume(volume)
                 with _holder(volume) as holder:
                     write_tar(holder, _PLACE, owned_folders([_NAME]))
@@ -79,7 +108,7 @@ class DockerVolumeStore:
     def exists(self, volume: str) -> bool:
         """Whether there is such a volume."""
         with engine_errors():
-            return _exists(volume)
+            return volume_exists(volume)
 
     def read(self, volume: str, path: str = "") -> Iterator[bytes]:
         """A tar stream of the file or folder at `path`, links and devices left out."""
@@ -137,10 +166,7 @@ class DockerVolumeStore:
     def delete(self, volume: str) -> None:
         """Remove the volume with all it holds; nothing when it is not there."""
         with engine_errors():
-            for holder in client().api.containers(all=True, filters=having({**_HOLDER, **volume_labels(volume)})):
-                _remove(holder["Id"])
-            with suppress(NotFound):
-                client().api.remove_volume(volume_name(volume))
+            remove_all(volume_labels(volume))
 
 
 def owned_folders(paths: Iterable[str]) -> Iterator[bytes]:
@@ -153,17 +179,9 @@ def owned_folders(paths: Iterable[str]) -> Iterator[bytes]:
 # --- Holding -----------------------------------------------------------------------------------------------
 
 
-def _exists(volume: str) -> bool:
-    try:
-        client().api.inspect_volume(volume_name(volume))
-    except NotFound:
-        return False
-    return True
-
-
 def _existing(volume: str) -> str:
     with engine_errors():
-        if not _exists(volume):
+        if not volume_exists(volume):
             raise SystemFailure("volume_missing", detail=volume)
     return volume
 
@@ -176,7 +194,7 @@ def _holder(volume: str) -> Iterator[str]:
         yield container
     finally:
         with suppress(NotFound):
-            _remove(container)
+            remove_container(container)
 
 
 def _make_holder(volume: str) -> str:
@@ -210,15 +228,7 @@ def _remove_stale_holders() -> None:
     for holder in client().api.containers(all=True, filters=having({**installation_labels(), **_HOLDER})):
         if holder["Created"] < time.time() - _STALE_SECONDS:
             with suppress(NotFound):
-                _remove(holder["Id"])
-
-
-def _remove(container: str) -> None:
-    try:
-        client().api.remove_container(container, force=True)
-    except APIError as error:
-        if "already in progress" not in str(error):
-            raise
+                remove_container(holder["Id"])
 
 
 # --- Reading -----------------------------------------------------------------------------------------------

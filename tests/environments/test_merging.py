@@ -10,11 +10,23 @@ from pathlib import Path
 import pytest
 
 from environments import merging
-from environments.merging import Action, beside, manifest_of, plan, refresh_directory
+from environments.merging import (
+    MAX_NAME,
+    MAX_NAMED,
+    Action,
+    Files,
+    Merged,
+    after,
+    beside,
+    manifest_of,
+    outcome,
+    plan,
+    refresh_directory,
+)
 
 COMMIT = "1a2b3c4d5e6f7081920a1b2c3d4e5f6071829304"
 ADD, REPLACE, KEEP, KEEP_BOTH, DELETE = "add", "replace", "keep", "keep both", "delete"
-Files = dict[str, str | None]
+Listing = dict[str, str | None]
 
 
 def action(verb: str, path: str, target: str = "") -> Action:
@@ -91,9 +103,19 @@ def action(verb: str, path: str, target: str = "") -> Action:
         ),
         ({".git/HEAD": "1", "a": "1"}, {".git/HEAD": "2", "a": "1"}, {".git/HEAD": "mine", "a": "1"}, []),
         ({".git/HEAD": "1"}, {".git/HEAD": "2"}, {".git/HEAD": "1", ".git/objects": "mine"}, []),
+        ({".git/HEAD": "1"}, {".git/HEAD": "2"}, {}, []),
+        # The repository, when it was being taken over and somebody was interrupted.
+        (
+            {".git/HEAD": "1", ".git/old": "1", ".git/refs": "1"},
+            {".git/HEAD": "2", ".git/refs": "2"},
+            {".git/HEAD": "2", ".git/refs": "1"},
+            [action(REPLACE, ".git/refs")],
+        ),
     ],
 )
-def test_plan_spares_what_the_person_changed(seeded: Files, new: Files, present: Files, actions: list[Action]) -> None:
+def test_plan_spares_what_the_person_changed(
+    seeded: Listing, new: Listing, present: Listing, actions: list[Action]
+) -> None:
     assert plan(seeded, new, present, commit=COMMIT) == actions
 
 
@@ -104,6 +126,9 @@ def test_plan_spares_what_the_person_changed(seeded: Files, new: Files, present:
         ("x/y/data.tar.gz", "x/y/data.tar.1a2b3c4.new.gz"),
         ("Makefile", "Makefile.1a2b3c4.new"),
         (".bashrc", ".bashrc.1a2b3c4.new"),
+        ("x" * 255, "x" * 243 + ".1a2b3c4.new"),
+        ("é" * 125 + ".txt", "é" * 119 + ".1a2b3c4.new.txt"),
+        ("x." + "y" * 253, "x.1a2b3c4.new." + "y" * 19),
     ],
 )
 def test_beside_keeps_the_ending(path: str, place: str) -> None:
@@ -112,6 +137,51 @@ def test_beside_keeps_the_ending(path: str, place: str) -> None:
 
 def test_beside_names_the_whole_version_of_an_archive() -> None:
     assert beside("x/first.ipynb", "10423456") == "x/first.10423456.new.ipynb"
+
+
+# --- Telling -----------------------------------------------------------------------------------------------
+
+
+def told(**kinds: str) -> Merged:
+    """A report that names these files, parted by spaces."""
+    targets = tuple(kinds.pop("targets", "").split())
+    return Merged(
+        **{kind: Files(len(names.split()), tuple(names.split())) for kind, names in kinds.items()}, targets=targets
+    )
+
+
+@pytest.mark.parametrize(
+    ("seeded", "new", "present", "merged"),
+    [
+        ({"a": "1"}, {"a": "1"}, {"a": "1"}, told()),
+        ({"a": "1"}, {"a": "1"}, {"a": "mine", "own": "1"}, told()),
+        ({}, {"x": None, "x/a": "1"}, {}, told(added="x/a")),
+        ({"a": "1"}, {"a": "2"}, {"a": "1"}, told(replaced="a")),
+        ({"x": None, "x/a": "1"}, {}, {"x": None, "x/a": "1"}, told(deleted="x/a")),
+        ({"a": "1"}, {"a": "2"}, {"a": "mine"}, told(beside="a", targets="a.1a2b3c4.new")),
+        ({}, {"a": "2"}, {"a": None, "a/own": "1"}, told(beside="a", targets="a.1a2b3c4.new")),
+        ({}, {"a": None, "a/b": "2"}, {"a": "mine"}, told(beside="a/b", targets="a.1a2b3c4.new/b")),
+        ({"a": "1"}, {"a": "2"}, {}, told(kept="a")),
+        ({"a": "1"}, {}, {"a": "mine"}, told(kept="a")),
+        ({"a": "1"}, {"a": None, "a/b": "2"}, {"a": "1"}, told(added="a/b")),
+        ({".git/HEAD": "1"}, {".git/HEAD": "2"}, {".git/HEAD": "1"}, told()),
+    ],
+)
+def test_outcome_tells_what_became_of_files(seeded: Listing, new: Listing, present: Listing, merged: Merged) -> None:
+    now = after(plan(seeded, new, present, commit=COMMIT), present, new)
+
+    again = after(plan(seeded, new, now, commit=COMMIT), now, new)
+
+    assert outcome(seeded, new, now, commit=COMMIT) == outcome(seeded, new, again, commit=COMMIT) == merged
+
+
+def test_outcome_names_the_first_of_many_as_they_can_be_stored() -> None:
+    new: Listing = {f"{number:04}-\udcff\0{'x' * 300}": "1" for number in range(MAX_NAMED + 5)}
+
+    merged = outcome({}, new, new, commit=COMMIT)
+
+    assert (merged.added.count, len(merged.added.names)) == (MAX_NAMED + 5, MAX_NAMED)
+    assert merged.added.names[0] == ("0000-\\udcff\\0" + "x" * 300)[:MAX_NAME]
 
 
 # --- Folders -----------------------------------------------------------------------------------------------
@@ -155,26 +225,56 @@ def test_refresh_brings_new_version_in(home: Path, seeded: Path, new: Path) -> N
         "added/run.sh": "2",
         "x/deep.txt": "2",
     }
-    assert (merged.added, merged.replaced, merged.deleted, merged.kept) == (2, 2, 1, 1)
-    assert merged.beside == ("edited.1a2b3c4.new.txt",)
+    assert merged == told(
+        added="added/run.sh",
+        replaced="kept.txt x/deep.txt",
+        deleted="gone.txt",
+        beside="edited.txt",
+        targets="edited.1a2b3c4.new.txt",
+    )
 
 
-def test_refresh_does_nothing_the_second_time(home: Path, seeded: Path, new: Path) -> None:
-    refresh_directory(home, seeded=seeded, new=new, commit=COMMIT)
+def test_refresh_does_nothing_the_second_time_and_tells_the_same(home: Path, seeded: Path, new: Path) -> None:
+    first = refresh_directory(home, seeded=seeded, new=new, commit=COMMIT)
     before = contents(home)
 
-    merged = refresh_directory(home, seeded=seeded, new=new, commit=COMMIT)
+    second = refresh_directory(home, seeded=seeded, new=new, commit=COMMIT)
 
     assert contents(home) == before
-    assert (merged.added, merged.replaced, merged.deleted, merged.beside) == (0, 0, 0, ())
+    assert second == first
+
+
+def test_refresh_leaves_an_empty_home_to_whoever_fills_it(seeded: Path, new: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+
+    merged = refresh_directory(tmp_path / "empty", seeded=seeded, new=new, commit=COMMIT)
+
+    assert (merged, contents(tmp_path / "empty")) == (Merged(), {})
 
 
 def test_refresh_without_earlier_version_replaces_nothing(home: Path, new: Path) -> None:
-    refresh_directory(home, seeded=None, new=new, commit=COMMIT)
+    folder(home, {"added/run.sh": "2"})
 
+    merged = refresh_directory(home, seeded=None, new=new, commit=COMMIT)
+
+    assert (merged.added, merged.replaced) == (Files(), Files())
     assert (home / "kept.txt").read_text() == "1"
     assert (home / "kept.1a2b3c4.new.txt").read_text() == "2"
     assert (home / "gone.txt").exists()
+
+
+def test_refresh_reads_none_of_the_persons_own_files(
+    home: Path, seeded: Path, new: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder(home, {"own/large.bin": "mine"})
+    read: list[str] = []
+    hash_of = merging._hash
+    monkeypatch.setattr(merging, "_hash", lambda place: read.append(place) or hash_of(place))  # type: ignore[func-returns-value]
+
+    refresh_directory(home, seeded=seeded, new=new, commit=COMMIT)
+
+    assert str(home / "edited.txt") in read
+    assert str(home / "own" / "large.bin") not in read
 
 
 def test_refresh_leaves_mounts_out(home: Path, seeded: Path, new: Path) -> None:
@@ -220,6 +320,15 @@ def test_refresh_is_repeated_after_it_was_interrupted(home: Path, seeded: Path, 
     assert not (home / ".carrel-unfinished").exists()
 
 
+def test_manifest_reads_no_file_that_is_of_no_interest(tmp_path: Path) -> None:
+    folder(tmp_path, {"large.bin": "1", "a.txt": "1"})
+
+    found = manifest_of(tmp_path, of_interest={"a.txt"})
+
+    assert found["large.bin"] == "of no interest"
+    assert found["a.txt"] == manifest_of(tmp_path)["a.txt"]
+
+
 def test_manifest_names_pipes_and_unreadable_files_without_opening_them(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
 
@@ -237,5 +346,5 @@ def test_program_says_what_it_did(home: Path, seeded: Path, new: Path) -> None:
         check=True,
     )
 
-    assert '"replaced": 1' in done.stdout
+    assert '"replaced": {"count": 1, "names": ["kept.txt"]}' in done.stdout
     assert (home / "kept.txt").read_text() == "2"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
 from pytest_django import Settings
 
-from environments.errors import UserError
-from environments.spawners.homes import prepare_home
+from environments import merging
+from environments.errors import SystemFailure, UserError
+from environments.merging import Merged
+from environments.spawners.homes import prepare_home, refresh_home
 from environments.values import Handle, Image, Mount, ServerSpec
 from environments.volumes.local import volume_directory
 
@@ -123,3 +127,55 @@ def test_prepare_home_refuses_mount_outside(spec: ServerSpec, path: str) -> None
         prepare_home(replace(spec, mounts=(Mount(HOME_VOLUME, PurePosixPath(path)),)))
 
     assert not volume_directory(spec.home).exists()
+
+
+def refresh(spec: ServerSpec, new: Image) -> Merged:
+    return refresh_home(spec.home, old=spec.image, new=new, commit="1a2b3c4d5e6f", leave_out={"home"})
+
+
+@pytest.fixture
+def new(tmp_path: Path) -> Image:
+    """The image of a later commit."""
+    repository = tmp_path / "new" / "repo"
+    (repository / "home").mkdir(parents=True)
+    (repository / "home" / "later.txt").touch()
+    (repository / "first.ipynb").write_text("2")
+    return Image("new", str(tmp_path / "new"))
+
+
+def test_refresh_home_leaves_mounts_and_what_is_in_them_alone(spec: ServerSpec, new: Image) -> None:
+    home = prepare_home(spec)
+
+    refresh(spec, new)
+
+    assert (home / "first.ipynb").read_text() == "2"
+    assert (home / "home").readlink() == volume_directory(HOME_VOLUME)
+    assert not list((home / "home").iterdir())
+
+
+def test_refresh_home_has_the_files_to_itself(spec: ServerSpec, new: Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    home, refusals = prepare_home(spec), []
+
+    def come_second(*_arguments: object, **_options: object) -> Merged:
+        descriptor = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as refusal:
+            refusals.append(refusal)
+        os.close(descriptor)
+        return Merged()
+
+    monkeypatch.setattr(merging, "refresh_directory", come_second)
+    refresh(spec, new)
+
+    assert len(refusals) == 1
+
+
+def test_refresh_home_says_that_something_is_in_the_way(spec: ServerSpec, new: Image) -> None:
+    home = prepare_home(spec)
+    (home / ".carrel-unfinished").mkdir()
+
+    with pytest.raises(SystemFailure, match="refresh_failed"):
+        refresh(spec, new)
+
+    assert (home / "first.ipynb").read_text() == "{}"
