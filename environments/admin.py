@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 
-from environments.models import Build, BuildLogLine, Environment, GitCredential, NotebookServer, Volume
+from environments.models import Build, BuildLogLine, Environment, GitCredential, NotebookServer, Update, Volume
 
 if TYPE_CHECKING:
     from django.contrib.admin.options import InlineModelAdmin
@@ -87,6 +87,16 @@ class NotebookServerAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     list_select_related = ["owner"]
     search_fields = ["name", "subdomain", "owner__username", "owner__display_name", "repository"]
     date_hierarchy = "created_at"
+
+
+@admin.register(Update)
+class UpdateAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    """What servers are to become, and what holds that up."""
+
+    list_display = ["repository_url", "commit", "is_rollback", "was_running", "failure_code", "requested_at"]
+    list_filter = ["failure_code"]
+    search_fields = ["repository_url", "commit", "image_key"]
+    ordering = ["-requested_at"]
 
 
 @admin.register(Volume)

@@ -25,12 +25,13 @@ class BuildQuerySet(models.QuerySet["Build"]):
     """Questions about builds."""
 
     def visible_to(self, user: User) -> BuildQuerySet:
-        """Those a server of this person was made by, or that they asked for.
+        """Those a server of this person was made or is to be made by, or that they asked for.
 
         A private one is for whoever asked for it alone: its log tells what is in their repository.
         """
-        waited_for = Q(is_private=False, servers__owner=user, servers__deleted_at__isnull=True)
-        return self.filter(Q(requested_by=user) | waited_for).distinct()
+        made = Q(is_private=False, servers__owner=user, servers__deleted_at__isnull=True)
+        to_be_made = Q(is_private=False, updates__server__owner=user, updates__server__deleted_at__isnull=True)
+        return self.filter(Q(requested_by=user) | made | to_be_made).distinct()
 
     def move(self, build: Build, to: str, **changes: Any) -> bool:
         """Change the state of this build if it still is what we saw; False when somebody was quicker.
@@ -62,13 +63,28 @@ class NotebookServerQuerySet(models.QuerySet["NotebookServer"]):
         """
         return _move(self, server, to, {"state_changed_at": now, **changes})
 
+    def change(self, server: NotebookServer, **changes: Any) -> bool:
+        """Change columns of this server if its state still is what we saw; False when somebody was quicker."""
+        return _change(self, server, changes)
+
+    def needed_image_keys(self) -> set[str]:
+        """The keys of the images these servers need: to run, to compare their files with, and to go back to.
+
+        Deleted ones that can be brought back count, unless they are left out of the question.
+        """
+        columns = ("image_key", "files_image_key", "previous_image_key", "pending_update__image_key")
+        return {key for keys in self.values_list(*columns) for key in keys if key}
+
 
 def _move(rows: models.QuerySet[Any], row: Any, to: str, changes: dict[str, Any]) -> bool:
     if to not in row.MOVES[row.state]:
         raise ValueError(f"{type(row).__name__} cannot move from {row.state} to {to}")
-    changed = rows.filter(pk=row.pk, state=row.state).update(state=to, **changes)
+    return _change(rows, row, {"state": to, **changes})
+
+
+def _change(rows: models.QuerySet[Any], row: Any, changes: dict[str, Any]) -> bool:
+    changed = rows.filter(pk=row.pk, state=row.state).update(**changes)
     if changed:
-        row.state = to
         for name, value in changes.items():
             setattr(row, name, value)
     return changed == 1

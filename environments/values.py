@@ -97,6 +97,28 @@ class LaunchSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """What a server is, or is to become: a launch without the name, and the commit that it means now.
+
+    `url` is the canonical one the commit is fetched from.
+    """
+
+    reference: Reference
+    url: str
+    commit: str
+    urlpath: str = ""
+    limits: Limits = field(default_factory=Limits)
+    idle_minutes: int | None = None
+    lifetime_minutes: int | None = None
+    is_private: bool = False
+
+    @property
+    def resolved(self) -> ResolvedRepository:
+        """Where the commit is fetched from."""
+        return ResolvedRepository(self.url, self.commit, self.reference.ref, self.is_private)
+
+
+@dataclass(frozen=True, slots=True)
 class Credential:
     """What somebody shows a git host to be let in. `origin` (`https://host[:port]`) is the one host that sees it."""
 

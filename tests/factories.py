@@ -16,9 +16,11 @@ from environments.models import (
     ImageRecord,
     NotebookServer,
     SiteReport,
+    Update,
     Visibility,
     Volume,
 )
+from environments.models.target import columns_of
 
 PASSWORD = "an entirely fine passphrase"
 
@@ -130,3 +132,12 @@ def running_server(**fields: Any) -> NotebookServer:
         }
         | fields
     )
+
+
+def update_of(server: NotebookServer, **fields: Any) -> Update:
+    """An update that is on its way to this server: to the next commit, unless said otherwise."""
+    next_commit = {"commit": "2" * 40, "image_key": "2" * 64, "requested_at": timezone.now()}
+    update = Update.objects.create(**columns_of(server.target) | next_commit | fields)
+    server.pending_update = update
+    server.save(update_fields=["pending_update"])
+    return update

@@ -7,6 +7,7 @@ from environments.models.git_credential import GitCredential
 from environments.models.image import ImageRecord
 from environments.models.server import NotebookServer
 from environments.models.trust import RepositoryTrust
+from environments.models.update import Update
 from environments.models.usage import ServerUsage, SiteReport, SiteSample
 from environments.models.volume import Volume
 
@@ -22,6 +23,7 @@ __all__ = [
     "ServerUsage",
     "SiteReport",
     "SiteSample",
+    "Update",
     "Visibility",
     "Volume",
 ]

@@ -13,12 +13,14 @@ from django.utils.translation import gettext_lazy as _
 
 from environments.errors import Explanation, explain
 from environments.models.build import Build
+from environments.models.target import TargetFields
+from environments.models.update import Update
 from environments.models.volume import Volume
 from environments.querysets import NotebookServerQuerySet
-from environments.values import Endpoint, Handle, Limits, Reference, ResolvedRepository
+from environments.values import Endpoint, Handle
 
 
-class NotebookServer(models.Model):
+class NotebookServer(TargetFields):
     """A person's server. The row is what is wanted and last known; the engine is the truth."""
 
     class State(models.TextChoices):
@@ -37,12 +39,13 @@ class NotebookServer(models.Model):
         State.RUNNING: {State.STOPPING, State.FAILED},
         State.STOPPING: {State.STOPPED, State.FAILED},
         State.STOPPED: {State.QUEUED},
-        State.FAILED: {State.QUEUED, State.STOPPING},
+        State.FAILED: {State.QUEUED, State.STOPPING, State.STOPPED},
     }
     """The only moves a state may make."""
     ON_THE_WAY = (State.QUEUED, State.BUILDING, State.STARTING)
     STARTABLE = (State.STOPPED, State.FAILED)
     STOPPABLE = (State.QUEUED, State.BUILDING, State.STARTING, State.RUNNING)
+    UPDATABLE = (State.STOPPED, State.FAILED, State.RUNNING)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="servers")
@@ -50,23 +53,33 @@ class NotebookServer(models.Model):
     subdomain = models.CharField(max_length=63, unique=True)
     """The first label of its origin; random enough never to be given to anybody else."""
 
-    provider = models.CharField(max_length=32)
-    repository = models.CharField(max_length=500)
-    ref = models.CharField(max_length=250, blank=True)
-    urlpath = models.CharField(max_length=500, blank=True)
-    memory_mb = models.PositiveIntegerField(null=True, blank=True)
-    cpus = models.FloatField(null=True, blank=True)
-    idle_minutes = models.PositiveIntegerField(null=True, blank=True)
-    lifetime_minutes = models.PositiveIntegerField(null=True, blank=True)
     keep_until = models.DateTimeField(null=True, blank=True)
 
-    repository_url = models.CharField(max_length=1000)
-    commit = models.CharField(max_length=64)
-    is_private = models.BooleanField(default=False)
-    """Whether its repository was found with its owner's credential."""
-    image_key = models.CharField(max_length=64, db_index=True)
     build = models.ForeignKey(Build, null=True, blank=True, on_delete=models.SET_NULL, related_name="servers")
     volume = models.OneToOneField(Volume, on_delete=models.PROTECT, related_name="server")
+
+    version_since = models.DateTimeField(default=timezone.now)
+    """Since when it is made from its present commit."""
+    files_image_key = models.CharField(max_length=64, blank=True)
+    """The image its files were filled from, or brought up to last; empty before the first start."""
+    files_commit = models.CharField(max_length=64, blank=True)
+    merge_report = models.JSONField(default=dict, blank=True)
+    """What became of the files when they were brought up to the present version, or why they could not be."""
+    is_rolled_back = models.BooleanField(default=False)
+    """Whether it went back to an earlier image, so that its files are of a later version and stay so."""
+    previous_provider = models.CharField(max_length=32, blank=True)
+    previous_repository = models.CharField(max_length=500, blank=True)
+    previous_ref = models.CharField(max_length=250, blank=True)
+    previous_repository_url = models.CharField(max_length=1000, blank=True)
+    previous_commit = models.CharField(max_length=64, blank=True)
+    previous_image_key = models.CharField(max_length=64, blank=True)
+    """What it ran before, and can go back to; empty if there is nothing."""
+    newest_commit = models.CharField(max_length=64, blank=True)
+    """What its reference meant when somebody last asked."""
+    looked_at = models.DateTimeField(null=True, blank=True)
+    pending_update = models.OneToOneField(
+        Update, null=True, blank=True, on_delete=models.SET_NULL, related_name="server"
+    )
 
     state = models.CharField(max_length=16, choices=State, default=State.QUEUED)
     state_changed_at = models.DateTimeField()
@@ -99,21 +112,6 @@ class NotebookServer(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-    @property
-    def reference(self) -> Reference:
-        """What it was launched from."""
-        return Reference(self.provider, self.repository, self.ref)
-
-    @property
-    def resolved(self) -> ResolvedRepository:
-        """What its image is made from."""
-        return ResolvedRepository(self.repository_url, self.commit, self.ref, self.is_private)
-
-    @property
-    def limits(self) -> Limits:
-        """What it may use."""
-        return Limits(self.memory_mb, self.cpus)
 
     @property
     def handle(self) -> Handle:
@@ -150,6 +148,22 @@ class NotebookServer(models.Model):
     def can_stop(self) -> bool:
         """Whether stopping it is a legal move."""
         return self.state in self.STOPPABLE
+
+    @property
+    def can_update(self) -> bool:
+        """Whether it may be told to become something else now, or to stay what it is."""
+        is_switching = self.pending_update is not None and self.pending_update.was_running
+        return self.state in self.UPDATABLE and not is_switching
+
+    @property
+    def has_newer(self) -> bool:
+        """Whether its reference meant another commit when somebody last asked."""
+        return bool(self.newest_commit) and self.newest_commit != self.commit
+
+    @property
+    def followed_build(self) -> Build | None:
+        """The build whose log tells what is being done: that of the update, if there is one."""
+        return self.pending_update.build if self.pending_update is not None else self.build
 
     def idle_since(self) -> datetime | None:
         """The last sign that somebody or something was at work in it."""

@@ -12,7 +12,7 @@ from environments.merging import Files, Merged
 from environments.values import Image
 from tests.contracts.homes import HOME, Homes, homes_of
 
-COMMIT = "1a2b3c4d5e6f"
+COMMIT = "1a2b3c4d5e6f7081920a1b2c3d4e5f6071829304"
 FIRST = {"lesson.ipynb": "1", "data/numbers.csv": "1", "notes.md": "1", "old.txt": "1", "home/x.txt": "1"}
 SECOND = {"lesson.ipynb": "2", "data/numbers.csv": "2", "notes.md": "2", "new.txt": "2", "home/x.txt": "2"}
 

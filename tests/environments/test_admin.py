@@ -10,9 +10,9 @@ from django.urls import reverse
 
 from accounts.models import User
 from environments.models import Build, BuildLogLine, Environment, GitCredential, NotebookServer
-from tests.factories import BuildFactory, EnvironmentFactory, GitCredentialFactory, NotebookServerFactory
+from tests.factories import BuildFactory, EnvironmentFactory, GitCredentialFactory, NotebookServerFactory, update_of
 
-READ_ONLY = ["build", "notebookserver", "volume", "gitcredential"]
+READ_ONLY = ["build", "notebookserver", "update", "volume", "gitcredential"]
 
 
 @pytest.fixture
@@ -24,8 +24,8 @@ def browser(administrator: User) -> Client:
 
 
 def make_one_of_each() -> None:
-    """A server, with its owner, build and volume, somebody's credential, and an environment."""
-    NotebookServerFactory.create(build=BuildFactory.create())
+    """A server, with its owner, build, update and volume, somebody's credential, and an environment."""
+    update_of(NotebookServerFactory.create(build=BuildFactory.create()))
     GitCredentialFactory.create()
     EnvironmentFactory.create(owner=NotebookServer.objects.first().owner)  # type: ignore[union-attr]
 

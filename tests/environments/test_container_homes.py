@@ -22,7 +22,7 @@ from tests.engine import BASE_IMAGE, clean_engine, image_from, leftovers, wait_u
 
 pytestmark = pytest.mark.docker
 
-COMMIT = "1a2b3c4d5e6f"
+COMMIT = "1a2b3c4d5e6f7081920a1b2c3d4e5f6071829304"
 HOME = f"server-{secrets.token_hex(16)}"
 FIRST = "RUN echo 1 > kept.txt && echo 1 > edited.txt"
 SECOND = "RUN echo 2 > kept.txt && echo 2 > edited.txt && mkdir added && echo 2 > added/a"

@@ -1,0 +1,77 @@
+"""The columns that say what a server is, or is to become: a commit, what to open, what it may use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+
+from environments.values import Limits, Reference, ResolvedRepository, Target
+
+
+class TargetFields(models.Model):
+    """Shared by servers and by the updates that are on their way to them."""
+
+    provider = models.CharField(max_length=32)
+    repository = models.CharField(max_length=500)
+    ref = models.CharField(max_length=250, blank=True)
+    urlpath = models.CharField(max_length=500, blank=True)
+    memory_mb = models.PositiveIntegerField(null=True, blank=True)
+    cpus = models.FloatField(null=True, blank=True)
+    idle_minutes = models.PositiveIntegerField(null=True, blank=True)
+    lifetime_minutes = models.PositiveIntegerField(null=True, blank=True)
+
+    repository_url = models.CharField(max_length=1000)
+    commit = models.CharField(max_length=64)
+    is_private = models.BooleanField(default=False)
+    """Whether its repository was found with its owner's credential."""
+    image_key = models.CharField(max_length=64, db_index=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def reference(self) -> Reference:
+        """What it is launched from."""
+        return Reference(self.provider, self.repository, self.ref)
+
+    @property
+    def limits(self) -> Limits:
+        """What it may use."""
+        return Limits(self.memory_mb, self.cpus)
+
+    @property
+    def resolved(self) -> ResolvedRepository:
+        """Where its commit is fetched from."""
+        return ResolvedRepository(self.repository_url, self.commit, self.ref, self.is_private)
+
+    @property
+    def target(self) -> Target:
+        """All of it but the image as one value, to be compared with another."""
+        return Target(
+            reference=self.reference,
+            url=self.repository_url,
+            commit=self.commit,
+            is_private=self.is_private,
+            urlpath=self.urlpath,
+            limits=self.limits,
+            idle_minutes=self.idle_minutes,
+            lifetime_minutes=self.lifetime_minutes,
+        )
+
+
+def columns_of(target: Target) -> dict[str, Any]:
+    """The inverse of `target`: what the columns have to hold."""
+    return {
+        "provider": target.reference.provider,
+        "repository": target.reference.repository,
+        "ref": target.reference.ref,
+        "repository_url": target.url,
+        "commit": target.commit,
+        "is_private": target.is_private,
+        "urlpath": target.urlpath,
+        "memory_mb": target.limits.memory_mb,
+        "cpus": target.limits.cpus,
+        "idle_minutes": target.idle_minutes,
+        "lifetime_minutes": target.lifetime_minutes,
+    }
