@@ -442,7 +442,7 @@ REASONS: dict[str, Reason] = {
     ),
     "refresh_failed": Reason(
         _("The new version of the files could not be brought into yours."),
-        _("Yours are untouched, and new ones may be missing. Try again, or go on with what you have."),
+        _("What you changed is untouched, and new files may be missing. It is tried again at the next start."),
         status=500,
     ),
     "server_out_of_memory": Reason(
@@ -483,6 +483,11 @@ REASONS: dict[str, Reason] = {
     "state_conflict": Reason(
         _("That is not possible while the server is in the state “{state}”."),
         _("Wait a moment, reload the page and try again."),
+        status=409,
+    ),
+    "no_version_before": Reason(
+        _("There is no version before this one that the server could go back to."),
+        _("Only what it has run before is kept, and only the version before the present one."),
         status=409,
     ),
     "keep_past": Reason(

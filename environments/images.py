@@ -60,9 +60,8 @@ def measure_images(*, now: datetime) -> bool:
 
 def needed_keys() -> set[str]:
     """The images of all servers that run, sleep, or were deleted and can be brought back, and of builds under way."""
-    servers = NotebookServer.objects.order_by().values_list("image_key", flat=True).distinct()
     builds = Build.objects.filter(state__in=Build.ACTIVE).order_by().values_list("image_key", flat=True)
-    return {*servers, *builds}
+    return {*NotebookServer.objects.order_by().needed_image_keys(), *builds}
 
 
 def _record(store: ImageStore) -> None:

@@ -38,7 +38,7 @@ MAX_NAME = 200
 _REPOSITORY = ".git"
 _SHORT_COMMIT = 7
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-"""Of git. An archive's own name for a version is not cut, since it would come to mean another."""
+"""Of git."""
 _LONGEST_NAME = 255
 _LONGEST_SUFFIX = 20
 _PIECE = 1 << 20
@@ -102,13 +102,17 @@ def plan(seeded: Manifest, new: Manifest, present: Manifest, *, commit: str) -> 
 
 def beside(path: str, commit: str) -> str:
     """Where the version of a file that this commit brings is put when its place is taken."""
-    short = commit[:_SHORT_COMMIT] if _COMMIT.fullmatch(commit) else commit
-    place, mark = PurePosixPath(path), f".{short}.new"
+    place, mark = PurePosixPath(path), f".{_short(commit)}.new"
     stem, ending = place.stem, mark + place.suffix[:_LONGEST_SUFFIX]
     room = _LONGEST_NAME - len(os.fsencode(ending))
     if len(os.fsencode(stem)) > room:
         stem = os.fsencode(stem)[:room].decode(errors="ignore")
     return str(place.with_name(stem + ending))
+
+
+def _short(version: str) -> str:
+    """A few digits of a commit. Of an archive's own name for a version all, since it may begin like its neighbours."""
+    return version[:_SHORT_COMMIT] if _COMMIT.fullmatch(version) else re.sub(r"[^\w.-]", "-", version)
 
 
 def _own_repositories(seeded: Manifest, new: Manifest, present: Manifest) -> set[str]:

@@ -17,6 +17,7 @@ from environments.queueing import enqueue
 from environments.servers import follow_build, stop_server
 from environments.starting import MAX_FAILURE_LOG, enqueue_waiting_starts
 from environments.stopping import purge_server
+from environments.updating import enqueue_waiting_updates
 from environments.values import Handle, Liveness
 
 logger = logging.getLogger(__name__)
@@ -28,12 +29,13 @@ State = NotebookServer.State
 
 
 def reconcile(*, now: datetime) -> None:
-    """One round: dead workers' builds and starts, dead servers, orphans, whatever waits."""
+    """One round: dead workers' builds and starts, dead servers, orphans, whatever waits, updates among it."""
     _end_interrupted_builds(now)
     _follow_ended_builds(now)
     _resume_abandoned_work(now)
     builds.enqueue_waiting_builds()
     enqueue_waiting_starts()
+    enqueue_waiting_updates()
     try:
         _compare_with_engine(now)
         _purge_deleted(now)

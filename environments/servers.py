@@ -43,7 +43,7 @@ def start_server(server: NotebookServer, *, now: datetime) -> None:
     if server.is_on_the_way or server.state == State.RUNNING:
         return
     if not server.can_start:
-        raise _conflict(server)
+        raise state_conflict(server)
     cleared = {"failure_code": "", "failure_facts": {}, "failure_log": "", "start_attempts": 0, "build": None}
     with transaction.atomic():
         if not NotebookServer.objects.move(server, State.QUEUED, now=now, **cleared):
@@ -82,21 +82,44 @@ def stop_server(server: NotebookServer, *, now: datetime) -> None:
         if server.state in (State.QUEUED, State.BUILDING):
             moved = NotebookServer.objects.move(server, State.STOPPED, now=now)
             if moved and server.build is not None:
-                _abandon_build(server.build, now=now)
+                abandon_build(server.build, now=now)
         else:
             moved = NotebookServer.objects.move(server, State.STOPPING, now=now, lease_expires_at=None)
             enqueue("stop_server", server.pk)
         if not moved:
-            raise _conflict(server)
+            raise state_conflict(server)
         announce_server(server)
 
 
 def leave_build(build: Build, *, user: User, now: datetime) -> None:
-    """Stop this person's servers that wait for a build; the last to leave cancels it."""
+    """Stop this person's servers that wait for a build, and give up updates that do; the last to leave cancels it."""
     waiting = build.servers.filter(owner=user, state__in=(State.QUEUED, State.BUILDING))
     for server in waiting.select_related("build"):
         stop_server(server, now=now)
-    _abandon_build(build, now=now)
+    updated = NotebookServer.objects.filter(owner=user, pending_update__build=build)
+    for server in updated.select_related("pending_update__build"):
+        drop_update(server, now=now)
+    abandon_build(build, now=now)
+
+
+def abandon_build(build: Build, *, now: datetime) -> None:
+    """Cancel a build if no server waits for it any more."""
+    waiting = build.servers.filter(state__in=(State.QUEUED, State.BUILDING))
+    if not waiting.exists() and not build.updates.exists():
+        builds.cancel_build(build, now=now)
+
+
+def drop_update(server: NotebookServer, *, now: datetime) -> None:
+    """Forget that the server was to become something else; nothing if it was not, or has just become it."""
+    update = server.pending_update
+    with transaction.atomic():
+        if update is None or not NotebookServer.objects.filter(pending_update=update).update(pending_update=None):
+            return
+        server.pending_update = None
+        update.delete()
+        if update.build is not None:
+            abandon_build(update.build, now=now)
+        announce_server(server)
 
 
 def delete_server(server: NotebookServer, *, now: datetime) -> None:
@@ -109,6 +132,7 @@ def delete_server(server: NotebookServer, *, now: datetime) -> None:
         if not NotebookServer.objects.present().filter(pk=server.pk).update(deleted_at=now):
             return  # A second click was quicker.
         server.refresh_from_db()  # The row is ours until we commit: a worker cannot move it on meanwhile.
+        drop_update(server, now=now)
         stop_server(server, now=now)
         announce_server(server)
         enqueue("purge_server", server.pk)
@@ -141,7 +165,7 @@ def keep_server(server: NotebookServer, *, until: datetime | None, now: datetime
         servers = servers.filter(state__in=NotebookServer.STOPPABLE)
     with transaction.atomic():
         if not servers.update(keep_until=until):
-            raise _conflict(server)
+            raise state_conflict(server)
         server.keep_until = until
         announce_server(server)
 
@@ -166,6 +190,11 @@ def queue_places(servers: Iterable[NotebookServer]) -> dict[UUID, int]:
     return {key: place for key, place in places.items() if place is not None}
 
 
+def state_conflict(server: NotebookServer) -> UserError:
+    """The refusal of what is not possible in the state the server is in."""
+    return UserError("state_conflict", state=str(State(server.state).label))
+
+
 # --- Carrying out ------------------------------------------------------------------------------------------
 
 
@@ -186,13 +215,12 @@ def follow_build(build: Build, *, now: datetime) -> None:
     build.refresh_from_db()
     for server in build.servers.filter(state__in=(State.QUEUED, State.BUILDING)):
         _follow(server, build, now)
+    if not build.is_active:
+        for server in NotebookServer.objects.filter(pending_update__build=build):
+            enqueue("update_server", server.pk)
 
 
 # --- Steps -------------------------------------------------------------------------------------------------
-
-
-def _conflict(server: NotebookServer) -> UserError:
-    return UserError("state_conflict", state=str(State(server.state).label))
 
 
 def _check_keep(until: datetime, now: datetime) -> None:
@@ -210,11 +238,6 @@ def _waiting_starts() -> QuerySet[NotebookServer]:
 def _places(waiting: QuerySet[Any], *, since: str) -> dict[UUID | None, int]:
     """Each row's place in the order of this column; rows of the same moment share one."""
     return dict(waiting.annotate(place=Window(Rank(), order_by=since)).values_list("pk", "place"))
-
-
-def _abandon_build(build: Build, *, now: datetime) -> None:
-    if not build.servers.filter(state__in=(State.QUEUED, State.BUILDING)).exists():
-        builds.cancel_build(build, now=now)
 
 
 def _follow(server: NotebookServer, build: Build, now: datetime) -> None:

@@ -20,6 +20,7 @@ from environments.models import Build, NotebookServer, Volume
 from environments.querysets import NotebookServerQuerySet
 from environments.queueing import enqueue
 from environments.references import unmarked
+from environments.refreshing import refresh_files
 from environments.servers import request_image
 from environments.tickets import server_token
 from environments.values import Endpoint, Image, Limits, Liveness, Mount, ServerSpec
@@ -51,6 +52,8 @@ def carry_out_start(server: NotebookServer, *, clock: Clock = timezone.now) -> N
         raise
     finally:
         enqueue_waiting_starts()
+        if server.pending_update_id is not None:
+            enqueue("update_server", server.pk)
 
 
 def enqueue_waiting_starts() -> None:
@@ -84,7 +87,10 @@ def _claim_start(server: NotebookServer, *, now: datetime) -> bool:
 def _start(server: NotebookServer, clock: Clock) -> None:
     if server.start_attempts > MAX_START_ATTEMPTS:
         raise SystemFailure("start_interrupted")
-    endpoint = _spawn(server)
+    try:
+        endpoint = _spawn(server, clock)
+    except _NoLongerOurs:
+        return
     if endpoint is None:
         _have_image_made_again(server, now=clock())
     elif _await_ready(server, endpoint, clock) and _enter_running(server, endpoint, clock()):
@@ -94,13 +100,21 @@ def _start(server: NotebookServer, clock: Clock) -> None:
         spawner().stop(server.handle)
 
 
-def _spawn(server: NotebookServer) -> Endpoint | None:
+class _NoLongerOurs(Exception):
+    """Somebody stopped the server, or took the start over, while its files were brought up to date."""
+
+
+def _spawn(server: NotebookServer, clock: Clock) -> Endpoint | None:
     """Where it will listen; None when its image is gone, be it that it went in this very moment."""
     image = builder().find(server.image_key)
     if image is None:
         return None
+    spec = _spec(server, image)
     try:
-        return spawner().start(_spec(server, image))
+        leave_out = {mount.path.parts[0] for mount in spec.mounts}
+        if refresh_files(server, image, leave_out=leave_out) and not _renew_lease(server, clock()):
+            raise _NoLongerOurs
+        return spawner().start(spec)
     except UserError as error:
         if error.code != "image_missing":
             raise
@@ -148,7 +162,8 @@ def _is_carried_on(server: NotebookServer) -> bool:
 
 
 def _renew_lease(server: NotebookServer, now: datetime) -> bool:
-    return bool(_this_start(server).filter(state=State.STARTING).update(lease_expires_at=lease_from(now)))
+    ours = _this_start(server).filter(state=State.STARTING, start_attempts=server.start_attempts)
+    return bool(ours.update(lease_expires_at=lease_from(now)))
 
 
 def _this_start(server: NotebookServer) -> NotebookServerQuerySet:

@@ -17,6 +17,7 @@ from environments.errors import SystemFailure
 from environments.leases import kept_alive, lease_from
 from environments.live import announce_server
 from environments.models import NotebookServer
+from environments.queueing import enqueue
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,8 @@ def carry_out_stop(server: NotebookServer, *, clock: Clock = timezone.now) -> No
         images.note_use(server.image_key, now=clock())
         measuring.measure_again(server, now=clock())
         announce_server(server)
+        if server.pending_update_id is not None:
+            enqueue("update_server", server.pk)
     purge_server(server, now=clock())
 
 

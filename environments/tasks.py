@@ -6,14 +6,27 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from environments import accounting, culling, images, measuring, reconciling, servers, starting, stopping, tickets
+from environments import (
+    accounting,
+    culling,
+    images,
+    measuring,
+    reconciling,
+    servers,
+    starting,
+    stopping,
+    tickets,
+    updating,
+)
 from environments.models import Build, NotebookServer, Volume
 
 _BUILD_LIMIT = settings.BUILD_TIME_LIMIT_SECONDS + 60
 _CLEANING_LIMIT = 3600
 _MEASURING_LIMIT = 1800
 _VOLUME_LIMIT = int(measuring.TIME_LIMIT.total_seconds()) + 60
-_START_LIMIT = settings.IMAGE_FETCH_TIME_LIMIT_SECONDS + settings.START_TIME_LIMIT_SECONDS + 60
+_REFRESH_LIMIT = 600
+"""What a start may take longer when the files have to be brought up to a new version first."""
+_START_LIMIT = settings.IMAGE_FETCH_TIME_LIMIT_SECONDS + settings.START_TIME_LIMIT_SECONDS + _REFRESH_LIMIT + 60
 
 
 @shared_task(soft_time_limit=_BUILD_LIMIT, time_limit=_BUILD_LIMIT + 30)
@@ -35,6 +48,13 @@ def stop_server(server_id: str) -> None:
     """Stop a server that is to stop."""
     for server in NotebookServer.objects.filter(pk=server_id).select_related("volume"):
         stopping.carry_out_stop(server)
+
+
+@shared_task
+def update_server(server_id: str) -> None:
+    """Go on with what a server is to become."""
+    for server in NotebookServer.objects.filter(pk=server_id).select_related("pending_update__build", "owner"):
+        updating.carry_out_update(server)
 
 
 @shared_task

@@ -55,6 +55,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="notebookserver",
+            name="previous_is_private",
+            field=models.BooleanField(default=False),
+        ),
+        migrations.AddField(
+            model_name="notebookserver",
             name="previous_provider",
             field=models.CharField(blank=True, max_length=32),
         ),

@@ -72,6 +72,7 @@ class NotebookServer(TargetFields):
     previous_ref = models.CharField(max_length=250, blank=True)
     previous_repository_url = models.CharField(max_length=1000, blank=True)
     previous_commit = models.CharField(max_length=64, blank=True)
+    previous_is_private = models.BooleanField(default=False)
     previous_image_key = models.CharField(max_length=64, blank=True)
     """What it ran before, and can go back to; empty if there is nothing."""
     newest_commit = models.CharField(max_length=64, blank=True)

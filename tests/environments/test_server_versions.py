@@ -45,7 +45,7 @@ def test_migration_fills_in_what_servers_there_are_were_made_from(now: datetime)
     started = NotebookServerFactory.create(start_id="e" * 32, created_at=now - timedelta(days=3))
     never_started = NotebookServerFactory.create(created_at=now - timedelta(days=3))
 
-    import_module("environments.migrations.0005_fill_server_versions").fill(apps, connection.schema_editor())
+    import_module("environments.migrations.0011_fill_server_versions").fill(apps, connection.schema_editor())
 
     started.refresh_from_db()
     never_started.refresh_from_db()

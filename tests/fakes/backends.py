@@ -5,12 +5,14 @@ Their dotted paths can stand in the settings. What they do can be changed on the
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 
 from environments import backends
 from environments.builders.fake import FakeBuilder
 from environments.errors import EnvironmentsError, SystemFailure, UserError
+from environments.merging import Merged
 from environments.spawners.fake import FakeSpawner
 from environments.values import (
     BuildEvent,
@@ -154,6 +156,34 @@ class LeavingSpawner(UnreachableSpawner):
 
     def start(self, spec: ServerSpec) -> Endpoint:
         return NOBODY
+
+
+class TroubledSpawner(FakeSpawner):
+    """Does what it is told, except where a test has told it otherwise."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unstartable: set[str] = set()
+        """The commits whose servers do not start."""
+        self.refresh_errors: list[str] = []
+        """With what the next refreshes fail."""
+        self.may_refresh = threading.Event()
+        """Refreshes wait until this is set, as it is at first."""
+        self.may_refresh.set()
+        self.starts: list[Handle] = []
+        """Every start it was asked for."""
+
+    def start(self, spec: ServerSpec) -> Endpoint:
+        self.starts.append(spec.handle)
+        if spec.environment["CARREL_COMMIT"] in self.unstartable:
+            raise SystemFailure("start_failed")
+        return super().start(spec)
+
+    def refresh(self, volume: str, *, old: Image | None, new: Image, commit: str, leave_out: Collection[str]) -> Merged:
+        assert self.may_refresh.wait(timeout=30)
+        if self.refresh_errors:
+            raise SystemFailure(self.refresh_errors.pop())
+        return super().refresh(volume, old=old, new=new, commit=commit, leave_out=leave_out)
 
 
 class DyingSpawner(FakeSpawner):

@@ -1,0 +1,77 @@
+"""What would be different about a server, in words for its page. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.template.defaultfilters import filesizeformat
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from environments.references import title_of
+from environments.values import Target
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+SHORT_COMMIT = 7
+_MEGABYTE = 1024**2
+_HOUR = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that changes: what it is called, how it is now, how it would be."""
+
+    label: str | _StrPromise
+    old: str
+    new: str
+
+
+def differences(old: Target, new: Target) -> list[Difference]:
+    """Everything in which the two differ, in the order in which a person would ask."""
+    olds, news = _told(old), _told(new)
+    return [Difference(_LABELS[key], olds[key], news[key]) for key in _LABELS if olds[key] != news[key]]
+
+
+_LABELS = {
+    "repository": gettext_lazy("Repository"),
+    "ref": gettext_lazy("Version"),
+    "commit": gettext_lazy("Commit"),
+    "urlpath": gettext_lazy("Opens"),
+    "memory": gettext_lazy("Memory"),
+    "cpus": gettext_lazy("Processors"),
+    "idle": gettext_lazy("Stops when nobody uses it for"),
+    "lifetime": gettext_lazy("Stops in any case after"),
+}
+
+
+def _told(target: Target) -> dict[str, str]:
+    return {
+        "repository": title_of(target.reference),
+        "ref": target.reference.ref or _("the newest"),
+        "commit": target.commit[:SHORT_COMMIT],
+        "urlpath": target.urlpath or _("JupyterLab"),
+        "memory": _memory(target.limits.memory_mb),
+        "cpus": number_format(f"{target.limits.cpus:g}") if target.limits.cpus else _default(),
+        "idle": _duration(target.idle_minutes),
+        "lifetime": _duration(target.lifetime_minutes),
+    }
+
+
+def _default() -> str:
+    return _("the usual")
+
+
+def _memory(megabytes: int | None) -> str:
+    return filesizeformat(megabytes * _MEGABYTE) if megabytes else _default()
+
+
+def _duration(minutes: int | None) -> str:
+    if not minutes:
+        return _default()
+    if minutes % _HOUR:
+        return ngettext("%(n)d minute", "%(n)d minutes", minutes) % {"n": minutes}
+    return ngettext("%(n)d hour", "%(n)d hours", minutes // _HOUR) % {"n": minutes // _HOUR}

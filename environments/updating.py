@@ -1,0 +1,324 @@
+"""Updating a server in place: another image and other limits, the same files, and a way back.
+
+Asked for by a person, carried out by a worker. The new image is made while the server goes on as it is; only once it
+is there is a server that runs stopped, then switched in one conditional update, and started again. Whoever dies in
+between leaves rows that say what is still to be done, and the reconciler has another go on with it. What is new in
+the image comes into the files at the next start (refreshing.py).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from environments import builds, naming
+from environments.backends import builder
+from environments.errors import UserError
+from environments.git_credentials import resolve_for
+from environments.live import announce_server
+from environments.models import Build, NotebookServer, Update
+from environments.models.target import columns_of
+from environments.queueing import enqueue
+from environments.servers import abandon_build, prepare_server, start_server, state_conflict
+from environments.values import Target
+
+logger = logging.getLogger(__name__)
+
+VERSION = ("provider", "repository", "ref", "repository_url", "commit", "is_private", "image_key")
+"""The columns that say which version a server is made from; each has a twin for the version before."""
+
+Clock = Callable[[], datetime]
+State = NotebookServer.State
+
+
+class Stage(StrEnum):
+    """Where a server stands between its version and a newer one."""
+
+    UNKNOWN = "unknown"
+    """Nobody has looked for a newer version yet."""
+    UP_TO_DATE = "up_to_date"
+    AVAILABLE = "available"
+    PREPARING = "preparing"
+    """The image of the new version is being made; the server goes on as it is."""
+    SWITCHING = "switching"
+    FAILED = "failed"
+    """The image could not be made; the server is as it was."""
+
+
+def stage_of(server: NotebookServer) -> Stage:
+    """Where it stands."""
+    update = server.pending_update
+    if update is not None:
+        return Stage.FAILED if update.failure_code else Stage.SWITCHING if update.was_running else Stage.PREPARING
+    if not server.newest_commit:
+        return Stage.UNKNOWN
+    return Stage.AVAILABLE if server.has_newer else Stage.UP_TO_DATE
+
+
+# --- Asking ------------------------------------------------------------------------------------------------
+
+
+def check_for_update(server: NotebookServer, *, now: datetime) -> Target:
+    """What the server would be if it were launched now; remembers the commit, so that its page can offer it.
+
+    Asks the repository's host, which may take some seconds, and fetches nothing. Raises whatever finding the
+    repository raises.
+    """
+    resolved = resolve_for(server.owner, server.reference, now=now)
+    NotebookServer.objects.filter(pk=server.pk).update(newest_commit=resolved.commit, looked_at=now)
+    server.newest_commit, server.looked_at = resolved.commit, now
+    announce_server(server)
+    return replace(server.target, url=resolved.url, commit=resolved.commit, is_private=resolved.is_private)
+
+
+def update_server(server: NotebookServer, target: Target, *, now: datetime) -> None:
+    """Have the server become this, keeping its files; nothing if it is that already or on its way to it.
+
+    Another path to open or other minutes hold at once. For another commit or other limits a server that runs is
+    started anew, as soon as there is an image; one that does not run stays asleep. Asking for what it is takes back
+    what was asked before. Raises UserError `state_conflict` for a server that is on its way up or down.
+    """
+
+    def is_done() -> bool:
+        update = server.pending_update
+        return not (update and update.failure_code) and (update or server).target == target
+
+    if is_done():
+        return
+    if not server.can_update:
+        raise state_conflict(server)
+    is_same_version = _is_same_version(server, target)
+    image_key = server.image_key if is_same_version else _image_key(server, target)
+    try:
+        if is_same_version and target.limits == server.limits:
+            _put_in_place(server, None, columns_of(target), now=now)
+        else:
+            _set_off(server, Update(**columns_of(target), image_key=image_key), now=now)
+    except _ChangedMeanwhile as error:
+        if not is_done():
+            raise state_conflict(server) from error
+
+
+def roll_back(server: NotebookServer, *, now: datetime) -> None:
+    """Have the server made from the version before again. Its files stay as they are; nothing is merged backwards.
+
+    Raises UserError `no_version_before`, or `state_conflict` for a server that is on its way up or down.
+    """
+
+    def is_done() -> bool:
+        update = server.pending_update
+        return update is not None and update.is_rollback and not update.failure_code
+
+    if is_done():
+        return
+    if not server.previous_image_key:
+        raise UserError("no_version_before")
+    if not server.can_update:
+        raise state_conflict(server)
+    before = {name: getattr(server, f"previous_{name}") for name in VERSION}
+    try:
+        _set_off(server, Update(**{**columns_of(server.target), **before}, is_rollback=True), now=now)
+    except _ChangedMeanwhile as error:
+        if not is_done():
+            raise state_conflict(server) from error
+
+
+def cancel_update(server: NotebookServer, *, now: datetime) -> None:
+    """Let the server stay what it is; nothing if it was to become nothing else.
+
+    Raises UserError `state_conflict` for a server that is on its way up or down, be it for this update.
+    """
+    if server.pending_update is None:
+        return
+    if not server.can_update:
+        raise state_conflict(server)
+    try:
+        _put_in_place(server, None, {}, now=now)
+    except _ChangedMeanwhile as error:
+        if server.pending_update is not None:
+            raise state_conflict(server) from error
+
+
+def enqueue_waiting_updates() -> None:
+    """Ask workers to go on with every update that waits for nothing any more."""
+    due = NotebookServer.objects.present().filter(pending_update__failure_code="", state__in=NotebookServer.UPDATABLE)
+    for server in due.exclude(pending_update__build__state__in=Build.ACTIVE):
+        enqueue("update_server", server.pk)
+
+
+# --- Carrying out ------------------------------------------------------------------------------------------
+
+
+def carry_out_update(server: NotebookServer, *, clock: Clock = timezone.now) -> None:
+    """Go one step on with what the server is to become, if one can be taken now. Safe to repeat at any moment."""
+    update = server.pending_update
+    if update is None or update.failure_code or server.state not in server.UPDATABLE:
+        return
+    if not _has_image(server, update, now=clock()):
+        return
+    if server.state == State.RUNNING:
+        _stop(server, update, now=clock())
+    else:
+        _switch(server, update, now=clock())
+
+
+# --- Steps -------------------------------------------------------------------------------------------------
+
+
+class _ChangedMeanwhile(Exception):
+    """Somebody else was quicker; the server has been read again."""
+
+
+def _is_same_version(server: NotebookServer, target: Target) -> bool:
+    """Whether the server's image is the target's too; a repository that was only renamed needs no other."""
+    is_same_place = target.url == server.repository_url or target.reference == server.reference
+    return target.commit == server.commit and is_same_place
+
+
+def _image_key(server: NotebookServer, target: Target) -> str:
+    made_by = builder()
+    return naming.image_key(
+        target.resolved,
+        builder=made_by.name,
+        version=made_by.version,
+        platform=made_by.platform,
+        private_to=str(server.owner_id),
+    )
+
+
+def _set_off(server: NotebookServer, update: Update, *, now: datetime) -> None:
+    """Write down what the server is to become, and have its image made if no row knows of it."""
+    update.requested_at = now
+    with transaction.atomic():
+        if update.image_key != server.image_key and not builds.was_built(update.image_key):
+            update.build = _request_build(server, update, now=now)
+        update.save()
+        _put_in_place(server, update, {}, now=now)
+        enqueue("update_server", server.pk)
+
+
+def _put_in_place(server: NotebookServer, update: Update | None, changes: dict[str, Any], *, now: datetime) -> None:
+    """Put another update, or none, in the place of the one the server has. Raises _ChangedMeanwhile."""
+    before = server.pending_update
+    unchanged = NotebookServer.objects.present().filter(pending_update=before)
+    try:
+        with transaction.atomic():
+            if not unchanged.change(server, pending_update=update, **changes):
+                raise _ChangedMeanwhile
+            if before is not None:
+                Update.objects.filter(pk=before.pk).delete()
+            if before is not None and before.build is not None:
+                abandon_build(before.build, now=now)
+            announce_server(server)
+    except _ChangedMeanwhile:
+        server.refresh_from_db()
+        raise
+
+
+def _has_image(server: NotebookServer, update: Update, *, now: datetime) -> bool:
+    """Whether its image is there. If not, and it is not being made, it is asked for, or the update has failed."""
+    build = update.build
+    if build is not None and build.is_active:
+        return False
+    if builder().find(update.image_key):
+        return True
+    if build is None or build.state == Build.State.SUCCEEDED:  # It was there, and has been removed since.
+        with transaction.atomic():
+            again = _request_build(server, update, now=now)
+            Update.objects.filter(pk=update.pk, build=build).update(build=again)
+    else:
+        _fail(server, update, build, now=now)
+    return False
+
+
+def _request_build(server: NotebookServer, update: Update, *, now: datetime) -> Build:
+    return builds.request_build(update.image_key, update.resolved, requested_by=server.owner, now=now)
+
+
+def _fail(server: NotebookServer, update: Update, build: Build, *, now: datetime) -> None:
+    """Leave the server what it is, and say why."""
+    code = build.failure_code or "build_cancelled"
+    logger.info("server %s stays as it is: build %s ended with %s", server.pk, build.pk, code)
+    with transaction.atomic():
+        failure = {"failure_code": code, "failure_facts": build.failure_facts, "was_running": False}
+        if not Update.objects.filter(pk=update.pk, failure_code="").update(**failure):
+            return
+        if update.was_running:  # Its image was there when the server was stopped, and was removed since.
+            start_server(server, now=now)
+        announce_server(server)
+
+
+def _stop(server: NotebookServer, update: Update, *, now: datetime) -> None:
+    """Have a running server stopped, and remember that it ran."""
+    ours = NotebookServer.objects.present().filter(pending_update=update)
+    with transaction.atomic():
+        if not ours.move(server, State.STOPPING, now=now, lease_expires_at=None):
+            return
+        Update.objects.filter(pk=update.pk).update(was_running=True)
+        enqueue("stop_server", server.pk)
+        announce_server(server)
+
+
+def _switch(server: NotebookServer, update: Update, *, now: datetime) -> None:
+    """Make the server, which does not run, what it is to become; start it if it was stopped for that."""
+    changes = {
+        **columns_of(update.target),
+        **(_version_changes(server, update, now=now) if update.image_key != server.image_key else {}),
+        "pending_update": None,
+        "failure_code": "",
+        "failure_facts": {},
+        "failure_log": "",
+        "start_attempts": 0,
+    }
+    ours = NotebookServer.objects.present().filter(pending_update=update)
+    with transaction.atomic():
+        if update.was_running:
+            is_switched = ours.move(server, State.QUEUED, now=now, **changes)
+        elif server.state == State.FAILED:
+            is_switched = ours.move(server, State.STOPPED, now=now, **changes)
+        else:
+            is_switched = ours.change(server, **changes)
+        if not is_switched:
+            return
+        Update.objects.filter(pk=update.pk).delete()
+        if update.was_running:
+            prepare_server(server, now=now)
+        announce_server(server)
+
+
+def _version_changes(server: NotebookServer, update: Update, *, now: datetime) -> dict[str, Any]:
+    return {
+        **_version_before(server, update),
+        **_newest_known(server, update),
+        "image_key": update.image_key,
+        "build": update.build,
+        "version_since": now,
+        "is_rolled_back": update.is_rollback,
+        "merge_report": {},
+    }
+
+
+def _version_before(server: NotebookServer, update: Update) -> dict[str, str | bool]:
+    """What the server can go back to afterwards: what it ran last, as far as it ever ran what it is now."""
+    if update.is_rollback:
+        return {f"previous_{name}": False if name == "is_private" else "" for name in VERSION}
+    has_run = server.started_at is not None and server.started_at >= server.version_since
+    return {f"previous_{name}": getattr(server, name) for name in VERSION if has_run}
+
+
+def _newest_known(server: NotebookServer, update: Update) -> dict[str, Any]:
+    """What is known of newer versions afterwards: the update itself is the newest, unless somebody looked since."""
+    is_same = update.reference == server.reference
+    has_looked_since = server.looked_at is not None and server.looked_at > update.requested_at
+    if is_same and (update.is_rollback or has_looked_since):
+        return {}
+    if update.is_rollback:
+        return {"newest_commit": "", "looked_at": None}
+    return {"newest_commit": update.commit, "looked_at": update.requested_at}
