@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from accounts.models import User
+from environments import builds
 from environments.builds import log_after
 from environments.culling import stops_at, stops_soon
 from environments.models import BuildLogLine, NotebookServer
@@ -30,10 +31,11 @@ def view_of(server_id: str, *, user: User, build_id: str | None, after: int) -> 
 
     None when this person may not see it, or no longer.
     """
-    server = NotebookServer.objects.visible_to(user).select_related("build").filter(pk=server_id).first()
+    visible = NotebookServer.objects.visible_to(user).select_related("build", "pending_update__build")
+    server = visible.filter(pk=server_id).first()
     if server is None:
         return None
-    build = server.build
+    build = server.followed_build
     if build is None:
         return View(server.state, version_of(server), None, [])
     seen = after if str(build.pk) == build_id else 0
@@ -42,7 +44,7 @@ def view_of(server_id: str, *, user: User, build_id: str | None, after: int) -> 
 
 def version_of(server: NotebookServer) -> str:
     """Changes whenever what its page says about the server changes."""
-    build, ends_at = server.build, stops_at(server)
+    build, ends_at, update = server.followed_build, stops_at(server), server.pending_update
     facts = [
         server.state,
         server.state_changed_at.isoformat(),
@@ -52,5 +54,17 @@ def version_of(server: NotebookServer) -> str:
         stops_soon(server, now=timezone.now()),
         build and build.state,
         queue_place(server),
+        update
+        and [
+            str(update.pk),
+            update.failure_code,
+            update.was_running,
+            update.build and builds.queue_place(update.build),
+        ],
+        server.commit,
+        server.version_since.isoformat(),
+        server.newest_commit,
+        str(server.looked_at),
+        server.merge_report,
     ]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from environments.views import builds, git_credentials, home, links, opening, servers, sharing, status, trust
+from environments.views import builds, git_credentials, home, links, opening, servers, sharing, status, trust, updates
 
 app_name = "environments"
 
@@ -12,6 +12,10 @@ urlpatterns = [
     path("servers/<uuid:server_id>/start/", servers.server_start, name="server-start"),
     path("servers/<uuid:server_id>/stop/", servers.server_stop, name="server-stop"),
     path("servers/<uuid:server_id>/keep/", servers.server_keep, name="server-keep"),
+    path("servers/<uuid:server_id>/look/", updates.server_look, name="server-look"),
+    path("servers/<uuid:server_id>/update/", updates.server_update, name="server-update"),
+    path("servers/<uuid:server_id>/update/cancel/", updates.server_update_cancel, name="server-update-cancel"),
+    path("servers/<uuid:server_id>/roll-back/", updates.server_roll_back, name="server-roll-back"),
     path("servers/<uuid:server_id>/delete/", servers.server_delete, name="server-delete"),
     path("servers/<uuid:server_id>/undelete/", servers.server_undelete, name="server-undelete"),
     path("servers/<uuid:server_id>/open/", opening.server_open, name="server-open"),

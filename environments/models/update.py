@@ -9,6 +9,7 @@ from django.db import models
 from environments.errors import Explanation, explain
 from environments.models.build import Build
 from environments.models.target import TargetFields
+from environments.values import short_commit
 
 
 class Update(TargetFields):
@@ -25,7 +26,7 @@ class Update(TargetFields):
     requested_at = models.DateTimeField()
 
     def __str__(self) -> str:
-        return f"{self.repository_url}@{self.commit[:7]}"
+        return f"{self.repository_url}@{short_commit(self.commit)}"
 
     @property
     def failure(self) -> Explanation | None:

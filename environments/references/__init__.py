@@ -18,7 +18,7 @@ from django.conf import settings
 from environments.errors import EnvironmentsError, UserError
 from environments.references.addresses import MAX_ADDRESS, is_local, read_url, scheme_of, shown
 from environments.references.archives import Archive, prefix_of, unmarked
-from environments.references.base import Pasted, Provider, check_ref, check_urlpath, urlpath_from, urlpath_to
+from environments.references.base import Pasted, Provider, check_ref, check_urlpath, is_commit, urlpath_from, urlpath_to
 from environments.references.ckan import Ckan
 from environments.references.credentials import is_for, origin_of
 from environments.references.dataverse import Dataverse
@@ -45,6 +45,7 @@ __all__ = [
     "files_of",
     "git_environment",
     "guarded_git_options",
+    "is_commit",
     "is_record",
     "names_in",
     "origin_in",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext as _
 
 from environments.models import Build, NotebookServer
+from environments.refreshing import needs_refresh
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -38,6 +39,8 @@ def steps_of(server: NotebookServer) -> list[Step]:
 
 def sentence_of(server: NotebookServer) -> str:
     """What is being done right now, in one sentence."""
+    if server.state == State.STARTING and needs_refresh(server):
+        return _("Bringing your files up to the new version.")
     if server.state == State.STARTING:
         return _("Starting your server.")
     if server.state == State.QUEUED and server.build is None:

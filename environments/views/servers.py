@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from environments.errors import UserError
+from environments.errors import EnvironmentsError, UserError
 from environments.following import version_of
 from environments.forms import KeepForm
 from environments.launching import spec_of
@@ -30,6 +30,7 @@ from environments.views.progress import sentence_of, steps_of
 from environments.views.requests import PageRequest
 from environments.views.sharing import shared_link
 from environments.views.stopping import ending_of, is_kept
+from environments.views.versions import versions_of
 
 LOG_LINES_SHOWN = 500
 LOG_LINES_OF_FAILURE = 12
@@ -52,11 +53,11 @@ def server_detail(request: HttpRequest, server_id: UUID) -> HttpResponse:
 @require_POST
 def server_start(request: HttpRequest, server_id: UUID) -> HttpResponse:
     """Have it started, and open it when it runs."""
-    server = _changeable_server(cast("PageRequest", request), server_id)
+    server = changeable_server(cast("PageRequest", request), server_id)
     try:
         start_server(server, now=timezone.now())
     except UserError as error:
-        return _refused(request, server, error)
+        return refused(request, server, error)
     place = {"next": request.POST["next"]} if request.POST.get("next") else {}
     return redirect(f"{_address(server)}?{urlencode({'launching': '1'} | place)}")
 
@@ -65,19 +66,19 @@ def server_start(request: HttpRequest, server_id: UUID) -> HttpResponse:
 @require_POST
 def server_stop(request: HttpRequest, server_id: UUID) -> HttpResponse:
     """Have it stopped, and go back to where the button was."""
-    server = _changeable_server(cast("PageRequest", request), server_id)
+    server = changeable_server(cast("PageRequest", request), server_id)
     try:
         stop_server(server, now=timezone.now())
     except UserError as error:
-        return _refused(request, server, error)
-    return _back(request, server)
+        return refused(request, server, error)
+    return back(request, server)
 
 
 @login_required
 @require_POST
 def server_keep(request: HttpRequest, server_id: UUID) -> HttpResponse:
     """Put off its stop, or take that back."""
-    server = _changeable_server(cast("PageRequest", request), server_id)
+    server = changeable_server(cast("PageRequest", request), server_id)
     now = timezone.now()
     form = KeepForm(request.POST, now=now)
     if not form.is_valid():
@@ -85,22 +86,22 @@ def server_keep(request: HttpRequest, server_id: UUID) -> HttpResponse:
     try:
         keep_server(server, until=form.cleaned_data["until"], now=now)
     except UserError as error:
-        return _refused(request, server, error)
-    return _back(request, server)
+        return refused(request, server, error)
+    return back(request, server)
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def server_delete(request: HttpRequest, server_id: UUID) -> HttpResponse:
     """Ask first, saying what goes and what stays; POST deletes."""
-    server = _changeable_server(cast("PageRequest", request), server_id)
+    server = changeable_server(cast("PageRequest", request), server_id)
     if request.method != "POST":
         context = {"server": server, "days": settings.DELETED_FILES_DAYS}
         return render(request, "environments/server_delete.html", context)
     try:
         delete_server(server, now=timezone.now())
     except UserError as error:
-        return _refused(request, server, error)
+        return refused(request, server, error)
     messages.success(request, _("The server “%(name)s” is deleted.") % {"name": server.name})
     return redirect("environments:home")
 
@@ -123,25 +124,27 @@ def server_undelete(request: HttpRequest, server_id: UUID) -> HttpResponse:
 
 def server_or_404(request: PageRequest, server_id: UUID) -> NotebookServer:
     """The server, if this person may know of it."""
-    return get_object_or_404(
-        NotebookServer.objects.visible_to(request.user).select_related("build", "volume"), pk=server_id
-    )
+    visible = NotebookServer.objects.visible_to(request.user)
+    return get_object_or_404(visible.select_related("build", "volume", "pending_update__build"), pk=server_id)
 
 
-def _changeable_server(request: PageRequest, server_id: UUID) -> NotebookServer:
+def changeable_server(request: PageRequest, server_id: UUID) -> NotebookServer:
+    """The server, if this person may change it."""
     server = server_or_404(request, server_id)
     if not can_change_server(request.user, server):
         raise PermissionDenied
     return server
 
 
-def _refused(request: HttpRequest, server: NotebookServer, error: UserError) -> HttpResponse:
+def refused(request: HttpRequest, server: NotebookServer, error: EnvironmentsError) -> HttpResponse:
+    """Back to where the button was, with the reason why nothing came of it."""
     words = error.explain()
     messages.error(request, f"{words.sentence} {words.next_step}")
-    return _back(request, server)
+    return back(request, server)
 
 
-def _back(request: HttpRequest, server: NotebookServer) -> HttpResponse:
+def back(request: HttpRequest, server: NotebookServer) -> HttpResponse:
+    """Back to where the button was."""
     if request.POST.get("back") == "home":
         return redirect("environments:home")
     return redirect(_address(server))
@@ -162,7 +165,7 @@ def _state_of(request: PageRequest, server: NotebookServer) -> dict[str, Any]:
         "steps": steps_of(server) if server.is_on_the_way or server.state == NotebookServer.State.FAILED else [],
         "sentence": sentence_of(server) if server.is_on_the_way else "",
         "queue_place": queue_place(server),
-        "is_changing": server.is_on_the_way or server.state == NotebookServer.State.STOPPING,
+        "is_changing": _is_changing(server),
         "is_launching": is_launching,
         "next": place,
         "open_url": f"{open_url}?{urlencode({'next': place})}" if place else open_url,
@@ -170,7 +173,14 @@ def _state_of(request: PageRequest, server: NotebookServer) -> dict[str, Any]:
         "is_kept": is_kept(server, now=now),
         "keep_form": KeepForm(now=now),
         "failure_log": _failure_log(server),
+        "versions": versions_of(server, now=now),
     }
+
+
+def _is_changing(server: NotebookServer) -> bool:
+    """Whether the page will say something else before long, without anybody doing anything."""
+    is_becoming = server.pending_update is not None and not server.pending_update.failure_code
+    return server.is_on_the_way or server.state == NotebookServer.State.STOPPING or is_becoming
 
 
 def _failure_log(server: NotebookServer) -> str:
@@ -182,8 +192,10 @@ def _failure_log(server: NotebookServer) -> str:
 
 
 def _details_of(server: NotebookServer) -> dict[str, Any]:
-    lines = _last_lines(server.build, LOG_LINES_SHOWN) if server.build else []
+    build = server.followed_build
+    lines = _last_lines(build, LOG_LINES_SHOWN) if build else []
     return {
+        "followed_build": build,
         "web_url": web_url_of(server.reference),
         "shared": shared_link(spec_of(server)),
         "log_lines": lines,

@@ -57,6 +57,10 @@ PAGES = [
     Page("environments:server-start", "/servers/{server}/start/", "post", SIGN_IN, 404, 302),
     Page("environments:server-stop", "/servers/{server}/stop/", "post", SIGN_IN, 404, 302),
     Page("environments:server-keep", "/servers/{server}/keep/", "post", SIGN_IN, 404, 302),
+    Page("environments:server-look", "/servers/{server}/look/", "post", SIGN_IN, 404, 302),
+    Page("environments:server-update", "/servers/{server}/update/", "post", SIGN_IN, 404, 302),
+    Page("environments:server-update-cancel", "/servers/{server}/update/cancel/", "post", SIGN_IN, 404, 302),
+    Page("environments:server-roll-back", "/servers/{server}/roll-back/", "post", SIGN_IN, 404, 302),
     Page("environments:server-delete", "/servers/{server}/delete/", "get", SIGN_IN, 404, 200),
     Page("environments:server-delete", "/servers/{server}/delete/", "post", SIGN_IN, 404, 302),
     Page("environments:server-open", "/servers/{server}/open/", "get", SIGN_IN, 404, 302),
@@ -88,7 +92,7 @@ def test_page_answers_each_person_as_the_table_says(
     client: Client, student: User, stranger: User, fake_backends: None, page: Page, who: str
 ) -> None:
     build = BuildFactory.create(requested_by=student)
-    server = NotebookServerFactory.create(owner=student, build=build)
+    server = NotebookServerFactory.create(owner=student, build=build, provider="example", repository="none")
     if who != "anonymous":
         client.force_login(student if who == "owner" else stranger)
     kept = GitCredentialFactory.create(owner=student)

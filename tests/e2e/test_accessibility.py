@@ -29,6 +29,7 @@ from tests.factories import (
     SiteReportFactory,
     UserFactory,
     VolumeFactory,
+    update_of,
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
@@ -43,7 +44,7 @@ OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clie
 
 @dataclass(frozen=True)
 class Visit:
-    """A page to look at: signed in or not, as whom, and with which state of the server it is about."""
+    """A page to look at: signed in or not, as whom, and with which state and version of the server it is about."""
 
     path: str
     is_signed_in: bool = True
@@ -52,6 +53,7 @@ class Visit:
     has_credentials: bool = True
     disk_mb: int = 0
     """How much room the person has for files; 0 is all there is."""
+    version: str = ""
 
 
 VISITS = {
@@ -75,6 +77,11 @@ VISITS = {
     "failed": Visit("/servers/{server}/", state=State.FAILED),
     "home, room used up": Visit("/", disk_mb=1),
     "ready, room used up": Visit("/servers/{server}/", disk_mb=1),
+    "newer version": Visit("/servers/{server}/", version="newer"),
+    "updating": Visit("/servers/{server}/", version="updating"),
+    "update failed": Visit("/servers/{server}/", version="failed", state=State.STOPPED),
+    "updated": Visit("/servers/{server}/", version="updated"),
+    "updated in vain": Visit("/servers/{server}/", version="in vain", state=State.FAILED),
     "delete": Visit("/servers/{server}/delete/"),
     "confirmation": Visit("/v2/example/first-steps/HEAD?urlpath=lab/tree/first-steps.ipynb"),
     "link refused": Visit("/v2/file/etc"),
@@ -120,6 +127,7 @@ def prepare(person: User, visit: Visit) -> str:
     """Makes what the visit's page shows, and returns its path."""
     EnvironmentFactory.create(title="First steps", description="Variables, loops and a first plot.")
     server = make_server(person, visit.state)
+    make_version(server, visit.version)
     NotebookServerFactory.create(owner=person, name="algebra", deleted_at=timezone.now())
     if visit.role == Role.ADMINISTRATOR:
         User.objects.filter(pk=person.pk).update(role=visit.role)
@@ -175,6 +183,31 @@ def make_server(owner: User, state: str) -> NotebookServer:
     return NotebookServerFactory.create(
         owner=owner, state=state, build=build, name="statistics", volume=volume, **facts
     )
+
+
+def make_version(server: NotebookServer, version: str) -> None:
+    """Bring the server to some point on its way to another version."""
+    if version == "newer":
+        server.newest_commit, server.ref = "2" * 40, "main"
+    elif version == "updating":
+        update_of(server, ref="v2", memory_mb=2048, build=BuildFactory.create(state=Build.State.BUILDING))
+    elif version == "failed":
+        update_of(server, failure_code="package_not_found", failure_facts={"package": "nympy"})
+    elif version:
+        names = [f"week {n}/a-notebook-with-quite-a-long-name-{n}.ipynb" for n in range(1, 15)]
+        none = {"count": 0, "names": []}
+        server.merge_report = {
+            "added": {"count": 3, "names": names[:3]},
+            "replaced": {"count": 2, "names": names[:2]},
+            "deleted": none,
+            "kept": {"count": 1, "names": names[:1]},
+            "beside": {"count": 14, "names": names},
+            "targets": [name.replace(".ipynb", ".1111111.new.ipynb") for name in names],
+        }
+        server.previous_commit, server.previous_image_key = "0" * 40, "0" * 64
+    if version == "in vain":
+        server.merge_report = {"failure_code": "refresh_failed", "failure_facts": {}}
+    server.save()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -285,6 +318,18 @@ def test_keeping_a_server_running_needs_no_page_load(open_page: Callable[..., Pa
 
     expect(page.locator(".ending-near")).to_have_count(1)
     expect(page.get_by_role("button", name="Take that back")).to_have_count(0)
+    expect(page.locator("h1")).to_have_attribute("data-same", "yes")
+
+
+def test_giving_an_update_up_needs_no_page_load(open_page: Callable[..., Page], person: User) -> None:
+    server = make_server(person, State.RUNNING)
+    make_version(server, "updating")
+    page = open_page(f"/servers/{server.pk}/", viewport=DESK)
+    page.locator("h1").evaluate("heading => heading.dataset.same = 'yes'")
+
+    page.get_by_role("button", name="Stay with the present version").click()
+
+    expect(page.get_by_role("button", name="Look for a newer version")).to_be_visible()
     expect(page.locator("h1")).to_have_attribute("data-same", "yes")
 
 
