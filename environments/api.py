@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.models import Scope, User
-from environments import builds, servers
+from environments import builds, servers, updating
 from environments.errors import UserError
 from environments.launching import launch
 from environments.models import Build, Environment, NotebookServer
@@ -99,13 +99,14 @@ class ServerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
     lookup_value_converter = "uuid"
 
     def get_throttles(self) -> list[BaseThrottle]:
-        """Launching is counted for itself, and sooner too much."""
+        """What asks a repository's host is counted for itself, and sooner too much."""
         throttles = super().get_throttles()
-        return [*throttles, LaunchThrottle()] if self.action == "create" else throttles
+        return [*throttles, LaunchThrottle()] if self.action in ("create", "update_version") else throttles
 
     def get_queryset(self) -> NotebookServerQuerySet:
         """The servers of whoever asks."""
-        return NotebookServer.objects.visible_to(_person(self.request)).select_related("build", "volume")
+        visible = NotebookServer.objects.visible_to(_person(self.request))
+        return visible.select_related("build", "volume", "pending_update__build")
 
     @extend_schema(
         summary="Launch a server",
@@ -203,6 +204,49 @@ class ServerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
         asked.is_valid(raise_exception=True)
         servers.keep_server(server, until=asked.validated_data["until"], now=timezone.now())
         return self._answer(server, status.HTTP_200_OK)
+
+    @extend_schema(
+        summary="Update a server",
+        request=None,
+        responses={
+            202: ServerSerializer,
+            **_errors(
+                {
+                    404: _NOT_FOUND,
+                    409: _CONFLICT,
+                    422: "`repository_not_found`, `ref_unknown`: what it was launched from is gone.",
+                    502: "`repository_unreachable`: its host did not answer.",
+                    503: "`repository_rate_limited`: its host answers no more questions for a while.",
+                }
+            ),
+        },
+    )
+    @action(detail=True, methods=["post"], url_path="update", url_name="update")
+    def update_version(self, request: Request, pk: str) -> Response:
+        """Asks for the newest version of the server's repository, with its files merged in; nothing if it has it.
+
+        The new environment is made while the server goes on. Then a running server is started anew; if the
+        environment cannot be made, it stays as it is, and `update.state` is `failed`. Files you changed stay as
+        they are, with the new version beside them: `update.merge` says which.
+        """
+        server, now = self._changeable(), timezone.now()
+        updating.update_server(server, updating.check_for_update(server, now=now), now=now)
+        return self._answer(server, status.HTTP_202_ACCEPTED)
+
+    @extend_schema(
+        summary="Roll a server back",
+        request=None,
+        responses={
+            202: ServerSerializer,
+            **_errors({404: _NOT_FOUND, 409: "`no_version_before`: there is nothing to go back to; `state_conflict`."}),
+        },
+    )
+    @action(detail=True, methods=["post"])
+    def rollback(self, request: Request, pk: str) -> Response:
+        """Asks for the version before the last update. The files stay as they are; nothing in them is taken back."""
+        server = self._changeable()
+        updating.roll_back(server, now=timezone.now())
+        return self._answer(server, status.HTTP_202_ACCEPTED)
 
     @extend_schema(
         summary="Bring a deleted server back",

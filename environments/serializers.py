@@ -15,9 +15,10 @@ from rest_framework import serializers
 from rest_framework.reverse import reverse
 
 from environments import builds, culling, references, servers
-from environments.errors import Explanation, UserError
+from environments.errors import Explanation, UserError, explain
 from environments.models import Build, BuildLogLine, Environment, NotebookServer
 from environments.quotas import DiskUse
+from environments.updating import Stage, stage_of
 from environments.values import LaunchSpec, Limits, Reference
 
 MAX_MEMORY_MB = 4 * 1024 * 1024
@@ -240,6 +241,80 @@ class PagePositionSerializer(serializers.Serializer[Any]):
     offset = serializers.IntegerField(min_value=0, required=False)
 
 
+class FilesSerializer(serializers.Serializer[Any]):
+    """How many files something became of, and the names of the first."""
+
+    count = serializers.IntegerField()
+    names = serializers.ListField(child=serializers.CharField())
+
+
+class MergeSerializer(serializers.Serializer[Any]):
+    """What became of a server's files when they were brought up to its version."""
+
+    added = FilesSerializer()
+    replaced = FilesSerializer()
+    deleted = FilesSerializer()
+    kept = FilesSerializer(help_text="Files you had deleted, or had changed where the new version has none.")
+    beside = FilesSerializer(help_text="Files you had changed, whose new version was put beside yours.")
+    targets = serializers.ListField(
+        child=serializers.CharField(), help_text="Where the new version of each that `beside` names is."
+    )
+
+
+class UpdateSerializer(serializers.Serializer[NotebookServer]):
+    """Where a server stands between the version it is made from and a newer one."""
+
+    state = serializers.SerializerMethodField()
+    commit = serializers.SerializerMethodField()
+    reason = ReasonSerializer(
+        source="pending_update.failure",
+        read_only=True,
+        allow_null=True,
+        help_text="Why the new version could not be prepared; the server is as it was.",
+    )
+    build = BuildSummarySerializer(source="pending_update.build", read_only=True, allow_null=True)
+    looked_at = serializers.DateTimeField(
+        read_only=True, allow_null=True, help_text="When somebody looked for a newer version last."
+    )
+    previous_commit = serializers.SerializerMethodField()
+    version_since = serializers.DateTimeField(read_only=True, help_text="Since when it is made from its commit.")
+    files_commit = serializers.SerializerMethodField()
+    merge = serializers.SerializerMethodField()
+    merge_reason = serializers.SerializerMethodField()
+
+    @extend_schema_field(serializers.ChoiceField(choices=[stage.value for stage in Stage]))
+    def get_state(self, server: NotebookServer) -> str:
+        """`unknown` until somebody looks; `failed` if the new version could not be prepared."""
+        return stage_of(server).value
+
+    def get_commit(self, server: NotebookServer) -> str | None:
+        """What it is to become, or could become; null if that is not known."""
+        if server.pending_update is not None:
+            return server.pending_update.commit
+        return server.newest_commit or None
+
+    def get_previous_commit(self, server: NotebookServer) -> str | None:
+        """What it can be rolled back to; null if there is nothing."""
+        return server.previous_commit or None
+
+    def get_files_commit(self, server: NotebookServer) -> str | None:
+        """The version its files were filled from or brought up to last; null before its first start."""
+        return server.files_commit or None
+
+    @extend_schema_field(MergeSerializer(allow_null=True))
+    def get_merge(self, server: NotebookServer) -> dict[str, Any] | None:
+        """What became of its files; null if they were never merged, or that failed."""
+        return server.merge_report if "added" in server.merge_report else None
+
+    @extend_schema_field(ReasonSerializer(allow_null=True))
+    def get_merge_reason(self, server: NotebookServer) -> dict[str, Any] | None:
+        """Why its files could not be brought up to its version; it is tried again at the next start."""
+        if "failure_code" not in server.merge_report:
+            return None
+        report = server.merge_report
+        return dict(ReasonSerializer(explain(report["failure_code"], report["failure_facts"])).data)
+
+
 class ServerListSerializer(serializers.ListSerializer[NotebookServer]):
     """Many servers; their places in the queue are asked for at once."""
 
@@ -268,6 +343,7 @@ class ServerSerializer(serializers.ModelSerializer[NotebookServer]):
         allow_null=True,
         help_text="What its files took when they were last measured; null before that.",
     )
+    update_ = UpdateSerializer(source="*", read_only=True)
 
     class Meta:
         model = NotebookServer
@@ -294,8 +370,15 @@ class ServerSerializer(serializers.ModelSerializer[NotebookServer]):
             "created_at",
             "started_at",
             "last_activity_at",
+            "update_",
         ]
         read_only_fields = fields
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """`update` is a name that serializers keep for themselves, so it is given here."""
+        fields = super().get_fields()
+        fields["update"] = fields.pop("update_")
+        return fields
 
     def get_repository(self, server: NotebookServer) -> str:
         """The reference it was launched from, `provider/spec`, without `ref`."""

@@ -44,9 +44,11 @@ def test_schema_has_every_address(schema: dict[str, Any]) -> None:
         "POST /api/v1/builds/{id}/cancel/",
         "POST /api/v1/servers/",
         "POST /api/v1/servers/{id}/keep/",
+        "POST /api/v1/servers/{id}/rollback/",
         "POST /api/v1/servers/{id}/start/",
         "POST /api/v1/servers/{id}/stop/",
         "POST /api/v1/servers/{id}/undelete/",
+        "POST /api/v1/servers/{id}/update/",
     ]
 
 

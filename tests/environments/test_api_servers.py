@@ -73,6 +73,18 @@ def test_launch_answers_with_a_new_server_on_its_way(program: APIClient, example
         "created_at": body["created_at"],
         "started_at": None,
         "last_activity_at": None,
+        "update": {
+            "state": "unknown",
+            "commit": None,
+            "reason": None,
+            "build": None,
+            "looked_at": None,
+            "previous_commit": None,
+            "version_since": body["update"]["version_since"],
+            "files_commit": None,
+            "merge": None,
+            "merge_reason": None,
+        },
     }
 
 
