@@ -38,6 +38,7 @@ def register() -> None:
         check_addresses,
         check_secrets,
         check_allowed_origins,
+        check_site_links,
         check_runtime,
         check_data_directory,
     ):
@@ -157,6 +158,19 @@ def _origin_problems(origin: str) -> Iterator[CheckMessage]:
             hint="Name the https:// address of that site.",
             id="carrel.W003",
         )
+
+
+def check_site_links(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """The links at the foot of the pages have words, and lead to the web."""
+    return [
+        checks.Error(
+            f"SITE_LINKS has “{words}={address}”, which is not a link.",
+            hint="Write words, an equals sign and an address, for example Help=https://example.org/help.",
+            id="carrel.E030",
+        )
+        for words, address in settings.SITE_LINKS
+        if not words or urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).hostname
+    ]
 
 
 def check_runtime(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:

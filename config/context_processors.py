@@ -26,6 +26,8 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "preferences_url": reverse("preferences"),
         "account_url": reverse("accounts:account"),
         "signup_open": settings.SIGNUP_OPEN,
+        "site_credits": settings.SITE_CREDITS,
+        "site_links": settings.SITE_LINKS,
     }
 
 

@@ -374,6 +374,12 @@ STORAGES = {
 WHITENOISE_MANIFEST_STRICT = True
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
+SITE_CREDITS: str = env.str("SITE_CREDITS", default="")
+"""What the institution says of itself at the foot of every page."""
+_site_links = [pair.partition("=") for pair in env.list("SITE_LINKS", default=[])]
+SITE_LINKS: list[tuple[str, str]] = [(words.strip(), address.strip()) for words, _, address in _site_links]
+"""The links beside it: their words and their addresses."""
+
 # --- Logs --------------------------------------------------------------------------------------------------
 
 LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO")

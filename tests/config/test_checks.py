@@ -34,6 +34,7 @@ def found(settings: Settings, changes: dict[str, Any]) -> dict[str, CheckMessage
             checks.check_addresses,
             checks.check_secrets,
             checks.check_allowed_origins,
+            checks.check_site_links,
             checks.check_runtime,
             checks.check_data_directory,
         )
@@ -75,6 +76,8 @@ def test_finds_nothing_in_a_good_installation(settings: Settings) -> None:
         ("carrel.E015", "API_ALLOWED_ORIGINS", {"API_ALLOWED_ORIGINS": ["book.example.org"]}),
         ("carrel.E015", "API_ALLOWED_ORIGINS", {"API_ALLOWED_ORIGINS": ["https://book.example.org/"]}),
         ("carrel.E015", "API_ALLOWED_ORIGINS", {"API_ALLOWED_ORIGINS": ["https://*.example.org"]}),
+        ("carrel.E030", "SITE_LINKS", {"SITE_LINKS": [("Help", "javascript:alert(1)")]}),
+        ("carrel.E030", "SITE_LINKS", {"SITE_LINKS": [("", "https://example.org")]}),
         ("carrel.W003", "API_ALLOWED_ORIGINS", {"API_ALLOWED_ORIGINS": ["http://book.example.org"]}),
         ("carrel.W001", "NOTEBOOK_DOMAIN", {"NOTEBOOK_DOMAIN": "carrel.example.org"}),
         ("carrel.W001", "NOTEBOOK_DOMAIN", {"NOTEBOOK_DOMAIN": "Example.org:8443"}),

@@ -25,6 +25,17 @@ def test_remember_theme_and_render_it(client: Client, theme: str) -> None:
 
 
 @pytest.mark.django_db
+def test_show_what_the_institution_says_of_itself(client: Client, settings: Settings) -> None:
+    settings.SITE_CREDITS = "Run by the <library>"
+    settings.SITE_LINKS = [("Help", "https://example.org/help?a=1&b=2")]
+
+    page = client.get("/").content.decode()
+
+    assert "Run by the &lt;library&gt;" in page
+    assert '<a href="https://example.org/help?a=1&amp;b=2">Help</a>' in page
+
+
+@pytest.mark.django_db
 def test_ignore_theme_that_does_not_exist(client: Client) -> None:
     client.cookies["carrel_theme"] = 'dark" onload="'
 
