@@ -133,7 +133,7 @@ REASONS: dict[str, Reason] = {
     ),
     "option_invalid": Reason(
         _("“{value}” is not a possible value for “{option}”."),
-        _("Give a whole number greater than zero, or leave it out."),
+        _("Give a number greater than zero, as in 2G of memory, 1.5 processors or 90 minutes; or leave it out."),
     ),
     "option_too_often": Reason(
         _("“{option}” was given more than {most} times."),
@@ -474,6 +474,11 @@ REASONS: dict[str, Reason] = {
         _("Notebook servers cannot be started here at the moment."),
         _TRY_AGAIN,
         status=503,
+    ),
+    "server_differs": Reason(
+        _("You have a server called “{name}”, and it is not what you ask for now."),
+        _("Update that one, or give the new one another name."),
+        status=409,
     ),
     "name_taken": Reason(
         _("You already have a server called “{name}”, made from something else."),

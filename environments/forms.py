@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, time, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django import forms
 from django.core.validators import RegexValidator
@@ -14,16 +14,19 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from environments.errors import EnvironmentsError, UserError
+from environments.links import read_limits, read_minutes
 from environments.references import check_urlpath, parse_with_path, urlpath_to
 from environments.servers import MAX_KEEP
-from environments.values import LaunchSpec
+from environments.values import LaunchSpec, Limits, Reference
+
+T = TypeVar("T")
 
 _ADDRESS_IN_JUPYTER = re.compile(r"(?:lab|tree)/?(?:[?#].*)?|(?:lab/tree|lab/workspaces|tree)/.*|[^/]*\?.*")
 """What is meant as an address inside JupyterLab rather than as a file of the repository."""
 
 KEEP_HOURS = (1, 2, 4, 8)
 MORNING = time(8)
-FIELD_OF_CODE_PREFIX = {"ref": "ref", "path": "path", "name": "name", "disk": None}
+FIELD_OF_CODE_PREFIX = {"ref": "ref", "path": "path", "name": "name", "server": "name", "disk": None}
 """Which field an error belongs to, by the first word of its code, or none; all others are about the repository."""
 
 
@@ -61,19 +64,66 @@ class LaunchForm(forms.Form):
         required=False,
     )
 
+    memory = forms.CharField(
+        label=_("Memory"),
+        help_text=_("For example 4G or 512M. Leave it empty for the usual."),
+        max_length=10,
+        required=False,
+    )
+    cpus = forms.CharField(
+        label=_("Processors"),
+        help_text=_("For example 2 or 0.5. Leave it empty for the usual."),
+        max_length=10,
+        required=False,
+        widget=forms.TextInput(attrs={"inputmode": "decimal"}),
+    )
+    idle = forms.CharField(
+        label=_("Stop it when nobody has used it for"),
+        help_text=_("Minutes. Your files are kept, and it starts again when you want it."),
+        max_length=9,
+        required=False,
+        widget=forms.TextInput(attrs={"inputmode": "numeric"}),
+    )
+    lifetime = forms.CharField(
+        label=_("Stop it in any case after"),
+        help_text=_("Minutes from its start, even if something computes in it."),
+        max_length=9,
+        required=False,
+        widget=forms.TextInput(attrs={"inputmode": "numeric"}),
+    )
+
     spec: LaunchSpec
 
     @property
     def has_more(self) -> bool:
         """Whether anything but the repository is filled in or wrong, so that it must not stay folded away."""
-        return any(self[name].value() or self[name].errors for name in ("path", "name", "ref"))
+        return self._has("path", "name", "ref") or self.has_resources
+
+    @property
+    def has_resources(self) -> bool:
+        """The same of what the server may use."""
+        return self._has("memory", "cpus", "idle", "lifetime")
 
     def clean_path(self) -> str:
         """The path as an address inside the server."""
-        try:
-            return urlpath_of(self.cleaned_data["path"])
-        except UserError as error:
-            raise forms.ValidationError(_words(error)) from error
+        return self._understood(lambda: urlpath_of(self.cleaned_data["path"]))
+
+    def clean_memory(self) -> int | None:
+        """Megabytes."""
+        return self._understood(lambda: read_limits(memory=self.cleaned_data["memory"].strip(), cpus="").memory_mb)
+
+    def clean_cpus(self) -> float | None:
+        """Processors, written with a point or a comma."""
+        text = self.cleaned_data["cpus"].strip().replace(",", ".")
+        return self._understood(lambda: read_limits(memory="", cpus=text).cpus)
+
+    def clean_idle(self) -> int | None:
+        """Minutes."""
+        return self._understood(lambda: read_minutes("idle", self.cleaned_data["idle"].strip()))
+
+    def clean_lifetime(self) -> int | None:
+        """Minutes."""
+        return self._understood(lambda: read_minutes("lifetime", self.cleaned_data["lifetime"].strip()))
 
     def clean(self) -> dict[str, Any]:
         """Understand the repository as it was typed or pasted."""
@@ -84,8 +134,28 @@ class LaunchForm(forms.Form):
             except UserError as error:
                 self.add_launch_error(error)
             else:
-                self.spec = LaunchSpec(reference, urlpath=data.get("path") or pasted_path, name=data.get("name", ""))
+                self.spec = self._spec(reference, pasted_path)
         return data
+
+    def _spec(self, reference: Reference, pasted_path: str) -> LaunchSpec:
+        data = self.cleaned_data
+        return LaunchSpec(
+            reference,
+            urlpath=data.get("path") or pasted_path,
+            name=data.get("name", ""),
+            limits=Limits(data.get("memory"), data.get("cpus")),
+            idle_minutes=data.get("idle"),
+            lifetime_minutes=data.get("lifetime"),
+        )
+
+    def _has(self, *names: str) -> bool:
+        return any(self[name].value() or self[name].errors for name in names)
+
+    def _understood(self, read: Callable[[], T]) -> T:
+        try:
+            return read()
+        except UserError as error:
+            raise forms.ValidationError(_words(error)) from error
 
     def add_launch_error(self, error: EnvironmentsError) -> None:
         """Say what went wrong at the field that can be changed."""

@@ -55,9 +55,9 @@ def read_link(path: str, query: str = "") -> LaunchLink:
         reference=parse(path),
         urlpath=urlpath_from({name: asked.last(name) for name in _PLACES}),
         name=check_server_name(name) if name else "",
-        limits=Limits(memory_mb=_memory(asked.last("memory")), cpus=_cpus(asked.last("cpus"))),
-        idle_minutes=_minutes("idle", asked.last("idle")),
-        lifetime_minutes=_minutes("lifetime", asked.last("lifetime")),
+        limits=read_limits(memory=asked.last("memory"), cpus=asked.last("cpus")),
+        idle_minutes=read_minutes("idle", asked.last("idle")),
+        lifetime_minutes=read_minutes("lifetime", asked.last("lifetime")),
         mounts=tuple(map(read_mount, asked.all("mount", most=MAX_MOUNTS))),
         collaborators=tuple(map(_person, asked.all("collaborator", most=MAX_COLLABORATORS))),
         is_public=_switch("public", asked.last("public")),
@@ -75,6 +75,20 @@ def link_to(spec: LaunchSpec) -> str:
     named = reference if reference.ref else Reference(reference.provider, reference.repository, NEWEST)
     query = "&".join(f"{name}={_quoted(value)}" for name, value in _parameters(spec))
     return f"{PREFIX}{path_of(named)}{'?' if query else ''}{query}"
+
+
+def read_limits(*, memory: str, cpus: str) -> Limits:
+    """Understand `2G` or `512` and `1.5`; nothing given is no limit. Raises UserError `option_invalid`."""
+    return Limits(memory_mb=_memory(memory), cpus=_cpus(cpus))
+
+
+def read_minutes(name: str, text: str) -> int | None:
+    """Understand the whole number of minutes of the option of this name. Raises UserError `option_invalid`."""
+    if not text:
+        return None
+    if not _WHOLE_NUMBER.fullmatch(text):
+        raise UserError("option_invalid", option=name, value=shown(text))
+    return int(text)
 
 
 def read_mount(text: str) -> MountWish:
@@ -172,14 +186,6 @@ def _cpus(text: str) -> float | None:
     if not _DECIMAL.fullmatch(text) or float(text) <= 0:
         raise UserError("option_invalid", option="cpus", value=shown(text))
     return float(text)
-
-
-def _minutes(name: str, text: str) -> int | None:
-    if not text:
-        return None
-    if not _WHOLE_NUMBER.fullmatch(text):
-        raise UserError("option_invalid", option=name, value=shown(text))
-    return int(text)
 
 
 def _switch(name: str, text: str) -> bool:

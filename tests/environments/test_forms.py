@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from environments.errors import UserError
 from environments.forms import KeepForm, LaunchForm, urlpath_of
-from environments.values import LaunchSpec, Reference
+from environments.values import LaunchSpec, Limits, Reference
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,10 @@ def test_refuse_to_open_what_is_outside(typed: str) -> None:
             {"repository": "https://mybinder.org/v2/gh/owner/name/main?urlpath=lab%2Ftree%2Fb.ipynb"},
             LaunchSpec(Reference("gh", "owner/name", "main"), urlpath="lab/tree/b.ipynb"),
         ),
+        (
+            {"repository": "gh/owner/name", "memory": "2g", "cpus": "0,5", "idle": " 30 ", "lifetime": "90"},
+            LaunchSpec(Reference("gh", "owner/name"), limits=Limits(2048, 0.5), idle_minutes=30, lifetime_minutes=90),
+        ),
     ],
 )
 def test_make_spec_of_what_was_filled_in(data: dict[str, str], spec: LaunchSpec) -> None:
@@ -63,11 +67,21 @@ def test_make_spec_of_what_was_filled_in(data: dict[str, str], spec: LaunchSpec)
     assert form.spec == spec
 
 
+@pytest.mark.parametrize("field", ["memory", "cpus", "idle", "lifetime"])
+@pytest.mark.parametrize("value", ["lots", "-1", "0", "1e9", "9" * 20])
+def test_refuse_resources_that_are_no_amount(field: str, value: str) -> None:
+    form = LaunchForm({"repository": "gh/owner/name", field: value})
+
+    assert list(form.errors) == [field]
+    assert form.has_resources
+
+
 @pytest.mark.parametrize(
     ("code", "field"),
     [
         ("ref_unknown", "ref"),
         ("name_taken", "name"),
+        ("server_differs", "name"),
         ("path_invalid", "path"),
         ("repository_unreachable", "repository"),
         ("unexpected", "repository"),
