@@ -19,6 +19,7 @@ from rest_framework.viewsets import GenericViewSet
 from accounts.models import Scope, User
 from environments import builds, servers, updating
 from environments.errors import UserError
+from environments.git_credentials import resolve_for
 from environments.launching import launch
 from environments.models import Build, Environment, NotebookServer
 from environments.parsers import BoundedJSONParser
@@ -28,6 +29,7 @@ from environments.quotas import disk_use_of
 from environments.serializers import (
     BuildLogSerializer,
     BuildSerializer,
+    ChangeSerializer,
     DiskUseSerializer,
     EnvironmentSerializer,
     ErrorSerializer,
@@ -38,8 +40,11 @@ from environments.serializers import (
     ServerSerializer,
 )
 from environments.throttling import LaunchThrottle
+from environments.values import Target
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.db.models import QuerySet
     from rest_framework.request import Request
     from rest_framework.throttling import BaseThrottle
@@ -118,7 +123,8 @@ class ServerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
                 {
                     400: "`invalid`, `parse_error`, `option_unavailable`, `name_invalid`, `repository_invalid` and "
                     "other codes about the repository's address.",
-                    409: "`name_taken`: you have a server of this name made from something else; "
+                    409: "`server_differs`: you have this server, and it is not what you ask for: update it, or give "
+                    "another name; "
                     "`disk_quota_exceeded`: your files take all the room they may; `state_conflict`.",
                     413: _TOO_LARGE,
                     415: _NOT_JSON,
@@ -207,14 +213,18 @@ class ServerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
 
     @extend_schema(
         summary="Update a server",
-        request=None,
+        request=ChangeSerializer,
         responses={
             202: ServerSerializer,
             **_errors(
                 {
+                    400: "`invalid`, `parse_error`, `repository_invalid` and other codes about the address.",
                     404: _NOT_FOUND,
                     409: _CONFLICT,
-                    422: "`repository_not_found`, `ref_unknown`: what it was launched from is gone.",
+                    413: _TOO_LARGE,
+                    415: _NOT_JSON,
+                    422: "`repository_not_found`, `ref_unknown`: what it was launched from is gone, or what is asked "
+                    "for is not there.",
                     502: "`repository_unreachable`: its host did not answer.",
                     503: "`repository_rate_limited`: its host answers no more questions for a while.",
                 }
@@ -223,14 +233,18 @@ class ServerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
     )
     @action(detail=True, methods=["post"], url_path="update", url_name="update")
     def update_version(self, request: Request, pk: str) -> Response:
-        """Asks for the newest version of the server's repository, with its files merged in; nothing if it has it.
+        """Asks for what is given, or without anything for the newest version of the server's repository.
+
+        Nothing happens if the server is that already.
 
         The new environment is made while the server goes on. Then a running server is started anew; if the
         environment cannot be made, it stays as it is, and `update.state` is `failed`. Files you changed stay as
         they are, with the new version beside them: `update.merge` says which.
         """
         server, now = self._changeable(), timezone.now()
-        updating.update_server(server, updating.check_for_update(server, now=now), now=now)
+        asked = ChangeSerializer(data=request.data or {})
+        asked.is_valid(raise_exception=True)
+        updating.update_server(server, _target(server, asked, now), now=now)
         return self._answer(server, status.HTTP_202_ACCEPTED)
 
     @extend_schema(
@@ -354,6 +368,15 @@ class DiskUseView(APIView):
     def get(self, request: Request) -> Response:
         """Of all your servers and your personal files together, and how much they may."""
         return Response(DiskUseSerializer(disk_use_of(_person(request))).data)
+
+
+def _target(server: NotebookServer, asked: ChangeSerializer, now: datetime) -> Target:
+    if not asked.validated_data:
+        return updating.check_for_update(server, now=now)
+    spec = asked.to_spec(server)
+    is_other = spec.reference != server.reference
+    resolved = resolve_for(server.owner, spec.reference, now=now) if is_other else None
+    return updating.target_of_launch(server, spec, resolved)
 
 
 def _person(request: Request) -> User:

@@ -27,10 +27,14 @@ _SALT = "environments.consent"
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What a person is asked to agree to: this launch, of exactly this commit."""
+    """What a person is asked to agree to: this launch, of exactly this commit.
+
+    `server_id` is the server of theirs that could become it, empty where there is none.
+    """
 
     spec: LaunchSpec
     resolved: ResolvedRepository
+    server_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ def sign_proposal(proposal: Proposal, *, user: User, now: datetime) -> str:
     content = {
         "person": str(user.pk),
         "link": link_to(proposal.spec),
+        "server": proposal.server_id,
         "resolved": [resolved.url, resolved.commit, resolved.ref, resolved.is_private],
         "until": (now + LIFETIME).timestamp(),
         "once": secrets.token_urlsafe(12),
@@ -70,7 +75,8 @@ def read_agreement(signed: str, *, user: User, now: datetime) -> Agreement:
         raise UserError("consent_expired")
     path, _mark, query = content["link"].partition("?")
     spec = read_link(path.removeprefix(PREFIX), query).spec
-    return Agreement(Proposal(spec, ResolvedRepository(*content["resolved"])), content["once"])
+    proposal = Proposal(spec, ResolvedRepository(*content["resolved"]), content["server"])
+    return Agreement(proposal, content["once"])
 
 
 def was_used(agreement: Agreement) -> bool:
@@ -88,8 +94,12 @@ def needs_consent(user: User, spec: LaunchSpec) -> bool:
 
     Trust in a repository is trust in what it runs. Whatever a link wants to be given besides is asked for each time.
     """
-    is_given_more = bool(spec.mounts or spec.collaborators or spec.with_credentials)
-    return is_given_more or not is_trusted(user, spec.reference)
+    return gives_more(spec) or not is_trusted(user, spec.reference)
+
+
+def gives_more(spec: LaunchSpec) -> bool:
+    """Whether the server would be given anything beside its own and the person's files."""
+    return bool(spec.mounts or spec.collaborators or spec.with_credentials)
 
 
 def is_trusted(user: User, reference: Reference) -> bool:

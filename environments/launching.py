@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime
+from itertools import count
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -18,6 +20,7 @@ from environments.live import announce_server
 from environments.models import Build, Environment, NotebookServer, Volume
 from environments.quotas import check_disk_quota
 from environments.servers import prepare_server, start_server
+from environments.updating import would_change
 from environments.values import LaunchSpec, ResolvedRepository
 
 
@@ -27,10 +30,10 @@ def launch(
     """Give this person the server they describe: the one they have, woken if it sleeps, or a new one.
 
     Without a name the server is derived from the reference, so the same person and reference always
-    meet the same server. One that was created at `now` was made by this very call. A new one is made from
-    `resolved` if that is known, else the repository's host is asked, which may take some seconds. Raises
-    `UserError` `name_invalid`, `name_taken`, `option_unavailable`, `disk_quota_exceeded` for a new one, or
-    whatever finding the repository raises.
+    meet the same server; what they leave open, it may have as it likes. One that was created at `now` was made by
+    this very call. A new one is made from `resolved` if that is known, else the repository's host is asked, which may
+    take some seconds. Raises `UserError` `name_invalid`, `server_differs`, `option_unavailable`,
+    `disk_quota_exceeded` for a new one, or whatever finding the repository raises.
     """
     _check_available(spec)
     existing = server_of(user, spec)
@@ -66,6 +69,13 @@ def server_of(user: User, spec: LaunchSpec) -> NotebookServer | None:
     return NotebookServer.objects.present().filter(owner=user, name=name_of(spec)).select_related("build").first()
 
 
+def free_name(user: User, name: str) -> str:
+    """A name like this one that no server of this person has."""
+    stem = re.sub(r"-\d+$", "", name)[: naming.MAX_SERVER_NAME - len("-9999")].rstrip("-")
+    taken = set(NotebookServer.objects.present().filter(owner=user).values_list("name", flat=True))
+    return next(name for name in (f"{stem}-{number}" for number in count(2)) if name not in taken)
+
+
 def launch_environment(user: User, environment: Environment, *, now: datetime) -> NotebookServer:
     """Launch a ready environment from the catalog, and count it."""
     server = launch(user, LaunchSpec(environment.reference, urlpath=environment.urlpath), now=now)
@@ -98,8 +108,8 @@ def _check_available(spec: LaunchSpec) -> None:
 
 
 def _connect(server: NotebookServer, spec: LaunchSpec, *, now: datetime) -> NotebookServer:
-    if server.reference != spec.reference:
-        raise UserError("name_taken", name=server.name)
+    if would_change(server, spec):
+        raise UserError("server_differs", name=server.name)
     if server.can_start:
         start_server(server, now=now)
     return server

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -115,6 +116,45 @@ class LaunchSerializer(serializers.Serializer[LaunchSpec]):
             limits=Limits(values["memory_mb"], values["cpus"]),
             idle_minutes=values["idle_minutes"],
             lifetime_minutes=values["lifetime_minutes"],
+        )
+
+
+class ChangeSerializer(serializers.Serializer[Any]):
+    """What a server should become; whatever is left out stays as it is. Every other field is refused."""
+
+    repository = serializers.CharField(
+        max_length=2000, required=False, help_text="Another repository, in any way a launch may name it."
+    )
+    ref = serializers.CharField(
+        max_length=250,
+        required=False,
+        allow_blank=True,
+        help_text="Another branch, tag, commit or version of a record.",
+    )
+    memory_mb = serializers.IntegerField(min_value=1, max_value=MAX_MEMORY_MB, required=False)
+    cpus = serializers.FloatField(min_value=0.01, max_value=MAX_CPUS, required=False, validators=[refuse_not_finite])
+    idle_minutes = serializers.IntegerField(min_value=1, max_value=MAX_MINUTES, required=False)
+    lifetime_minutes = serializers.IntegerField(min_value=1, max_value=MAX_MINUTES, required=False)
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """As always, but nothing is ignored."""
+        refuse_unknown_fields(self, data)
+        values: dict[str, Any] = super().to_internal_value(data)
+        return values
+
+    def to_spec(self, server: NotebookServer) -> LaunchSpec:
+        """The launch that asks for it. Raises whatever parsing the reference raises."""
+        values = self.validated_data
+        reference = server.reference
+        if "repository" in values:
+            reference, _urlpath = references.parse_with_path(values["repository"], values.get("ref", ""))
+        elif "ref" in values:
+            reference = references.parse(references.path_of(replace(reference, ref="")), ref=values["ref"])
+        return LaunchSpec(
+            reference,
+            limits=Limits(values.get("memory_mb"), values.get("cpus")),
+            idle_minutes=values.get("idle_minutes"),
+            lifetime_minutes=values.get("lifetime_minutes"),
         )
 
 

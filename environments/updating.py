@@ -27,7 +27,7 @@ from environments.models import Build, NotebookServer, Update
 from environments.models.target import columns_of
 from environments.queueing import enqueue
 from environments.servers import abandon_build, prepare_server, start_server, state_conflict
-from environments.values import Target
+from environments.values import LaunchSpec, Limits, ResolvedRepository, Target
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +76,24 @@ def check_for_update(server: NotebookServer, *, now: datetime) -> Target:
     server.newest_commit, server.looked_at = resolved.commit, now
     announce_server(server)
     return replace(server.target, url=resolved.url, commit=resolved.commit, is_private=resolved.is_private)
+
+
+def would_change(server: NotebookServer, spec: LaunchSpec) -> bool:
+    """Whether this launch asks for something that the server is not, nor is about to become. Asks nobody."""
+    becoming = _becoming(server)
+    return _with_wishes(becoming, spec) != becoming
+
+
+def target_of_launch(server: NotebookServer, spec: LaunchSpec, resolved: ResolvedRepository | None = None) -> Target:
+    """What the server would be by this launch: what the launch leaves open stays as it is.
+
+    `resolved` is what the launch's reference means now; it is needed where that is another reference than the
+    server's, which otherwise keeps its commit.
+    """
+    target = _with_wishes(_becoming(server), spec)
+    if resolved is None:
+        return target
+    return replace(target, url=resolved.url, commit=resolved.commit, is_private=resolved.is_private)
 
 
 def update_server(server: NotebookServer, target: Target, *, now: datetime) -> None:
@@ -170,6 +188,26 @@ def carry_out_update(server: NotebookServer, *, clock: Clock = timezone.now) -> 
 
 
 # --- Steps -------------------------------------------------------------------------------------------------
+
+
+def _becoming(server: NotebookServer) -> Target:
+    """What the server is, or is about to be."""
+    update = server.pending_update
+    return update.target if update is not None and not update.failure_code else server.target
+
+
+def _with_wishes(target: Target, spec: LaunchSpec) -> Target:
+    """What to open is no wish about the server: each link opens its own file."""
+    limits = Limits(
+        memory_mb=spec.limits.memory_mb or target.limits.memory_mb, cpus=spec.limits.cpus or target.limits.cpus
+    )
+    return replace(
+        target,
+        reference=spec.reference,
+        limits=limits,
+        idle_minutes=spec.idle_minutes or target.idle_minutes,
+        lifetime_minutes=spec.lifetime_minutes or target.lifetime_minutes,
+    )
 
 
 class _ChangedMeanwhile(Exception):

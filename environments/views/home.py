@@ -15,17 +15,18 @@ from django.views.decorators.http import require_http_methods
 
 from environments.errors import EnvironmentsError
 from environments.forms import LaunchForm
-from environments.launching import launch, launch_environment
+from environments.launching import launch, launch_environment, server_of
 from environments.models import Environment, NotebookServer
 from environments.quotas import disk_use_of
 from environments.references import path_of
 from environments.servers import queue_places
-from environments.views.links import to_server
+from environments.updating import would_change
+from environments.views.links import comparison, to_server
 from environments.views.requests import PageRequest
 from environments.views.stopping import Ending, ending_of
 
-UNPROCESSABLE = 422
-PREFILLED_BY_LINK = ("repository", "ref", "path", "name")
+CONFLICT, UNPROCESSABLE = 409, 422
+PREFILLED_BY_LINK = ("repository", "ref", "path", "name", "memory", "cpus", "idle", "lifetime")
 TOKEN_MAY_HELP = ("repository_not_found", "credential_refused", "credential_unreadable")
 """Why a launch is refused that a token of the person's own could make possible."""
 REFRESH_SECONDS = 3
@@ -66,6 +67,9 @@ def _launch(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(person, form, status=UNPROCESSABLE)
     try:
+        there = server_of(person.user, form.spec)
+        if there is not None and would_change(there, form.spec):
+            return comparison(person, there, form.spec, status=CONFLICT)
         server = launch(person.user, form.spec, now=timezone.now())
     except EnvironmentsError as error:
         return _refused(person, form, error)

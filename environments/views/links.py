@@ -5,6 +5,8 @@ Following a link changes nothing by itself, unless it leads to a repository whos
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
 from typing import cast
 from urllib.parse import quote, urlencode
 
@@ -20,6 +22,7 @@ from django.views.decorators.http import require_POST, require_safe
 from environments import references
 from environments.consent import (
     Proposal,
+    gives_more,
     needs_consent,
     note_use,
     read_agreement,
@@ -27,11 +30,14 @@ from environments.consent import (
     trust_repository,
     was_used,
 )
+from environments.differences import differences
 from environments.errors import EnvironmentsError, UserError
 from environments.git_credentials import resolve_for
-from environments.launching import launch, name_of, server_of
+from environments.launching import free_name, launch, name_of, server_of
 from environments.links import PREFIX, read_link
 from environments.models import NotebookServer
+from environments.naming import check_server_name
+from environments.updating import target_of_launch, update_server, would_change
 from environments.values import LaunchSpec, Reference
 from environments.views.consequences import gifts_of, programs_of, risks_of
 from environments.views.requests import PageRequest
@@ -65,13 +71,13 @@ def launch_agreed(request: HttpRequest) -> HttpResponse:
         if was_used(agreement):
             return _again(person, proposal)
         # Two clicks at once both come here, and meet the same server.
-        server = launch(person.user, proposal.spec, resolved=proposal.resolved, now=now)
+        answer = _carry_out(person, proposal, now=now)
         note_use(agreement)
         if request.POST.get("trust"):
             trust_repository(person.user, proposal.spec.reference)
     except EnvironmentsError as error:
         return refusal(request, error)
-    return to_server(server, proposal.spec.urlpath)
+    return answer
 
 
 def to_server(server: NotebookServer, urlpath: str) -> HttpResponse:
@@ -102,7 +108,7 @@ def _path_as_typed(request: HttpRequest, decoded: str) -> str:
 def _follow(request: PageRequest, spec: LaunchSpec) -> HttpResponse:
     server = server_of(request.user, spec)
     if server is not None:
-        return _meet(server, spec)
+        return comparison(request, server, spec) if would_change(server, spec) else _meet(server, spec)
     if not needs_consent(request.user, spec):
         return to_server(launch(request.user, spec, now=timezone.now()), spec.urlpath)
     proposal = Proposal(spec, resolve_for(request.user, spec.reference, now=timezone.now()))
@@ -111,27 +117,77 @@ def _follow(request: PageRequest, spec: LaunchSpec) -> HttpResponse:
 
 def _meet(server: NotebookServer, spec: LaunchSpec) -> HttpResponse:
     """Lead to a server that is there. One that sleeps is woken by its button and by nothing else."""
-    if server.reference != spec.reference:
-        raise UserError("name_taken", name=server.name)
     if server.state == NotebookServer.State.RUNNING or server.is_on_the_way:
         return to_server(server, spec.urlpath)
     address = reverse("environments:server-detail", args=[server.pk])
     return redirect(f"{address}?{urlencode({'next': spec.urlpath})}" if spec.urlpath else address)
 
 
-def _question(request: PageRequest, proposal: Proposal) -> dict[str, object]:
+def comparison(request: PageRequest, server: NotebookServer, spec: LaunchSpec, *, status: int = 200) -> HttpResponse:
+    """The page about a server that is there and is not what is asked for: what would change, and what else can be done.
+
+    Nothing is changed before somebody answers it.
+    """
+    is_other = spec.reference != server.reference
+    resolved = resolve_for(request.user, spec.reference, now=timezone.now()) if is_other else None
+    target = target_of_launch(server, spec, resolved)
+    proposal = Proposal(spec, target.resolved, str(server.pk))
+    context = {
+        "server": server,
+        "is_other": is_other,
+        "changes": differences(server.target, target),
+        "free_name": free_name(request.user, server.name),
+        "as_it_is": _meet(server, spec)["Location"],
+        **_question(request, proposal, is_known=not is_other and not gives_more(spec)),
+    }
+    return render(request, "environments/launch_changes.html", context, status=status)
+
+
+def _carry_out(request: PageRequest, proposal: Proposal, *, now: datetime) -> HttpResponse:
+    """Launch it, or make of a server that is there what was proposed."""
+    if request.POST.get("choice") == "update" and proposal.server_id:
+        return _update(request, proposal, now=now)
+    spec = _chosen(request, proposal)
+    # The version of a server that is there is not what somebody means who wants another one.
+    resolved = None if proposal.server_id and spec.name != proposal.spec.name else proposal.resolved
+    return to_server(launch(request.user, spec, resolved=resolved, now=now), spec.urlpath)
+
+
+def _update(request: PageRequest, proposal: Proposal, *, now: datetime) -> HttpResponse:
+    server = NotebookServer.objects.present().filter(owner=request.user, pk=proposal.server_id).first()
+    if server is None:
+        raise UserError("consent_used")
+    update_server(server, target_of_launch(server, proposal.spec, proposal.resolved), now=now)
+    return redirect("environments:server-detail", server.pk)
+
+
+def _chosen(request: PageRequest, proposal: Proposal) -> LaunchSpec:
+    """What was proposed, under another name where the person gives one beside a server that has it."""
+    if request.POST.get("choice") == "another" and proposal.server_id:
+        return replace(proposal.spec, name=check_server_name(request.POST.get("name", "").strip()))
+    return proposal.spec
+
+
+def _question(request: PageRequest, proposal: Proposal, *, is_known: bool = False) -> dict[str, object]:
+    """What the page shows; what would run is not told of what the person knows already."""
     reference = proposal.spec.reference
-    return {
+    told = {} if is_known else _what_it_does(proposal)
+    return told | {
         "spec": proposal.spec,
         "resolved": proposal.resolved,
         "title": references.title_of(reference),
         "web_url": references.web_url_of(reference),
         "server_name": name_of(proposal.spec),
-        "programs": programs_of(reference, proposal.resolved),
-        "gifts": gifts_of(proposal.spec),
-        "risks": risks_of(proposal.spec),
         "edit_url": _edit_url(proposal.spec),
         "proposal": sign_proposal(proposal, user=request.user, now=timezone.now()),
+    }
+
+
+def _what_it_does(proposal: Proposal) -> dict[str, object]:
+    return {
+        "programs": programs_of(proposal.spec.reference, proposal.resolved),
+        "gifts": gifts_of(proposal.spec),
+        "risks": risks_of(proposal.spec),
     }
 
 
@@ -143,6 +199,10 @@ def _edit_url(spec: LaunchSpec) -> str:
         "ref": spec.reference.ref,
         "path": spec.urlpath,
         "name": spec.name,
+        "memory": spec.limits.memory_mb,
+        "cpus": spec.limits.cpus,
+        "idle": spec.idle_minutes,
+        "lifetime": spec.lifetime_minutes,
     }
     query = urlencode({name: value for name, value in fields.items() if value})
     return f"{reverse('environments:home')}?{query}#describe"
@@ -150,7 +210,8 @@ def _edit_url(spec: LaunchSpec) -> str:
 
 def _again(request: PageRequest, proposal: Proposal) -> HttpResponse:
     """A second click leads to what the first one made."""
-    server = server_of(request.user, proposal.spec)
-    if server is None or server.reference != proposal.spec.reference:
+    spec = _chosen(request, proposal)
+    server = server_of(request.user, spec)
+    if server is None or would_change(server, spec):
         raise UserError("consent_used")
-    return to_server(server, proposal.spec.urlpath)
+    return to_server(server, spec.urlpath)

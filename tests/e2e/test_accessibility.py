@@ -84,6 +84,8 @@ VISITS = {
     "updated in vain": Visit("/servers/{server}/", version="in vain", state=State.FAILED),
     "delete": Visit("/servers/{server}/delete/"),
     "confirmation": Visit("/v2/example/first-steps/HEAD?urlpath=lab/tree/first-steps.ipynb"),
+    "more memory": Visit("/v2/gh/carrel-tests/example/HEAD?server=statistics&memory=2G&idle=90"),
+    "another repository": Visit("/v2/example/first-steps/HEAD?server=statistics"),
     "link refused": Visit("/v2/file/etc"),
     "trusted repositories": Visit("/trusted-repositories/"),
     "status": Visit("/status/", role=Role.ADMINISTRATOR),

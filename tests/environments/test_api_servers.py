@@ -139,7 +139,7 @@ def test_launch_other_thing_by_a_name_in_use_is_a_conflict(
     response = launch(program, repository="example/other", name="mine")
 
     assert response.status_code == 409
-    assert response.json()["code"] == "name_taken"
+    assert response.json()["code"] == "server_differs"
 
 
 def test_launch_same_name_as_a_stranger_is_none_of_their_business(

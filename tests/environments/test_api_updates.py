@@ -213,3 +213,33 @@ def test_cancel_of_its_build_gives_an_update_up(program: APIClient, student: Use
 
     server.refresh_from_db()
     assert (response.status_code, response.json()["state"], server.pending_update) == (202, "cancelled", None)
+
+
+def test_update_to_what_is_given_keeps_the_rest(program: APIClient, launched: NotebookServer, host: GitHost) -> None:
+    host.commit("statistics", {"a.txt": "newer"})
+
+    response = program.post(f"{SERVERS}{launched.pk}/update/", {"memory_mb": 700}, format="json")
+
+    update = Update.objects.get()
+    assert response.status_code == 202
+    assert (update.memory_mb, update.commit, update.reference) == (700, launched.commit, launched.reference)
+
+
+def test_update_to_another_version_or_repository(program: APIClient, launched: NotebookServer, host: GitHost) -> None:
+    host.add("physics", {"requirements.txt": ""})
+    address = f"{SERVERS}{launched.pk}/update/"
+
+    missing = program.post(address, {"ref": "no-such-branch"}, format="json")
+    response = program.post(address, {"repository": host.url("physics")}, format="json")
+
+    assert (missing.status_code, missing.json()["code"]) == (422, "ref_unknown")
+    assert response.status_code == 202
+    assert Update.objects.get().reference == parse(host.url("physics"))
+
+
+@pytest.mark.parametrize("body", [{"memory_mb": 0}, {"name": "x"}, {"cpus": "nan"}, ["memory_mb"]])
+def test_update_to_what_cannot_be_is_refused(program: APIClient, launched: NotebookServer, body: Any) -> None:
+    response = program.post(f"{SERVERS}{launched.pk}/update/", body, format="json")
+
+    assert response.status_code == 400
+    assert not Update.objects.exists()

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from pytest_django import Settings
 
 from accounts.models import User
 from environments.errors import EnvironmentsError
-from environments.launching import launch, launch_environment
+from environments.launching import free_name, launch, launch_environment
 from environments.models import Build, NotebookServer
 from environments.references import parse
-from environments.values import LaunchSpec
-from tests.factories import EnvironmentFactory
+from environments.updating import target_of_launch, update_server
+from environments.values import LaunchSpec, Limits
+from tests.factories import EnvironmentFactory, NotebookServerFactory
 from tests.fakes.backends import UnreachableBuilder
 from tests.fakes.git_host import GitHost
 
@@ -100,7 +103,56 @@ def test_launch_with_a_name_that_is_taken_by_something_else_is_refused(
     with pytest.raises(EnvironmentsError) as refusal:
         launch(student, spec(host, repository="physics", name="mine"), now=now)
 
-    assert (refusal.value.code, refusal.value.status) == ("name_taken", 409)
+    assert (refusal.value.code, refusal.value.status) == ("server_differs", 409)
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [{"limits": Limits(memory_mb=512)}, {"limits": Limits(cpus=2)}, {"idle_minutes": 5}, {"lifetime_minutes": 5}],
+    ids=["memory", "cpus", "idle", "lifetime"],
+)
+def test_launch_of_a_server_that_is_otherwise_is_refused(
+    host: GitHost, student: User, now: datetime, wish: dict[str, Any]
+) -> None:
+    server = launch(student, spec(host), now=now)
+
+    with pytest.raises(EnvironmentsError) as refusal:
+        launch(student, replace(spec(host), **wish), now=now)
+
+    server.refresh_from_db()
+    assert refusal.value.code == "server_differs"
+    assert (server.limits, server.idle_minutes, server.lifetime_minutes) == (Limits(), None, None)
+
+
+def test_launch_meets_a_server_that_has_more_than_it_asks_for(host: GitHost, student: User, now: datetime) -> None:
+    more = replace(spec(host), limits=Limits(memory_mb=512), idle_minutes=5, urlpath="lab")
+    server = launch(student, more, now=now)
+
+    again = launch(student, replace(spec(host), urlpath="tree"), now=now)
+
+    assert (again, again.memory_mb, again.urlpath) == (server, 512, "lab")
+
+
+def test_launch_meets_a_server_that_is_about_to_be_what_it_asks_for(
+    host: GitHost, student: User, now: datetime
+) -> None:
+    server = launch(student, spec(host), now=now)
+    NotebookServer.objects.update(state=NotebookServer.State.STOPPED)
+    server.refresh_from_db()
+    wanted = replace(spec(host), limits=Limits(memory_mb=512))
+    update_server(server, target_of_launch(server, wanted), now=now)
+
+    assert launch(student, wanted, now=now) == server
+
+
+@pytest.mark.parametrize(
+    ("name", "free"),
+    [("mine", "mine-2"), ("mine-2", "mine-3"), ("a" * 40, "a" * 35 + "-2")],
+)
+def test_free_name_is_like_the_one_that_is_taken(student: User, name: str, free: str) -> None:
+    NotebookServerFactory.create(owner=student, name=name)
+
+    assert free_name(student, name) == free
 
 
 def test_launch_with_two_names_makes_two_servers(host: GitHost, student: User, now: datetime) -> None:

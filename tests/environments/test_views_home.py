@@ -255,14 +255,6 @@ def test_explain_ready_environment_that_cannot_be_found(page: Client, host: GitH
     assert environment.launch_count == 0
 
 
-def test_explain_name_that_is_taken(page: Client, student: User) -> None:
-    NotebookServerFactory.create(owner=student, name="mine", repository="carrel-tests/other")
-
-    text = page.post("/", {"repository": "gh/carrel-tests/example", "name": "mine"}).content.decode()
-
-    assert "You already have a server called “mine”" in text[text.index('id="id_name_error"') :]
-
-
 @pytest.mark.parametrize("environment_id", ["not-a-uuid", "00000000-0000-4000-8000-000000000000", "", "0" * 500])
 def test_find_no_environment_that_does_not_exist(page: Client, environment_id: str) -> None:
     assert page.post("/", {"environment": environment_id}).status_code == 404

@@ -115,7 +115,7 @@ def test_refuses_a_name_that_is_taken(
 
     answer = student.api.post("/servers/", json={"repository": faulty_repositories.url("public"), "name": "mine"})
 
-    assert (answer.status_code, answer.json()["code"]) == (409, "name_taken")
+    assert (answer.status_code, answer.json()["code"]) == (409, "server_differs")
     assert_explained(answer.json())
     assert [(known["id"], known["state"]) for known in student.servers()] == [(server["id"], "running")]
     assert_nothing_left(stack)
