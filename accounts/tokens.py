@@ -45,14 +45,18 @@ class ScopeMissing(PermissionDenied):
         self.scope = scope
 
 
-def create_token(user: User, *, name: str, scopes: Sequence[Scope], days: int, now: datetime) -> tuple[ApiToken, str]:
+def create_token(
+    user: User, *, name: str, scopes: Sequence[Scope], days: int, now: datetime, secret: str = ""
+) -> tuple[ApiToken, str]:
     """A new token of this person, and its secret, which is stored nowhere and cannot be had again.
+
+    The secret is one that the caller can work out once more, if it brings one, else random.
 
     Raises ValueError when it would be good for nothing, or for longer than `MAX_TOKEN_DAYS`.
     """
     if not scopes or not 1 <= days <= MAX_TOKEN_DAYS:
         raise ValueError(f"a token needs scopes and 1 to {MAX_TOKEN_DAYS} days, not {scopes} and {days}")
-    digest, secret = get_digest_token()
+    digest, secret = (hash_token(secret), secret) if secret else get_digest_token()
     token = ApiToken(
         user=user,
         name=name,

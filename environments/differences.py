@@ -45,6 +45,7 @@ _LABELS = {
     "cpus": gettext_lazy("Processors"),
     "idle": gettext_lazy("Stops when nobody uses it for"),
     "lifetime": gettext_lazy("Stops in any case after"),
+    "credentials": gettext_lazy("A key to act in your name"),
 }
 
 
@@ -58,6 +59,7 @@ def _told(target: Target) -> dict[str, str]:
         "cpus": number_format(f"{target.limits.cpus:g}") if target.limits.cpus else _default(),
         "idle": _duration(target.idle_minutes),
         "lifetime": _duration(target.lifetime_minutes),
+        "credentials": _("yes") if target.with_credentials else _("no"),
     }
 
 

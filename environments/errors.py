@@ -475,6 +475,10 @@ REASONS: dict[str, Reason] = {
         _TRY_AGAIN,
         status=503,
     ),
+    "credentials_shared": Reason(
+        _("A server that others may enter cannot carry a key of yours: they could use it."),
+        _("Leave out either the key or the collaborators."),
+    ),
     "server_differs": Reason(
         _("You have a server called “{name}”, and it is not what you ask for now."),
         _("Update that one, or give the new one another name."),

@@ -92,12 +92,21 @@ class LaunchForm(forms.Form):
         widget=forms.TextInput(attrs={"inputmode": "numeric"}),
     )
 
+    credentials = forms.BooleanField(
+        label=_("Give it a key to act in my name here"),
+        help_text=_(
+            "Its programs can then start, stop and see all your servers, until it stops. They find the key in the "
+            "environment variable CARREL_TOKEN."
+        ),
+        required=False,
+    )
+
     spec: LaunchSpec
 
     @property
     def has_more(self) -> bool:
         """Whether anything but the repository is filled in or wrong, so that it must not stay folded away."""
-        return self._has("path", "name", "ref") or self.has_resources
+        return self._has("path", "name", "ref", "credentials") or self.has_resources
 
     @property
     def has_resources(self) -> bool:
@@ -146,6 +155,7 @@ class LaunchForm(forms.Form):
             limits=Limits(data.get("memory"), data.get("cpus")),
             idle_minutes=data.get("idle"),
             lifetime_minutes=data.get("lifetime"),
+            with_credentials=data.get("credentials", False),
         )
 
     def _has(self, *names: str) -> bool:

@@ -14,6 +14,7 @@ from accounts.models import User
 from environments import naming
 from environments.backends import builder
 from environments.builds import request_build
+from environments.credentials import check_alone
 from environments.errors import UserError
 from environments.git_credentials import resolve_for
 from environments.live import announce_server
@@ -33,7 +34,7 @@ def launch(
     meet the same server; what they leave open, it may have as it likes. One that was created at `now` was made by
     this very call. A new one is made from `resolved` if that is known, else the repository's host is asked, which may
     take some seconds. Raises `UserError` `name_invalid`, `server_differs`, `option_unavailable`,
-    `disk_quota_exceeded` for a new one, or whatever finding the repository raises.
+    `credentials_shared`, `disk_quota_exceeded` for a new one, or whatever finding the repository raises.
     """
     _check_available(spec)
     existing = server_of(user, spec)
@@ -91,16 +92,17 @@ def spec_of(server: NotebookServer) -> LaunchSpec:
         limits=server.limits,
         idle_minutes=server.idle_minutes,
         lifetime_minutes=server.lifetime_minutes,
+        with_credentials=server.with_credentials,
     )
     return spec if name_of(spec) == server.name else replace(spec, name=server.name)
 
 
 def _check_available(spec: LaunchSpec) -> None:
+    check_alone(with_credentials=spec.with_credentials, has_company=bool(spec.collaborators))
     wishes = {
         "mounts": spec.mounts,
         "collaborators": spec.collaborators,
         "public": spec.is_public,
-        "credentials": spec.with_credentials,
     }
     for option, value in wishes.items():
         if value:
@@ -130,6 +132,7 @@ def _create(user: User, spec: LaunchSpec, resolved: ResolvedRepository, *, now: 
         cpus=spec.limits.cpus,
         idle_minutes=spec.idle_minutes,
         lifetime_minutes=spec.lifetime_minutes,
+        with_credentials=spec.with_credentials,
         repository_url=resolved.url,
         commit=resolved.commit,
         is_private=resolved.is_private,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from environments import builds, measuring
+from environments import builds, credentials, measuring
 from environments.backends import sandbox, spawner
 from environments.errors import SystemFailure
 from environments.live import announce_server
@@ -36,6 +36,7 @@ def reconcile(*, now: datetime) -> None:
     builds.enqueue_waiting_builds()
     enqueue_waiting_starts()
     enqueue_waiting_updates()
+    credentials.withdraw_leftovers()
     try:
         _compare_with_engine(now)
         _purge_deleted(now)

@@ -45,7 +45,7 @@ def refuse_unknown_fields(serializer: serializers.Serializer[Any], data: object)
 class LaunchSerializer(serializers.Serializer[LaunchSpec]):
     """What a program may ask for when it launches a server. Every other field is refused."""
 
-    UNAVAILABLE = ("mounts", "collaborators", "public", "credentials")
+    UNAVAILABLE = ("mounts", "collaborators", "public")
     """Asked for in links and clients written for later versions; ignoring them would be a lie."""
 
     repository = serializers.CharField(
@@ -93,7 +93,9 @@ class LaunchSerializer(serializers.Serializer[LaunchSpec]):
         child=serializers.CharField(), required=False, allow_null=True, help_text="Not available yet: leave empty."
     )
     public = serializers.BooleanField(required=False, allow_null=True, help_text="Not available yet: leave false.")
-    credentials = serializers.BooleanField(required=False, allow_null=True, help_text="Not available yet: leave false.")
+    credentials = serializers.BooleanField(
+        default=False, help_text="Give it a key of yours to Carrel itself, as `CARREL_TOKEN`, until it stops."
+    )
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """As always, but nothing is ignored. Raises UserError `option_unavailable`."""
@@ -116,6 +118,7 @@ class LaunchSerializer(serializers.Serializer[LaunchSpec]):
             limits=Limits(values["memory_mb"], values["cpus"]),
             idle_minutes=values["idle_minutes"],
             lifetime_minutes=values["lifetime_minutes"],
+            with_credentials=values["credentials"],
         )
 
 
@@ -135,6 +138,7 @@ class ChangeSerializer(serializers.Serializer[Any]):
     cpus = serializers.FloatField(min_value=0.01, max_value=MAX_CPUS, required=False, validators=[refuse_not_finite])
     idle_minutes = serializers.IntegerField(min_value=1, max_value=MAX_MINUTES, required=False)
     lifetime_minutes = serializers.IntegerField(min_value=1, max_value=MAX_MINUTES, required=False)
+    credentials = serializers.BooleanField(required=False, help_text="True gives it a key of yours to Carrel itself.")
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """As always, but nothing is ignored."""
@@ -155,6 +159,7 @@ class ChangeSerializer(serializers.Serializer[Any]):
             limits=Limits(values.get("memory_mb"), values.get("cpus")),
             idle_minutes=values.get("idle_minutes"),
             lifetime_minutes=values.get("lifetime_minutes"),
+            with_credentials=values.get("credentials", False),
         )
 
 
@@ -375,6 +380,9 @@ class ServerSerializer(serializers.ModelSerializer[NotebookServer]):
     url = serializers.URLField(source="origin", read_only=True)
     build = BuildSummarySerializer(read_only=True, allow_null=True)
     repository = serializers.SerializerMethodField()
+    credentials = serializers.BooleanField(
+        source="with_credentials", read_only=True, help_text="Whether it carries a key of yours to Carrel itself."
+    )
     queue_place = serializers.SerializerMethodField()
     stops_at = serializers.SerializerMethodField()
     disk_bytes = serializers.IntegerField(
@@ -404,6 +412,7 @@ class ServerSerializer(serializers.ModelSerializer[NotebookServer]):
             "cpus",
             "idle_minutes",
             "lifetime_minutes",
+            "credentials",
             "keep_until",
             "stops_at",
             "disk_bytes",

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from django.conf import settings
 from django.utils import timezone
 
-from environments import images, naming, probing
+from environments import credentials, images, naming, probing
 from environments.backends import builder, spawner
 from environments.errors import EnvironmentsError, SystemFailure, UserError
 from environments.leases import Pulse, kept_alive, lease_from
@@ -109,7 +109,7 @@ def _spawn(server: NotebookServer, clock: Clock) -> Endpoint | None:
     image = builder().find(server.image_key)
     if image is None:
         return None
-    spec = _spec(server, image)
+    spec = _spec(server, image, now=clock())
     try:
         leave_out = {mount.path.parts[0] for mount in spec.mounts}
         if refresh_files(server, image, leave_out=leave_out) and not _renew_lease(server, clock()):
@@ -190,7 +190,7 @@ def _fail(server: NotebookServer, error: EnvironmentsError, *, now: datetime) ->
         logger.warning("server %s could not be tidied up yet: %s", server.pk, trouble)
 
 
-def _spec(server: NotebookServer, image: Image) -> ServerSpec:
+def _spec(server: NotebookServer, image: Image, *, now: datetime) -> ServerSpec:
     home, _ = Volume.objects.get_or_create(owner=server.owner, purpose=Volume.Purpose.HOME)
     return ServerSpec(
         handle=server.handle,
@@ -204,5 +204,6 @@ def _spec(server: NotebookServer, image: Image) -> ServerSpec:
             "CARREL_REPOSITORY": unmarked(server.repository_url),
             "CARREL_COMMIT": server.commit,
         },
+        credential=credentials.give(server, now=now),
         limits=Limits(server.memory_mb, server.cpus),
     )

@@ -99,7 +99,7 @@ def target_of_launch(server: NotebookServer, spec: LaunchSpec, resolved: Resolve
 def update_server(server: NotebookServer, target: Target, *, now: datetime) -> None:
     """Have the server become this, keeping its files; nothing if it is that already or on its way to it.
 
-    Another path to open or other minutes hold at once. For another commit or other limits a server that runs is
+    Another path to open or other minutes hold at once. For another commit, other limits or a key a server that runs is
     started anew, as soon as there is an image; one that does not run stays asleep. Asking for what it is takes back
     what was asked before. Raises UserError `state_conflict` for a server that is on its way up or down.
     """
@@ -115,7 +115,7 @@ def update_server(server: NotebookServer, target: Target, *, now: datetime) -> N
     is_same_version = _is_same_version(server, target)
     image_key = server.image_key if is_same_version else _image_key(server, target)
     try:
-        if is_same_version and target.limits == server.limits:
+        if is_same_version and _started_with(target) == _started_with(server.target):
             _put_in_place(server, None, columns_of(target), now=now)
         else:
             _set_off(server, Update(**columns_of(target), image_key=image_key), now=now)
@@ -207,7 +207,13 @@ def _with_wishes(target: Target, spec: LaunchSpec) -> Target:
         limits=limits,
         idle_minutes=spec.idle_minutes or target.idle_minutes,
         lifetime_minutes=spec.lifetime_minutes or target.lifetime_minutes,
+        with_credentials=spec.with_credentials or target.with_credentials,
     )
+
+
+def _started_with(target: Target) -> tuple[Limits, bool]:
+    """What only another start can change."""
+    return target.limits, target.with_credentials
 
 
 class _ChangedMeanwhile(Exception):

@@ -12,6 +12,7 @@ urlpatterns = [
     path("servers/<uuid:server_id>/start/", servers.server_start, name="server-start"),
     path("servers/<uuid:server_id>/stop/", servers.server_stop, name="server-stop"),
     path("servers/<uuid:server_id>/keep/", servers.server_keep, name="server-keep"),
+    path("servers/<uuid:server_id>/key/drop/", servers.server_drop_credentials, name="server-drop-credentials"),
     path("servers/<uuid:server_id>/look/", updates.server_look, name="server-look"),
     path("servers/<uuid:server_id>/update/", updates.server_update, name="server-update"),
     path("servers/<uuid:server_id>/update/cancel/", updates.server_update_cancel, name="server-update-cancel"),

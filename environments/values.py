@@ -110,6 +110,7 @@ class Target:
     limits: Limits = field(default_factory=Limits)
     idle_minutes: int | None = None
     lifetime_minutes: int | None = None
+    with_credentials: bool = False
     is_private: bool = False
 
     @property
@@ -202,7 +203,11 @@ class Handle:
 
 @dataclass(frozen=True, slots=True)
 class ServerSpec:
-    """Everything a spawner needs to start one server."""
+    """Everything a spawner needs to start one server.
+
+    `credential` is a key of its owner's to Carrel itself: the server finds it as `CARREL_TOKEN`, and in the file that
+    `CARREL_TOKEN_FILE` names, which is gone with the server.
+    """
 
     handle: Handle
     image: Image
@@ -211,6 +216,7 @@ class ServerSpec:
     token: str = field(repr=False)
     environment: dict[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    credential: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

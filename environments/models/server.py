@@ -11,6 +11,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import ApiToken
 from environments.errors import Explanation, explain
 from environments.models.build import Build
 from environments.models.target import TargetFields
@@ -81,6 +82,13 @@ class NotebookServer(TargetFields):
     pending_update = models.OneToOneField(
         Update, null=True, blank=True, on_delete=models.SET_NULL, related_name="server"
     )
+
+    credential = models.OneToOneField(
+        ApiToken, null=True, blank=True, on_delete=models.SET_NULL, related_name="server", editable=False
+    )
+    """The key that its present start carries."""
+    credentials_dropped_at = models.DateTimeField(null=True, blank=True)
+    """When it lost its owner's key because somebody else was let in; None while that need not be said."""
 
     state = models.CharField(max_length=16, choices=State, default=State.QUEUED)
     state_changed_at = models.DateTimeField()

@@ -20,6 +20,8 @@ class TargetFields(models.Model):
     cpus = models.FloatField(null=True, blank=True)
     idle_minutes = models.PositiveIntegerField(null=True, blank=True)
     lifetime_minutes = models.PositiveIntegerField(null=True, blank=True)
+    with_credentials = models.BooleanField(default=False)
+    """Whether it carries a key of its owner's to Carrel itself."""
 
     repository_url = models.CharField(max_length=1000)
     commit = models.CharField(max_length=64)
@@ -57,6 +59,7 @@ class TargetFields(models.Model):
             limits=self.limits,
             idle_minutes=self.idle_minutes,
             lifetime_minutes=self.lifetime_minutes,
+            with_credentials=self.with_credentials,
         )
 
 
@@ -74,4 +77,5 @@ def columns_of(target: Target) -> dict[str, Any]:
         "cpus": target.limits.cpus,
         "idle_minutes": target.idle_minutes,
         "lifetime_minutes": target.lifetime_minutes,
+        "with_credentials": target.with_credentials,
     }

@@ -356,6 +356,7 @@ def _environment(spec: ServerSpec, home: PurePosixPath) -> dict[str, str]:
     """What the server and its kernels get to see beside the image's own. The token is on no command line."""
     return {
         **spec.environment,
+        **({"CARREL_TOKEN": spec.credential} if spec.credential else {}),
         "HOME": str(home),
         "JUPYTER_RUNTIME_DIR": f"{hardening.SCRATCH}/runtime",
         "JUPYTER_TOKEN": spec.token,

@@ -25,6 +25,7 @@ NO_JUPYTER = 127
 def main(defaults: str, options: list[str]) -> None:
     """Become the server."""
     os.environ.setdefault("SHELL", shutil.which("bash") or "/bin/sh")
+    keep_credential()
     offer_defaults(defaults)
     if not has_room(os.environ["HOME"]):
         keep_settings_in_memory()
@@ -38,6 +39,15 @@ def main(defaults: str, options: list[str]) -> None:
     else:
         sys.stderr.write("This environment contains neither JupyterLab nor the Jupyter Notebook.\n")
         sys.exit(NO_JUPYTER)
+
+
+def keep_credential() -> None:
+    """Put the key to Carrel itself into a file too, in memory and the server's alone; nothing if there is none."""
+    if os.environ.get("CARREL_TOKEN"):
+        path = os.path.join(SCRATCH, "token")
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(os.environ["CARREL_TOKEN"])
+        os.environ["CARREL_TOKEN_FILE"] = path
 
 
 def offer_defaults(defaults: str) -> None:

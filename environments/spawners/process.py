@@ -304,6 +304,7 @@ def _environment(spec: ServerSpec, python: Path, home: Path, directory: Path, po
     return {
         **inherited,
         **spec.environment,
+        **_credential(spec, directory),
         **_labels(spec.handle),
         PORT: str(port),
         "HOME": str(home),
@@ -314,6 +315,16 @@ def _environment(spec: ServerSpec, python: Path, home: Path, directory: Path, po
         "SHELL": inherited.get("SHELL") or shutil.which("bash") or "/bin/sh",
         "VIRTUAL_ENV": str(python.parent.parent),
     }
+
+
+def _credential(spec: ServerSpec, directory: Path) -> dict[str, str]:
+    """The key to Carrel itself, if there is one, also in a file that goes with all else about this start."""
+    if not spec.credential:
+        return {}
+    path = directory / "token"
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(spec.credential)
+    return {"CARREL_TOKEN": spec.credential, "CARREL_TOKEN_FILE": str(path)}
 
 
 # --- Stopping ---------------------------------------------------------------------------------------------------

@@ -69,5 +69,5 @@ def risks_of(spec: LaunchSpec) -> list[str]:
     if spec.collaborators:
         risks.append(_("show everything in this server to {people}").format(people=", ".join(spec.collaborators)))
     if spec.with_credentials:
-        risks.append(_("start, stop and read all your servers, until the key expires"))
+        risks.append(_("start, stop and see all your servers, until this one stops"))
     return risks

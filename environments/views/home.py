@@ -26,7 +26,7 @@ from environments.views.requests import PageRequest
 from environments.views.stopping import Ending, ending_of
 
 CONFLICT, UNPROCESSABLE = 409, 422
-PREFILLED_BY_LINK = ("repository", "ref", "path", "name", "memory", "cpus", "idle", "lifetime")
+PREFILLED_BY_LINK = ("repository", "ref", "path", "name", "memory", "cpus", "idle", "lifetime", "credentials")
 TOKEN_MAY_HELP = ("repository_not_found", "credential_refused", "credential_unreadable")
 """Why a launch is refused that a token of the person's own could make possible."""
 REFRESH_SECONDS = 3

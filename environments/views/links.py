@@ -203,6 +203,7 @@ def _edit_url(spec: LaunchSpec) -> str:
         "cpus": spec.limits.cpus,
         "idle": spec.idle_minutes,
         "lifetime": spec.lifetime_minutes,
+        "credentials": "1" if spec.with_credentials else "",
     }
     query = urlencode({name: value for name, value in fields.items() if value})
     return f"{reverse('environments:home')}?{query}#describe"

@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from environments import credentials
 from environments.errors import EnvironmentsError, UserError
 from environments.following import version_of
 from environments.forms import KeepForm
@@ -120,6 +121,16 @@ def server_undelete(request: HttpRequest, server_id: UUID) -> HttpResponse:
     else:
         messages.success(request, _("The server “%(name)s” is back, with its files.") % {"name": server.name})
     return redirect("environments:home")
+
+
+@login_required
+@require_POST
+def server_drop_credentials(request: HttpRequest, server_id: UUID) -> HttpResponse:
+    """Take its owner's key away from it; if that happened already, it need not be said any longer."""
+    server = changeable_server(cast("PageRequest", request), server_id)
+    credentials.drop(server, now=timezone.now(), is_noted=False)
+    NotebookServer.objects.filter(pk=server.pk).update(credentials_dropped_at=None)
+    return back(request, server)
 
 
 def server_or_404(request: PageRequest, server_id: UUID) -> NotebookServer:

@@ -57,6 +57,7 @@ PAGES = [
     Page("environments:server-start", "/servers/{server}/start/", "post", SIGN_IN, 404, 302),
     Page("environments:server-stop", "/servers/{server}/stop/", "post", SIGN_IN, 404, 302),
     Page("environments:server-keep", "/servers/{server}/keep/", "post", SIGN_IN, 404, 302),
+    Page("environments:server-drop-credentials", "/servers/{server}/key/drop/", "post", SIGN_IN, 404, 302),
     Page("environments:server-look", "/servers/{server}/look/", "post", SIGN_IN, 404, 302),
     Page("environments:server-update", "/servers/{server}/update/", "post", SIGN_IN, 404, 302),
     Page("environments:server-update-cancel", "/servers/{server}/update/cancel/", "post", SIGN_IN, 404, 302),

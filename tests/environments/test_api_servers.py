@@ -67,6 +67,7 @@ def test_launch_answers_with_a_new_server_on_its_way(program: APIClient, example
         "cpus": None,
         "idle_minutes": None,
         "lifetime_minutes": None,
+        "credentials": False,
         "keep_until": None,
         "stops_at": None,
         "disk_bytes": None,
@@ -181,6 +182,13 @@ def test_launch_refused_with_a_code_of_its_own(
     assert not NotebookServer.objects.exists()
 
 
+def test_launch_with_a_key_says_so(program: APIClient, example: str) -> None:
+    response = launch(program, repository=example, credentials=True)
+
+    assert response.json()["credentials"] is True
+    assert NotebookServer.objects.get().with_credentials
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [
@@ -190,8 +198,6 @@ def test_launch_refused_with_a_code_of_its_own(
         ("collaborators", ["stranger"]),
         ("public", True),
         ("public", 1),
-        ("credentials", True),
-        ("credentials", "yes"),
     ],
 )
 def test_launch_says_what_is_not_available_yet(program: APIClient, example: str, option: str, value: object) -> None:

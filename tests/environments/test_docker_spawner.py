@@ -79,6 +79,23 @@ def test_start_finds_files_of_an_earlier_start(spawner: DockerSpawner, spec: Ser
     assert printed == "a b"
 
 
+def test_start_gives_a_key_that_is_kept_in_memory(spawner: DockerSpawner, spec: ServerSpec) -> None:
+    code = (
+        "import os; path = os.environ['CARREL_TOKEN_FILE']; "
+        "print(os.environ['CARREL_TOKEN'], open(path).read(), oct(os.stat(path).st_mode)[-3:], path.split('/')[1])"
+    )
+
+    printed = run(spawner, replace(spec, credential="k3y"), code)
+
+    assert printed == "k3y k3y 600 run"
+
+
+def test_start_gives_no_key_that_nobody_wants(spawner: DockerSpawner, spec: ServerSpec) -> None:
+    printed = run(spawner, spec, "import os; print([name for name in os.environ if 'CARREL_TOKEN' in name])")
+
+    assert printed == "[]"
+
+
 def test_start_mounts_volume_read_only(spawner: DockerSpawner, spec: ServerSpec) -> None:
     mount = Mount(SHARED, PurePosixPath("shared/course"), read_only=True)
 

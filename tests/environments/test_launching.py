@@ -108,8 +108,14 @@ def test_launch_with_a_name_that_is_taken_by_something_else_is_refused(
 
 @pytest.mark.parametrize(
     "wish",
-    [{"limits": Limits(memory_mb=512)}, {"limits": Limits(cpus=2)}, {"idle_minutes": 5}, {"lifetime_minutes": 5}],
-    ids=["memory", "cpus", "idle", "lifetime"],
+    [
+        {"limits": Limits(memory_mb=512)},
+        {"limits": Limits(cpus=2)},
+        {"idle_minutes": 5},
+        {"lifetime_minutes": 5},
+        {"with_credentials": True},
+    ],
+    ids=["memory", "cpus", "idle", "lifetime", "credentials"],
 )
 def test_launch_of_a_server_that_is_otherwise_is_refused(
     host: GitHost, student: User, now: datetime, wish: dict[str, Any]
@@ -122,6 +128,7 @@ def test_launch_of_a_server_that_is_otherwise_is_refused(
     server.refresh_from_db()
     assert refusal.value.code == "server_differs"
     assert (server.limits, server.idle_minutes, server.lifetime_minutes) == (Limits(), None, None)
+    assert not server.with_credentials
 
 
 def test_launch_meets_a_server_that_has_more_than_it_asks_for(host: GitHost, student: User, now: datetime) -> None:
@@ -153,6 +160,14 @@ def test_free_name_is_like_the_one_that_is_taken(student: User, name: str, free:
     NotebookServerFactory.create(owner=student, name=name)
 
     assert free_name(student, name) == free
+
+
+def test_launch_with_a_key_and_company_is_refused(host: GitHost, student: User, now: datetime) -> None:
+    with pytest.raises(EnvironmentsError) as refusal:
+        launch(student, replace(spec(host), with_credentials=True, collaborators=("ada",)), now=now)
+
+    assert refusal.value.code == "credentials_shared"
+    assert not NotebookServer.objects.exists()
 
 
 def test_launch_with_two_names_makes_two_servers(host: GitHost, student: User, now: datetime) -> None:

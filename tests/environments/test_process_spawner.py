@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -76,6 +77,17 @@ def ask(endpoint: Endpoint, method: str, path: str, **options: Any) -> httpx.Res
     headers = {"Authorization": f"token {TOKEN}"}
     answer = httpx.request(method, f"http://{endpoint}{path}", headers=headers, timeout=10, trust_env=False, **options)
     return answer.raise_for_status()
+
+
+def test_start_gives_a_key_that_goes_when_it_stops(spawner: ProcessSpawner, spec: ServerSpec, data: Path) -> None:
+    spawner.start(replace(spec, credential="k3y"))
+
+    given = server_process(data).environ()
+    path = Path(given["CARREL_TOKEN_FILE"])
+    assert (given["CARREL_TOKEN"], path.read_text(), path.stat().st_mode & 0o777) == ("k3y", "k3y", 0o600)
+
+    spawner.stop(HANDLE)
+    assert not path.exists()
 
 
 def test_start_refuses_unless_embedded(data: Path, spec: ServerSpec, settings: Settings) -> None:

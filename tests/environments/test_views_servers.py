@@ -403,3 +403,25 @@ def test_undelete_is_nobody_elses(client: Client, student: User, stranger: User)
     client.force_login(stranger)
 
     assert client.post(f"/servers/{server.pk}/undelete/").status_code == 404
+
+
+def test_key_is_shown_and_taken_away(page: Client, student: User) -> None:
+    server = running_server(owner=student, with_credentials=True)
+
+    shown = page.get(f"/servers/{server.pk}/").content.decode()
+    page.post(f"/servers/{server.pk}/key/drop/")
+
+    server.refresh_from_db()
+    assert "Take the key away" in shown
+    assert (server.with_credentials, server.credentials_dropped_at) == (False, None)
+
+
+def test_loss_of_the_key_is_told_until_it_was_read(page: Client, student: User, now: datetime) -> None:
+    server = running_server(owner=student, credentials_dropped_at=now)
+
+    told = page.get(f"/servers/{server.pk}/").content.decode()
+    page.post(f"/servers/{server.pk}/key/drop/")
+    afterwards = page.get(f"/servers/{server.pk}/").content.decode()
+
+    assert "Your key was taken out" in told
+    assert "Your key was taken out" not in afterwards
