@@ -330,6 +330,10 @@ SERVER_LIFETIME_MINUTES: int = env.int("SERVER_LIFETIME_MINUTES", default=0)
 DELETED_FILES_DAYS: int = env.int("DELETED_FILES_DAYS", default=7)
 """How long a deleted server can be brought back before its files are removed; 0 is not at all."""
 PERSON_DISK_MB: int = env.int("PERSON_DISK_MB", default=0)
+COPIES_AT_ONCE: int = env.int("COPIES_AT_ONCE", default=20)
+COPIES_PER_PERSON: int = env.int("COPIES_PER_PERSON", default=2)
+COPY_LIFETIME_MINUTES: int = env.int("COPY_LIFETIME_MINUTES", default=120)
+"""Copies to try: how many there may be, and of one person; how long each lasts at most."""
 """How much one person's files may take before they can make no more servers; 0 is no limit."""
 SERVER_MEMORY_MB: int = env.int("SERVER_MEMORY_MB", default=2048)
 SERVER_CPUS: float = env.float("SERVER_CPUS", default=2.0)

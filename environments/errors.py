@@ -565,6 +565,20 @@ REASONS: dict[str, Reason] = {
         _("Delete files in one of your servers, or a whole server with its files. Then try again after a minute."),
         status=409,
     ),
+    "copies_own_exhausted": Reason(
+        _("You have {most} copies to try already, and more are not possible at once."),
+        _("Stop one of them; it is thrown away then. Or launch a server that is kept."),
+        status=409,
+    ),
+    "copies_exhausted": Reason(
+        _("All {most} places for copies to try are taken at the moment."),
+        _("Try again in some minutes, or launch a server that is kept."),
+        status=503,
+    ),
+    "copy_alone": Reason(
+        _("A copy to try has neither company nor a key of yours."),
+        _("Leave those out, or launch a server that is kept."),
+    ),
     # Anything else
     # A program that asks
     "not_authenticated": Reason(

@@ -26,7 +26,15 @@ _ADDRESS_IN_JUPYTER = re.compile(r"(?:lab|tree)/?(?:[?#].*)?|(?:lab/tree|lab/wor
 
 KEEP_HOURS = (1, 2, 4, 8)
 MORNING = time(8)
-FIELD_OF_CODE_PREFIX = {"ref": "ref", "path": "path", "name": "name", "server": "name", "disk": None}
+FIELD_OF_CODE_PREFIX = {
+    "ref": "ref",
+    "path": "path",
+    "name": "name",
+    "server": "name",
+    "copy": "public",
+    "copies": None,
+    "disk": None,
+}
 """Which field an error belongs to, by the first word of its code, or none; all others are about the repository."""
 
 
@@ -92,6 +100,11 @@ class LaunchForm(forms.Form):
         widget=forms.TextInput(attrs={"inputmode": "numeric"}),
     )
 
+    public = forms.BooleanField(
+        label=_("Only a copy to try"),
+        help_text=_("It has none of your personal files, and is thrown away with its own when it stops."),
+        required=False,
+    )
     credentials = forms.BooleanField(
         label=_("Give it a key to act in my name here"),
         help_text=_(
@@ -106,7 +119,7 @@ class LaunchForm(forms.Form):
     @property
     def has_more(self) -> bool:
         """Whether anything but the repository is filled in or wrong, so that it must not stay folded away."""
-        return self._has("path", "name", "ref", "credentials") or self.has_resources
+        return self._has("path", "name", "ref", "public", "credentials") or self.has_resources
 
     @property
     def has_resources(self) -> bool:
@@ -156,6 +169,7 @@ class LaunchForm(forms.Form):
             idle_minutes=data.get("idle"),
             lifetime_minutes=data.get("lifetime"),
             with_credentials=data.get("credentials", False),
+            is_public=data.get("public", False),
         )
 
     def _has(self, *names: str) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import count
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
@@ -19,7 +20,7 @@ from environments.errors import UserError
 from environments.git_credentials import resolve_for
 from environments.live import announce_server
 from environments.models import Build, Environment, NotebookServer, Volume
-from environments.quotas import check_disk_quota
+from environments.quotas import check_copy_quota, check_disk_quota
 from environments.servers import prepare_server, start_server
 from environments.updating import would_change
 from environments.values import LaunchSpec, ResolvedRepository
@@ -34,13 +35,17 @@ def launch(
     meet the same server; what they leave open, it may have as it likes. One that was created at `now` was made by
     this very call. A new one is made from `resolved` if that is known, else the repository's host is asked, which may
     take some seconds. Raises `UserError` `name_invalid`, `server_differs`, `option_unavailable`,
-    `credentials_shared`, `disk_quota_exceeded` for a new one, or whatever finding the repository raises.
+    `name_taken`, `credentials_shared`, `copy_alone`, for a new one `disk_quota_exceeded`, `copies_own_exhausted` or
+    `copies_exhausted`, or whatever finding the repository raises.
     """
     _check_available(spec)
     existing = server_of(user, spec)
     if existing is not None:
         return _connect(existing, spec, now=now)
-    check_disk_quota(user, now=now)
+    if spec.is_public:
+        check_copy_quota(user)
+    else:
+        check_disk_quota(user, now=now)
     try:
         return _create(user, spec, resolved or resolve_for(user, spec.reference, now=now), now=now)
     except IntegrityError:  # Two clicks: the other made it first.
@@ -61,13 +66,26 @@ def make_image(user: User, spec: LaunchSpec, *, now: datetime) -> Build:
 
 
 def name_of(spec: LaunchSpec) -> str:
-    """The name of the server this launch means. Raises UserError `name_invalid`."""
-    return naming.check_server_name(spec.name) if spec.name else naming.server_name(spec.reference)
+    """The name of the server this launch means; a copy to try is another than the one that is kept.
+
+    Raises UserError `name_invalid`.
+    """
+    if spec.name:
+        return naming.check_server_name(spec.name)
+    name = naming.server_name(spec.reference)
+    return naming.copy_name(name) if spec.is_public else name
 
 
 def server_of(user: User, spec: LaunchSpec) -> NotebookServer | None:
     """This person's server of that name, whatever it was made from. Raises UserError `name_invalid`."""
     return NotebookServer.objects.present().filter(owner=user, name=name_of(spec)).select_related("build").first()
+
+
+def check_same_kind(server: NotebookServer, spec: LaunchSpec) -> None:
+    """Raise UserError `name_taken` where one is a copy to try, and the other is kept or made from something else."""
+    is_other_copy = server.is_throwaway and server.reference != spec.reference
+    if server.is_throwaway != spec.is_public or is_other_copy:
+        raise UserError("name_taken", name=server.name)
 
 
 def free_name(user: User, name: str) -> str:
@@ -93,16 +111,18 @@ def spec_of(server: NotebookServer) -> LaunchSpec:
         idle_minutes=server.idle_minutes,
         lifetime_minutes=server.lifetime_minutes,
         with_credentials=server.with_credentials,
+        is_public=server.is_throwaway,
     )
     return spec if name_of(spec) == server.name else replace(spec, name=server.name)
 
 
 def _check_available(spec: LaunchSpec) -> None:
     check_alone(with_credentials=spec.with_credentials, has_company=bool(spec.collaborators))
+    if spec.is_public and (spec.with_credentials or spec.collaborators):
+        raise UserError("copy_alone")
     wishes = {
         "mounts": spec.mounts,
         "collaborators": spec.collaborators,
-        "public": spec.is_public,
     }
     for option, value in wishes.items():
         if value:
@@ -110,6 +130,7 @@ def _check_available(spec: LaunchSpec) -> None:
 
 
 def _connect(server: NotebookServer, spec: LaunchSpec, *, now: datetime) -> NotebookServer:
+    check_same_kind(server, spec)
     if would_change(server, spec):
         raise UserError("server_differs", name=server.name)
     if server.can_start:
@@ -131,7 +152,8 @@ def _create(user: User, spec: LaunchSpec, resolved: ResolvedRepository, *, now: 
         memory_mb=spec.limits.memory_mb,
         cpus=spec.limits.cpus,
         idle_minutes=spec.idle_minutes,
-        lifetime_minutes=spec.lifetime_minutes,
+        lifetime_minutes=_lifetime_minutes(spec),
+        is_throwaway=spec.is_public,
         with_credentials=spec.with_credentials,
         repository_url=resolved.url,
         commit=resolved.commit,
@@ -144,6 +166,12 @@ def _create(user: User, spec: LaunchSpec, resolved: ResolvedRepository, *, now: 
     prepare_server(server, now=now)
     announce_server(server)
     return server
+
+
+def _lifetime_minutes(spec: LaunchSpec) -> int | None:
+    if not spec.is_public:
+        return spec.lifetime_minutes
+    return min(spec.lifetime_minutes or settings.COPY_LIFETIME_MINUTES, settings.COPY_LIFETIME_MINUTES)
 
 
 def _image_key(user: User, resolved: ResolvedRepository) -> str:

@@ -53,6 +53,11 @@ def server_name(reference: Reference) -> str:
     return f"{stem}-{digest.hexdigest()[:4]}"
 
 
+def copy_name(name: str) -> str:
+    """The name of a copy to try beside a server of this name that is kept."""
+    return f"try-{name}"[:MAX_SERVER_NAME].rstrip("-")
+
+
 def check_server_name(name: str) -> str:
     """The name, if it can be one. Raises UserError `name_invalid`."""
     if len(name) > MAX_SERVER_NAME or not _NAME.fullmatch(name):

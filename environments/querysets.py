@@ -50,7 +50,11 @@ class NotebookServerQuerySet(models.QuerySet["NotebookServer"]):
 
     def deleted_by(self, user: User) -> NotebookServerQuerySet:
         """This person's deleted servers that still can be brought back."""
-        return self.filter(owner=user, deleted_at__isnull=False)
+        return self.filter(owner=user, deleted_at__isnull=False, is_throwaway=False)
+
+    def copies(self) -> NotebookServerQuerySet:
+        """Those that are gone when they stop."""
+        return self.present().filter(is_throwaway=True)
 
     def visible_to(self, user: User) -> NotebookServerQuerySet:
         """Those this person may see: their own."""

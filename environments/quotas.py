@@ -11,7 +11,7 @@ from django.db.models import Q, Sum
 from accounts.models import User
 from environments.errors import UserError
 from environments.measuring import measure_soon
-from environments.models import Volume
+from environments.models import NotebookServer, Volume
 
 MEGABYTE = 1024**2
 NEARLY_FULL_PERCENT = 90
@@ -41,11 +41,11 @@ class DiskUse:
 
 
 def disk_use_of(person: User) -> DiskUse:
-    """Of all their files but those of deleted servers: who deletes one has made room."""
+    """Of all their files but those of deleted servers (who deletes one has made room) and of copies to try."""
     counted = Volume.objects.filter(
         Q(purpose=Volume.Purpose.HOME) | Q(server__isnull=False, server__deleted_at=None), owner=person
     )
-    used = counted.aggregate(used=Sum("bytes"))["used"] or 0
+    used = counted.exclude(server__is_throwaway=True).aggregate(used=Sum("bytes"))["used"] or 0
     return DiskUse(used, settings.PERSON_DISK_MB * MEGABYTE)
 
 
@@ -58,3 +58,12 @@ def check_disk_quota(person: User, *, now: datetime) -> None:
     if use.is_exceeded:
         measure_soon(person, now=now)
         raise UserError("disk_quota_exceeded", used_mb=use.used_bytes // MEGABYTE, limit_mb=use.limit_bytes // MEGABYTE)
+
+
+def check_copy_quota(person: User) -> None:
+    """Raise UserError `copies_own_exhausted` or `copies_exhausted` where there is no room for another copy to try."""
+    copies = NotebookServer.objects.copies()
+    if copies.filter(owner=person).count() >= settings.COPIES_PER_PERSON:
+        raise UserError("copies_own_exhausted", most=settings.COPIES_PER_PERSON)
+    if copies.count() >= settings.COPIES_AT_ONCE:
+        raise UserError("copies_exhausted", most=settings.COPIES_AT_ONCE)

@@ -16,7 +16,7 @@ from environments.models import Build, NotebookServer
 from environments.queueing import enqueue
 from environments.servers import follow_build, stop_server
 from environments.starting import MAX_FAILURE_LOG, enqueue_waiting_starts
-from environments.stopping import purge_server
+from environments.stopping import purge_server, throw_away_copies
 from environments.updating import enqueue_waiting_updates
 from environments.values import Handle, Liveness
 
@@ -37,6 +37,7 @@ def reconcile(*, now: datetime) -> None:
     enqueue_waiting_starts()
     enqueue_waiting_updates()
     credentials.withdraw_leftovers()
+    throw_away_copies(now=now)
     try:
         _compare_with_engine(now)
         _purge_deleted(now)

@@ -45,7 +45,7 @@ def refuse_unknown_fields(serializer: serializers.Serializer[Any], data: object)
 class LaunchSerializer(serializers.Serializer[LaunchSpec]):
     """What a program may ask for when it launches a server. Every other field is refused."""
 
-    UNAVAILABLE = ("mounts", "collaborators", "public")
+    UNAVAILABLE = ("mounts", "collaborators")
     """Asked for in links and clients written for later versions; ignoring them would be a lie."""
 
     repository = serializers.CharField(
@@ -92,7 +92,10 @@ class LaunchSerializer(serializers.Serializer[LaunchSpec]):
     collaborators = serializers.ListField(
         child=serializers.CharField(), required=False, allow_null=True, help_text="Not available yet: leave empty."
     )
-    public = serializers.BooleanField(required=False, allow_null=True, help_text="Not available yet: leave false.")
+    public = serializers.BooleanField(
+        default=False,
+        help_text="A copy to try: without your personal files, mounts read-only, gone when it stops.",
+    )
     credentials = serializers.BooleanField(
         default=False, help_text="Give it a key of yours to Carrel itself, as `CARREL_TOKEN`, until it stops."
     )
@@ -119,6 +122,7 @@ class LaunchSerializer(serializers.Serializer[LaunchSpec]):
             idle_minutes=values["idle_minutes"],
             lifetime_minutes=values["lifetime_minutes"],
             with_credentials=values["credentials"],
+            is_public=values["public"],
         )
 
 
@@ -380,6 +384,9 @@ class ServerSerializer(serializers.ModelSerializer[NotebookServer]):
     url = serializers.URLField(source="origin", read_only=True)
     build = BuildSummarySerializer(read_only=True, allow_null=True)
     repository = serializers.SerializerMethodField()
+    public = serializers.BooleanField(
+        source="is_throwaway", read_only=True, help_text="Whether it is a copy to try, gone when it stops."
+    )
     credentials = serializers.BooleanField(
         source="with_credentials", read_only=True, help_text="Whether it carries a key of yours to Carrel itself."
     )
@@ -413,6 +420,7 @@ class ServerSerializer(serializers.ModelSerializer[NotebookServer]):
             "idle_minutes",
             "lifetime_minutes",
             "credentials",
+            "public",
             "keep_until",
             "stops_at",
             "disk_bytes",

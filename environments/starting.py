@@ -191,12 +191,11 @@ def _fail(server: NotebookServer, error: EnvironmentsError, *, now: datetime) ->
 
 
 def _spec(server: NotebookServer, image: Image, *, now: datetime) -> ServerSpec:
-    home, _ = Volume.objects.get_or_create(owner=server.owner, purpose=Volume.Purpose.HOME)
     return ServerSpec(
         handle=server.handle,
         image=image,
         home=server.volume.key,
-        mounts=(Mount(home.key, HOME_MOUNT),),
+        mounts=_mounts(server),
         token=server_token(server.handle),
         environment={
             "CARREL_URL": settings.PUBLIC_URL,
@@ -207,3 +206,11 @@ def _spec(server: NotebookServer, image: Image, *, now: datetime) -> ServerSpec:
         credential=credentials.give(server, now=now),
         limits=Limits(server.memory_mb, server.cpus),
     )
+
+
+def _mounts(server: NotebookServer) -> tuple[Mount, ...]:
+    """What is in its home beside its own files: the person's, but for a copy to try, which anybody may have made."""
+    if server.is_throwaway:
+        return ()
+    home, _ = Volume.objects.get_or_create(owner=server.owner, purpose=Volume.Purpose.HOME)
+    return (Mount(home.key, HOME_MOUNT),)

@@ -18,8 +18,12 @@ from environments.leases import kept_alive, lease_from
 from environments.live import announce_server
 from environments.models import NotebookServer
 from environments.queueing import enqueue
+from environments.servers import delete_server
 
 logger = logging.getLogger(__name__)
+
+FAILED_COPY_KEPT = timedelta(hours=1)
+"""So long its page says what was wrong with it."""
 
 Clock = Callable[[], datetime]
 State = NotebookServer.State
@@ -47,6 +51,8 @@ def carry_out_stop(server: NotebookServer, *, clock: Clock = timezone.now) -> No
         announce_server(server)
         if server.pending_update_id is not None:
             enqueue("update_server", server.pk)
+        if server.is_throwaway:
+            delete_server(server, now=clock())
     purge_server(server, now=clock())
 
 
@@ -62,9 +68,16 @@ def purge_server(server: NotebookServer, *, now: datetime) -> None:
         server.volume.delete()
 
 
+def throw_away_copies(*, now: datetime) -> None:
+    """Delete the copies to try that have ended, however that came about."""
+    failed_long_ago = Q(state=State.FAILED, state_changed_at__lt=now - FAILED_COPY_KEPT)
+    for server in NotebookServer.objects.copies().filter(Q(state=State.STOPPED) | failed_long_ago):
+        delete_server(server, now=now)
+
+
 def is_gone_for_good(server: NotebookServer, *, now: datetime) -> bool:
-    """Whether a deleted server can no longer be brought back."""
-    grace = timedelta(days=settings.DELETED_FILES_DAYS)
+    """Whether a deleted server can no longer be brought back; a copy to try never can."""
+    grace = timedelta(days=0 if server.is_throwaway else settings.DELETED_FILES_DAYS)
     return server.deleted_at is not None and server.deleted_at + grace <= now
 
 

@@ -79,7 +79,12 @@ def check_for_update(server: NotebookServer, *, now: datetime) -> Target:
 
 
 def would_change(server: NotebookServer, spec: LaunchSpec) -> bool:
-    """Whether this launch asks for something that the server is not, nor is about to become. Asks nobody."""
+    """Whether this launch asks for something that the server is not, nor is about to become. Asks nobody.
+
+    A copy to try is taken as it is: it will not last.
+    """
+    if server.is_throwaway:
+        return False
     becoming = _becoming(server)
     return _with_wishes(becoming, spec) != becoming
 

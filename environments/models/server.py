@@ -54,6 +54,8 @@ class NotebookServer(TargetFields):
     subdomain = models.CharField(max_length=63, unique=True)
     """The first label of its origin; random enough never to be given to anybody else."""
 
+    is_throwaway = models.BooleanField(default=False)
+    """Whether it is a copy to try: without the person's own files, and gone with its files when it stops."""
     keep_until = models.DateTimeField(null=True, blank=True)
 
     build = models.ForeignKey(Build, null=True, blank=True, on_delete=models.SET_NULL, related_name="servers")
@@ -162,7 +164,7 @@ class NotebookServer(TargetFields):
     def can_update(self) -> bool:
         """Whether it may be told to become something else now, or to stay what it is."""
         is_switching = self.pending_update is not None and self.pending_update.was_running
-        return self.state in self.UPDATABLE and not is_switching
+        return self.state in self.UPDATABLE and not is_switching and not self.is_throwaway
 
     @property
     def has_newer(self) -> bool:

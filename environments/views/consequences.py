@@ -33,12 +33,15 @@ def programs_of(reference: Reference, repository: ResolvedRepository) -> list[st
 
 def gifts_of(spec: LaunchSpec) -> list[Gift]:
     """What the server gets, the harmless first."""
-    gifts = [
-        Gift("folder2", _("A copy of the repository's files, for you alone")),
-        Gift("house", _("Your personal files, in the folder “home”")),
-    ]
+    if spec.is_public:
+        gifts = [Gift("folder2", _("A copy of the repository's files, thrown away when it stops"))]
+    else:
+        gifts = [
+            Gift("folder2", _("A copy of the repository's files, for you alone")),
+            Gift("house", _("Your personal files, in the folder “home”")),
+        ]
     for mount in spec.mounts:
-        mode = _("to read") if mount.read_only else _("to read and change")
+        mode = _("to read") if mount.read_only or spec.is_public else _("to read and change")
         gifts.append(
             Gift(
                 "hdd-network",
@@ -57,13 +60,15 @@ def gifts_of(spec: LaunchSpec) -> list[Gift]:
 def risks_of(spec: LaunchSpec) -> list[str]:
     """What programs that mean harm could do with exactly that."""
     risks = [
-        _("read, change and delete your personal files"),
+        *([] if spec.is_public else [_("read, change and delete your personal files")]),
         _("send what it finds to somewhere on the internet"),
         _("use up the computing time and the space you have here"),
     ]
     for mount in spec.mounts:
         words = (
-            _("read the shared files “{name}”") if mount.read_only else _("change and delete the shared files “{name}”")
+            _("read the shared files “{name}”")
+            if mount.read_only or spec.is_public
+            else _("change and delete the shared files “{name}”")
         )
         risks.append(words.format(name=mount.volume))
     if spec.collaborators:

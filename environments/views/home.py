@@ -26,7 +26,7 @@ from environments.views.requests import PageRequest
 from environments.views.stopping import Ending, ending_of
 
 CONFLICT, UNPROCESSABLE = 409, 422
-PREFILLED_BY_LINK = ("repository", "ref", "path", "name", "memory", "cpus", "idle", "lifetime", "credentials")
+PREFILLED_BY_LINK = ("repository", "ref", "path", "name", "memory", "cpus", "idle", "lifetime", "credentials", "public")
 TOKEN_MAY_HELP = ("repository_not_found", "credential_refused", "credential_unreadable")
 """Why a launch is refused that a token of the person's own could make possible."""
 REFRESH_SECONDS = 3
@@ -68,7 +68,7 @@ def _launch(request: HttpRequest) -> HttpResponse:
         return _page(person, form, status=UNPROCESSABLE)
     try:
         there = server_of(person.user, form.spec)
-        if there is not None and would_change(there, form.spec):
+        if there is not None and there.is_throwaway == form.spec.is_public and would_change(there, form.spec):
             return comparison(person, there, form.spec, status=CONFLICT)
         server = launch(person.user, form.spec, now=timezone.now())
     except EnvironmentsError as error:

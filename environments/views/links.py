@@ -33,7 +33,7 @@ from environments.consent import (
 from environments.differences import differences
 from environments.errors import EnvironmentsError, UserError
 from environments.git_credentials import resolve_for
-from environments.launching import free_name, launch, name_of, server_of
+from environments.launching import check_same_kind, free_name, launch, name_of, server_of
 from environments.links import PREFIX, read_link
 from environments.models import NotebookServer
 from environments.naming import check_server_name
@@ -108,6 +108,7 @@ def _path_as_typed(request: HttpRequest, decoded: str) -> str:
 def _follow(request: PageRequest, spec: LaunchSpec) -> HttpResponse:
     server = server_of(request.user, spec)
     if server is not None:
+        check_same_kind(server, spec)
         return comparison(request, server, spec) if would_change(server, spec) else _meet(server, spec)
     if not needs_consent(request.user, spec):
         return to_server(launch(request.user, spec, now=timezone.now()), spec.urlpath)
@@ -204,6 +205,7 @@ def _edit_url(spec: LaunchSpec) -> str:
         "idle": spec.idle_minutes,
         "lifetime": spec.lifetime_minutes,
         "credentials": "1" if spec.with_credentials else "",
+        "public": "1" if spec.is_public else "",
     }
     query = urlencode({name: value for name, value in fields.items() if value})
     return f"{reverse('environments:home')}?{query}#describe"

@@ -72,6 +72,9 @@ def server_stop(request: HttpRequest, server_id: UUID) -> HttpResponse:
         stop_server(server, now=timezone.now())
     except UserError as error:
         return refused(request, server, error)
+    if server.is_throwaway and not request.headers.get("HX-Request"):
+        messages.success(request, _("The copy “%(name)s” is thrown away.") % {"name": server.name})
+        return redirect("environments:home")
     return back(request, server)
 
 

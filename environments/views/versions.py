@@ -59,9 +59,10 @@ class Versions:
 
 
 def versions_of(server: NotebookServer, *, now: datetime) -> Versions | None:
-    """What there is to say; None while a server is on its way and nothing else is to come."""
+    """What there is to say; None while a server is on its way and nothing else is to come,
+    and of a copy to try."""
     update = server.pending_update
-    if update is None and server.is_on_the_way:
+    if update is None and (server.is_on_the_way or server.is_throwaway):
         return None
     return Versions(
         stage=stage_of(server).value,

@@ -68,6 +68,7 @@ def test_launch_answers_with_a_new_server_on_its_way(program: APIClient, example
         "idle_minutes": None,
         "lifetime_minutes": None,
         "credentials": False,
+        "public": False,
         "keep_until": None,
         "stops_at": None,
         "disk_bytes": None,
@@ -196,8 +197,6 @@ def test_launch_with_a_key_says_so(program: APIClient, example: str) -> None:
         ("mounts", [{"volume": "data", "path": "data"}]),
         ("mounts", "data:data"),
         ("collaborators", ["stranger"]),
-        ("public", True),
-        ("public", 1),
     ],
 )
 def test_launch_says_what_is_not_available_yet(program: APIClient, example: str, option: str, value: object) -> None:
