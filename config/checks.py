@@ -15,6 +15,7 @@ from django.core.checks import CheckMessage
 
 from environments.backends import RUNTIMES
 from environments.cross_origin import EVERYBODY
+from environments.hubs import read_hub
 
 TAG = "carrel"
 MIN_SECRET_KEY_LENGTH = 50
@@ -39,6 +40,7 @@ def register() -> None:
         check_secrets,
         check_allowed_origins,
         check_site_links,
+        check_hubs,
         check_runtime,
         check_data_directory,
     ):
@@ -171,6 +173,33 @@ def check_site_links(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
         for words, address in settings.SITE_LINKS
         if not words or urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).hostname
     ]
+
+
+def check_hubs(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Every hub that people may be sent on to can be read, and none takes another's name."""
+    return list(_hub_problems())
+
+
+def _hub_problems() -> Iterator[CheckMessage]:
+    names = set()
+    for entry in settings.HUBS:
+        try:
+            hub = read_hub(entry)
+        except ValueError as error:
+            yield checks.Error(
+                f"HUBS lists “{entry}”, which nobody can be sent to: {error}.",
+                hint="Write a short name, binder or carrel, the address, and what people call it, for example "
+                "mybinder binder https://mybinder.org mybinder.org; put a semicolon between two hubs.",
+                id="carrel.E040",
+            )
+            continue
+        if hub.name in names:
+            yield checks.Error(
+                f"HUBS lists two hubs called {hub.name}, so a link could mean either.",
+                hint="Give each of them a name of its own.",
+                id="carrel.E041",
+            )
+        names.add(hub.name)
 
 
 def check_runtime(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:

@@ -317,6 +317,8 @@ REPOSITORY_ALLOWED_HOSTS: list[str] = env.list("REPOSITORY_ALLOWED_HOSTS", defau
 """Hosts, as `name` or `name:port`, whose private or link-local addresses are allowed all the same."""
 REPOSITORY_TIMEOUT_SECONDS: int = env.int("REPOSITORY_TIMEOUT_SECONDS", default=15)
 GITHUB_TOKEN: str = env.str("GITHUB_TOKEN", default="")
+HUBS: list[str] = [entry.strip() for entry in env.str("HUBS", default="").split(";") if entry.strip()]
+"""Other hubs that launches may be sent on to, as `environments/hubs.py` reads them."""
 
 BUILD_TIME_LIMIT_SECONDS: int = env.int("BUILD_TIME_LIMIT_SECONDS", default=1800)
 BUILD_CONCURRENCY: int = env.int("BUILD_CONCURRENCY", default=2)

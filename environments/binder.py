@@ -173,7 +173,10 @@ class _Launch:
 
     def _place_order(self) -> Order | None:
         is_image_only = parse_qs(self._query).get("build_only", [""])[-1].lower() == "true"
-        spec = read_link(self._path, self._query).spec
+        link = read_link(self._path, self._query)
+        if link.hub:
+            raise UserError("option_unavailable", option="hub")  # A stream cannot send anybody anywhere.
+        spec = link.spec
         return binder_events.place_order(spec, token=self._token, is_image_only=is_image_only, now=timezone.now())
 
 

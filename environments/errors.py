@@ -144,6 +144,15 @@ REASONS: dict[str, Reason] = {
         _("Check that it was copied correctly, or ask for a shorter one."),
         status=414,
     ),
+    "hub_unknown": Reason(
+        _("This Carrel sends nobody to a hub called “{hub}”."),
+        _("Launch it here, or check how the link spells the name of the hub."),
+        status=404,
+    ),
+    "hub_cannot_fetch": Reason(
+        _("{hub} cannot launch this: it is one of this Carrel's own examples or folders, and is nowhere else."),
+        _("Launch it here instead."),
+    ),
     "volume_name_invalid": Reason(
         _("“{name}” cannot be the name of shared files."),
         _("Use lower-case letters, digits and single hyphens, beginning with a letter, at most 40 characters."),

@@ -47,8 +47,7 @@ def read_link(path: str, query: str = "") -> LaunchLink:
     Raises whatever reading the reference raises, and UserError `link_too_long`, `option_invalid`,
     `option_too_often`, `name_invalid`, `volume_name_invalid` or `path_invalid`.
     """
-    if len(path) + len(query) > MAX_LENGTH:
-        raise UserError("link_too_long", most=MAX_LENGTH)
+    check_length(path, query)
     asked = _Parameters(query)
     name = asked.last("server")
     spec = LaunchSpec(
@@ -66,6 +65,12 @@ def read_link(path: str, query: str = "") -> LaunchLink:
     return LaunchLink(spec, asked.last("hub"))
 
 
+def check_length(path: str, query: str) -> None:
+    """Raise UserError `link_too_long` for a link that need not be read any further."""
+    if len(path) + len(query) > MAX_LENGTH:
+        raise UserError("link_too_long", most=MAX_LENGTH)
+
+
 def link_to(spec: LaunchSpec) -> str:
     """The link that asks for this, without scheme and host. `read_link` of it gives the same again.
 
@@ -73,7 +78,7 @@ def link_to(spec: LaunchSpec) -> str:
     """
     reference = spec.reference
     named = reference if reference.ref else Reference(reference.provider, reference.repository, NEWEST)
-    query = "&".join(f"{name}={_quoted(value)}" for name, value in _parameters(spec))
+    query = "&".join(f"{name}={_quoted(value)}" for name, value in parameters(spec))
     return f"{PREFIX}{path_of(named)}{'?' if query else ''}{query}"
 
 
@@ -89,6 +94,22 @@ def read_minutes(name: str, text: str) -> int | None:
     if not _WHOLE_NUMBER.fullmatch(text):
         raise UserError("option_invalid", option=name, value=shown(text))
     return int(text)
+
+
+def parameters(spec: LaunchSpec) -> Iterator[tuple[str, str]]:
+    """The parameters of a link, in the order the documentation names them, without those that say nothing."""
+    yield from _given("urlpath", spec.urlpath)
+    yield from _given("server", spec.name)
+    for mount in spec.mounts:
+        yield "mount", f"{mount.volume}:{mount.path}{':ro' if mount.read_only else ''}"
+    for person in spec.collaborators:
+        yield "collaborator", person
+    yield from _given("public", "1" if spec.is_public else "")
+    yield from _given("credentials", "1" if spec.with_credentials else "")
+    yield from _given("memory", spec.limits.memory_mb)
+    yield from _given("cpus", f"{spec.limits.cpus:g}" if spec.limits.cpus else "")
+    yield from _given("idle", spec.idle_minutes)
+    yield from _given("lifetime", spec.lifetime_minutes)
 
 
 def read_mount(text: str) -> MountWish:
@@ -143,22 +164,6 @@ class _Parameters:
                 if not value.isprintable() or "\ufffd" in value:
                     raise UserError("option_invalid", option=name, value=shown(value))
                 yield value.strip()
-
-
-def _parameters(spec: LaunchSpec) -> Iterator[tuple[str, str]]:
-    """The parameters of a link, in the order the documentation names them, without those that say nothing."""
-    yield from _given("urlpath", spec.urlpath)
-    yield from _given("server", spec.name)
-    for mount in spec.mounts:
-        yield "mount", f"{mount.volume}:{mount.path}{':ro' if mount.read_only else ''}"
-    for person in spec.collaborators:
-        yield "collaborator", person
-    yield from _given("public", "1" if spec.is_public else "")
-    yield from _given("credentials", "1" if spec.with_credentials else "")
-    yield from _given("memory", spec.limits.memory_mb)
-    yield from _given("cpus", f"{spec.limits.cpus:g}" if spec.limits.cpus else "")
-    yield from _given("idle", spec.idle_minutes)
-    yield from _given("lifetime", spec.lifetime_minutes)
 
 
 def _given(name: str, value: object) -> Iterator[tuple[str, str]]:

@@ -46,6 +46,7 @@ __all__ = [
     "git_environment",
     "guarded_git_options",
     "is_commit",
+    "is_public_address",
     "is_record",
     "names_in",
     "origin_in",
@@ -141,6 +142,11 @@ def fetch_source(repository: ResolvedRepository, credential: Credential | None =
     return repository.url
 
 
+def is_public_address(reference: Reference) -> bool:
+    """Whether the reference means something outside this installation: no example of it, no folder of its disk."""
+    return reference.provider != Example.prefix and not is_local(reference.repository)
+
+
 def is_record(repository: ResolvedRepository) -> bool:
     """Whether this is a record of an archive, whose files are to be had one by one, and not by git."""
     return prefix_of(repository.url) in _ARCHIVE_BY_PREFIX
@@ -205,7 +211,7 @@ def _read(text: str, ref: str) -> Pasted:
     if not text.isprintable() or " " in text or not spec:
         raise UserError("repository_invalid", repository=shown(text))
     if first.lower() in _BY_PREFIX:
-        return Pasted(_BY_PREFIX[first.lower()].parse(spec))
+        return Pasted(_BY_PREFIX[first.lower()].parse(spec.rstrip("/")))  # As Binder reads it.
     if "." in first:
         return _read_url(f"https://{text}", ref)
     raise UserError("provider_unknown", provider=shown(first), providers=", ".join(_BY_PREFIX))
@@ -215,7 +221,7 @@ def _read_url(text: str, ref: str) -> Pasted:
     url = read_url(text)
     link = _LAUNCH_LINK.fullmatch(url.path)
     if link and link["prefix"] in _BY_PREFIX:
-        return Pasted(parse(link["spec"]), urlpath_from(dict(reversed(parse_qsl(url.query)))))
+        return Pasted(parse(link["spec"]), urlpath_from(dict(parse_qsl(url.query))))
     if is_doi_page(url):
         return Pasted(_by_doi(doi_at(url), text))
     for provider in _CLAIMING:

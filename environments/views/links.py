@@ -34,27 +34,32 @@ from environments.differences import differences
 from environments.errors import EnvironmentsError, UserError
 from environments.git_credentials import resolve_for
 from environments.launching import check_same_kind, free_name, launch, name_of, server_of
-from environments.links import PREFIX, read_link
+from environments.links import PREFIX, check_length, read_link
 from environments.models import NotebookServer
 from environments.naming import check_server_name
 from environments.updating import target_of_launch, update_server, would_change
 from environments.values import LaunchSpec, Reference
 from environments.views.consequences import gifts_of, programs_of, risks_of
+from environments.views.elsewhere import way_elsewhere
 from environments.views.requests import PageRequest
 
 
 @require_safe
 @never_cache
 def launch_link(request: HttpRequest, spec: str) -> HttpResponse:
-    """Where the link leads: to sign in, to a server that is there, or to the question whether to launch."""
-    path = _path_as_typed(request, spec)
-    if not request.user.is_authenticated:
-        query = request.META.get("QUERY_STRING", "")
-        return redirect_to_login(f"{PREFIX}{path}{'?' if query else ''}{query}")
-    person = cast("PageRequest", request)
+    """Where the link leads: to sign in, to a server that is there, or to the question whether to launch.
+
+    One for another hub leads to the question whether to go there, and to nothing else.
+    """
+    path, query = _path_as_typed(request, spec), request.META.get("QUERY_STRING", "")
     try:
-        wanted = read_link(path, request.META.get("QUERY_STRING", "")).spec
-        return _follow(person, wanted)
+        check_length(path, query)
+        if not request.user.is_authenticated:
+            return redirect_to_login(f"{PREFIX}{path}{'?' if query else ''}{query}")
+        link = read_link(path, query)
+        if link.hub:
+            return way_elsewhere(request, link)
+        return _follow(cast("PageRequest", request), link.spec)
     except EnvironmentsError as error:
         return refusal(request, error)
 

@@ -15,21 +15,24 @@ from django.views.decorators.http import require_safe
 from environments.forms import LaunchForm
 from environments.links import badges, link_to
 from environments.values import LaunchSpec
+from environments.views.elsewhere import LinkElsewhere, links_elsewhere
 
 
 @dataclass(frozen=True, slots=True)
 class SharedLink:
-    """A launch link in full, and the markup of its badge by the name of the markup."""
+    """A launch link in full, the markup of its badge by the name of the markup, and the same for other hubs."""
 
     address: str
     badges: dict[str, str]
+    elsewhere: list[LinkElsewhere]
 
 
 def shared_link(spec: LaunchSpec) -> SharedLink:
     """The link that asks for this launch, ready to be pasted anywhere."""
     address = f"{settings.PUBLIC_URL}{link_to(spec)}"
     picture = f"{settings.PUBLIC_URL}{reverse('badge')}"
-    return SharedLink(address, badges(address, image=picture, label=_("Launch in Carrel")))
+    markup = badges(address, image=picture, label=_("Launch in Carrel"))
+    return SharedLink(address, markup, links_elsewhere(spec))
 
 
 @login_required

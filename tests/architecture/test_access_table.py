@@ -68,6 +68,7 @@ PAGES = [
     Page("environments:build-cancel", "/builds/{build}/cancel/", "post", SIGN_IN, 404, 302),
     Page("environments:server-undelete", "/servers/{server}/undelete/", "post", SIGN_IN, 404, 404),
     Page("environments:launch-link", "/v2/file/etc", "get", SIGN_IN, 400, 400),
+    Page("environments:launch-link", "/v2/gh/a/b/HEAD?hub=nowhere", "get", SIGN_IN, 404, 404),
     Page("environments:launch-agreed", "/launch/", "post", SIGN_IN, 403, 403),
     Page("environments:link-preview", "/link-preview/", "get", SIGN_IN, 200, 200),
     Page("environments:trust-list", "/trusted-repositories/", "get", SIGN_IN, 200, 200),

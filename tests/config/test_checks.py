@@ -35,6 +35,7 @@ def found(settings: Settings, changes: dict[str, Any]) -> dict[str, CheckMessage
             checks.check_secrets,
             checks.check_allowed_origins,
             checks.check_site_links,
+            checks.check_hubs,
             checks.check_runtime,
             checks.check_data_directory,
         )
@@ -79,6 +80,10 @@ def test_finds_nothing_in_a_good_installation(settings: Settings) -> None:
         ("carrel.E030", "SITE_LINKS", {"SITE_LINKS": [("Help", "javascript:alert(1)")]}),
         ("carrel.E030", "SITE_LINKS", {"SITE_LINKS": [("", "https://example.org")]}),
         ("carrel.W003", "API_ALLOWED_ORIGINS", {"API_ALLOWED_ORIGINS": ["http://book.example.org"]}),
+        ("carrel.E040", "HUBS", {"HUBS": ["mybinder binder mybinder.org mybinder.org"]}),
+        ("carrel.E040", "HUBS", {"HUBS": ["mybinder binder http://mybinder.org mybinder.org"]}),
+        ("carrel.E040", "HUBS", {"HUBS": ["me carrel https://carrel.example.org This one"]}),
+        ("carrel.E041", "HUBS", {"HUBS": ["b binder https://b.example B", "b carrel https://c.example C"]}),
         ("carrel.W001", "NOTEBOOK_DOMAIN", {"NOTEBOOK_DOMAIN": "carrel.example.org"}),
         ("carrel.W001", "NOTEBOOK_DOMAIN", {"NOTEBOOK_DOMAIN": "Example.org:8443"}),
         ("carrel.W001", "NOTEBOOK_DOMAIN", {"NOTEBOOK_DOMAIN": "notebooks.carrel.example.org"}),

@@ -56,6 +56,7 @@ class Visit:
     version: str = ""
 
 
+HUBS = ["mybinder binder https://mybinder.org mybinder.org"]
 VISITS = {
     "welcome": Visit("/", is_signed_in=False),
     "sign in": Visit("/accounts/login/", is_signed_in=False),
@@ -86,6 +87,8 @@ VISITS = {
     "confirmation": Visit("/v2/example/first-steps/HEAD?urlpath=lab/tree/first-steps.ipynb"),
     "more memory": Visit("/v2/gh/carrel-tests/example/HEAD?server=statistics&memory=2G&idle=90"),
     "another repository": Visit("/v2/example/first-steps/HEAD?server=statistics"),
+    "another hub": Visit("/v2/gh/ada/engine/HEAD?hub=mybinder&mount=data:in:ro&collaborator=bob"),
+    "unknown hub": Visit("/v2/gh/ada/engine/HEAD?hub=nowhere"),
     "link refused": Visit("/v2/file/etc"),
     "trusted repositories": Visit("/trusted-repositories/"),
     "status": Visit("/status/", role=Role.ADMINISTRATOR),
@@ -217,7 +220,7 @@ def make_version(server: NotebookServer, version: str) -> None:
 def test_page_is_accessible(
     open_page: Callable[..., Page], person: User, settings: Settings, visit: Visit, theme: Theme
 ) -> None:
-    settings.PERSON_DISK_MB = visit.disk_mb
+    settings.PERSON_DISK_MB, settings.HUBS = visit.disk_mb, HUBS
     path = prepare(person, visit)
 
     page = open_page(path, is_signed_in=visit.is_signed_in, theme=theme, viewport=DESK)
@@ -229,7 +232,7 @@ def test_page_is_accessible(
 @pytest.mark.parametrize("name", VISITS)
 def test_page_fits_a_telephone(open_page: Callable[..., Page], person: User, settings: Settings, name: str) -> None:
     visit = VISITS[name]
-    settings.PERSON_DISK_MB = visit.disk_mb
+    settings.PERSON_DISK_MB, settings.HUBS = visit.disk_mb, HUBS
     path = prepare(person, visit)
 
     page = open_page(path, is_signed_in=visit.is_signed_in, viewport=PHONE)

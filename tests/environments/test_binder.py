@@ -337,6 +337,7 @@ async def test_leaving_frees_everything_and_lets_the_build_go_on(student: User) 
         ("/build/example/tiny/no-such-branch", "ref_unknown"),
         ("/build/example/no-such-example", "repository_not_found"),
         ("/build/example/tiny?memory=lots", "option_invalid"),
+        ("/build/example/tiny?hub=mybinder", "option_unavailable"),
     ],
 )
 async def test_launch_of_what_is_not_there_fails_with_a_sentence(student: User, path: str, code: str) -> None:

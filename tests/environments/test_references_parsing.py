@@ -9,6 +9,7 @@ from pytest_django import fixtures
 
 from environments import references
 from environments.errors import UserError
+from environments.links import read_link
 from environments.references.addresses import shown
 from environments.values import Reference
 
@@ -99,6 +100,7 @@ PATHS = [
     ("https://mybinder.org/v2/gh/owner/name/main?filepath=a.ipynb", "main", "lab/tree/a.ipynb"),
     ("https://mybinder.org/v2/gh/owner/name/main?urlpath=u&filepath=f&labpath=l", "main", "doc/tree/l"),
     ("https://mybinder.org/v2/gh/owner/name/main?urlpath=u&filepath=f", "main", "lab/tree/f"),
+    ("https://mybinder.org/v2/gh/owner/name/main?urlpath=first&urlpath=second", "main", "second"),
     (
         "https://mybinder.org/v2/gh/o/n/main?urlpath=git-pull%3Frepo%3Dhttps%253A%252F%252Fx.org%252Fy%26branch%3Dmain",
         "main",
@@ -112,6 +114,40 @@ def test_parse_with_path_finds_where_to_open(text: str, ref: str, urlpath: str) 
     reference, found = references.parse_with_path(text)
 
     assert (reference.ref, found) == (ref, urlpath)
+
+
+BINDER_LINKS = [
+    "gh/o/n/main",
+    "gh/o/n/main/",
+    "gh/o/n/feature/x",
+    "gh/o/n/feature%2Fx?labpath=a.ipynb",
+    "gh/o/n/HEAD?labpath=week%201%2Fa%20b.ipynb",
+    "gh/o/n/HEAD?labpath=week+1/a.ipynb",
+    "gh/o/n/HEAD?filepath=%2Fa.ipynb",
+    "gh/o/n/HEAD?urlpath=%2Flab%2Ftree%2Fa%2520b.ipynb",
+    "gh/o/n/HEAD?urlpath=tree/a.ipynb",
+    "gh/o/n/HEAD?urlpath=rstudio",
+    "gh/o/n/HEAD?urlpath=%2Fproxy%2F5006%2Fapp%3Fx%3D1%26y%3D2",
+    "gh/o/n/HEAD?urlpath=git-pull%3Frepo%3Dhttps%253A%252F%252Fgithub.com%252Fa%252Fb%26urlpath%3Dlab%252Ftree%252Fb%252Fc.ipynb",
+    "gh/o/n/HEAD?urlpath=git-pull?repo=https://github.com/a/b%26urlpath=lab/tree/b/c.ipynb%26branch=main",
+    "gh/o/n/HEAD?labpath=&urlpath=lab",
+    "gh/o/n/HEAD?token=&urlpath=lab&utm_source=mail",
+    "gl/group%2Fsub%2Fp/main?urlpath=lab",
+    "gist/owner/0123456789abcdef/master?labpath=a.ipynb",
+    "git/https%3A%2F%2Fgit.example.org%2Fa%2Fb.git/v1?urlpath=lab",
+    "zenodo/10.5281/zenodo.3242074/?labpath=a.ipynb",
+    "dataverse/10.7910/DVN/TJCLKP/?urlpath=lab",
+]
+
+
+@pytest.mark.parametrize("link", BINDER_LINKS)
+@pytest.mark.parametrize(
+    "hub", ["https://mybinder.org", "https://2i2c.mybinder.org", "https://hub.example.org/services/b"]
+)
+def test_pasted_binder_link_means_what_it_means_with_our_host_name(hub: str, link: str) -> None:
+    followed = read_link(*link.partition("?")[::2]).spec
+
+    assert references.parse_with_path(f"{hub}/v2/{link}") == (followed.reference, followed.urlpath)
 
 
 @pytest.mark.parametrize("text", ["gh/owner/name/main", "https://github.com/owner/name/tree/main"])
