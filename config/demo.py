@@ -24,6 +24,8 @@ EXAMPLES = BASE_DIR / "examples"
 PROVIDER = "example"
 GIT_TIMEOUT_SECONDS = 30
 BRANCH = "refs/heads/main"
+OPENS = {"dashboard": "dashboard/"}
+"""What an example opens that has no notebook."""
 # Fixed, so that the same examples are the same commit on every machine.
 GIT_IDENTITY = {
     f"GIT_{who}_{what}": value
@@ -186,7 +188,6 @@ def _list_environments() -> None:
     owner = User.objects.filter(role=Role.ADMINISTRATOR).order_by("date_joined").first()
     for source in _sources():
         title, description = describe((source / "README.md").read_text())
-        notebook = min(path.name for path in source.glob("*.ipynb"))
         Environment.objects.update_or_create(
             owner=owner,
             provider=PROVIDER,
@@ -194,10 +195,15 @@ def _list_environments() -> None:
             defaults={
                 "title": title,
                 "description": description,
-                "urlpath": f"lab/tree/{notebook}",
+                "urlpath": _opens(source),
                 "visibility": Visibility.EVERYONE,
             },
         )
+
+
+def _opens(source: Path) -> str:
+    """Where to open an example: at its own application, or else at its first notebook."""
+    return OPENS.get(source.name) or f"lab/tree/{min(path.name for path in source.glob('*.ipynb'))}"
 
 
 def describe(readme: str) -> tuple[str, str]:

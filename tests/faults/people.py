@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from contextlib import ExitStack
 from http import HTTPStatus
 from typing import Any
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from tests.faults.traces import is_at_rest
 from tests.stack import Stack, wait_until
@@ -30,7 +32,7 @@ class Visit:
     def __init__(self, origin: str, headers: dict[str, str]) -> None:
         self._host = urlsplit(origin).netloc
         self._port = urlsplit(origin).port or 80
-        self._headers = headers
+        self.headers = headers
         # By address, whatever the origin's name is: not every resolver knows `*.localhost`.
         self.http = httpx.Client(
             base_url=f"http://127.0.0.1:{self._port}",
@@ -43,13 +45,13 @@ class Visit:
         """One request."""
         return self.http.request(method, path, **options)
 
-    def socket(self, path: str) -> ClientConnection:
+    def socket(self, path: str, *, subprotocols: Sequence[str] | None = None) -> ClientConnection:
         """An open websocket. Raises InvalidStatus when the handshake is refused."""
-        return open_socket(f"ws://{self._host}{path}", self._port, self._headers)
+        return open_socket(f"ws://{self._host}{path}", self._port, self.headers, subprotocols)
 
     def handshake(self, path: str) -> int:
         """The status a websocket's handshake is answered with."""
-        return handshake(f"ws://{self._host}{path}", self._port, self._headers)
+        return handshake(f"ws://{self._host}{path}", self._port, self.headers)
 
 
 class Person:
@@ -171,12 +173,15 @@ def with_pass(server: Server, cookie: str) -> dict[str, str]:
     return {"Cookie": f"{PASS_COOKIE}={cookie}", "Origin": server["url"]}
 
 
-def open_socket(url: str, port: int, headers: dict[str, str]) -> ClientConnection:
+def open_socket(
+    url: str, port: int, headers: dict[str, str], subprotocols: Sequence[str] | None = None
+) -> ClientConnection:
     """A websocket to a name that is served on this machine. Raises InvalidStatus when it is refused."""
     return connect(
         url,
         sock=socket.create_connection(("127.0.0.1", port), timeout=10),
         additional_headers=headers,
+        subprotocols=[Subprotocol(name) for name in subprotocols] if subprotocols else None,
         max_size=None,
         proxy=None,
     )
