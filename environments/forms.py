@@ -21,8 +21,12 @@ from environments.values import LaunchSpec, Limits, Reference
 
 T = TypeVar("T")
 
-_ADDRESS_IN_JUPYTER = re.compile(r"(?:lab|tree)/?(?:[?#].*)?|(?:lab/tree|lab/workspaces|tree)/.*|[^/]*\?.*")
+_ADDRESS_IN_JUPYTER = re.compile(
+    r"(?:lab|tree)/?(?:[?#].*)?|(?:lab/tree|lab/workspaces|doc/tree|tree)/.*|proxy/(?:absolute/)?[0-9]+(?:/.*)?|[^/]*\?.*"
+)
 """What is meant as an address inside JupyterLab rather than as a file of the repository."""
+_ADDRESS_OF_APPLICATION = re.compile(r"/[^/]+.*/")
+"""What is meant as the address of another application: between slashes, as no file is."""
 
 KEEP_HOURS = (1, 2, 4, 8)
 MORNING = time(8)
@@ -247,14 +251,23 @@ def _next_morning(now: datetime) -> datetime:
 
 
 def urlpath_of(path: str) -> str:
-    """Where to open a server, from what a person writes: a file of the repository, or Jupyter's own address.
+    """Where to open a server, from what a person writes: a file of the repository, or an address of the server.
 
-    Raises UserError `path_invalid` for what is neither.
+    That is Jupyter's own, or another application's, `/rstudio/`. Raises UserError `path_invalid` for what is neither.
     """
-    clean = path.strip().lstrip("/")
+    typed = path.strip()
+    clean = typed.lstrip("/")
     if "://" in clean:
         raise UserError("path_invalid", path=path[:100])
-    return check_urlpath(clean) if _ADDRESS_IN_JUPYTER.fullmatch(clean) else urlpath_to(clean)
+    is_address = _ADDRESS_IN_JUPYTER.fullmatch(clean) or _ADDRESS_OF_APPLICATION.fullmatch(typed)
+    return check_urlpath(clean) if is_address else urlpath_to(clean)
+
+
+def typed_for(urlpath: str) -> str:
+    """What a person writes for this address, where it can be written: `urlpath_of` of it leads to the same place."""
+    if not urlpath or _ADDRESS_IN_JUPYTER.fullmatch(urlpath):
+        return urlpath
+    return f"/{urlpath.strip('/')}/"
 
 
 def _words(error: EnvironmentsError) -> list[str]:

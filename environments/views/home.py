@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from environments.errors import EnvironmentsError
-from environments.forms import LaunchForm
+from environments.forms import LaunchForm, typed_for
 from environments.launching import launch, launch_environment, server_of
 from environments.models import Environment, NotebookServer
 from environments.quotas import disk_use_of
@@ -94,7 +94,9 @@ def _environment(request: PageRequest, environment_id: str) -> Environment:
 
 def _form_of(environment: Environment) -> LaunchForm:
     repository = path_of(replace(environment.reference, ref=""))
-    return LaunchForm({"repository": repository, "ref": environment.ref, "path": environment.urlpath, "name": ""})
+    return LaunchForm(
+        {"repository": repository, "ref": environment.ref, "path": typed_for(environment.urlpath), "name": ""}
+    )
 
 
 def _refused(request: PageRequest, form: LaunchForm, error: EnvironmentsError) -> HttpResponse:

@@ -32,6 +32,7 @@ from environments.consent import (
 )
 from environments.differences import differences
 from environments.errors import EnvironmentsError, UserError
+from environments.forms import typed_for
 from environments.git_credentials import resolve_for
 from environments.launching import check_same_kind, free_name, launch, name_of, server_of
 from environments.links import PREFIX, check_length, read_link
@@ -203,7 +204,7 @@ def _edit_url(spec: LaunchSpec) -> str:
     fields = {
         "repository": references.path_of(bare),
         "ref": spec.reference.ref,
-        "path": spec.urlpath,
+        "path": typed_for(spec.urlpath),
         "name": spec.name,
         "memory": spec.limits.memory_mb,
         "cpus": spec.limits.cpus,

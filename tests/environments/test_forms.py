@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from environments.errors import UserError
-from environments.forms import KeepForm, LaunchForm, urlpath_of
+from environments.forms import KeepForm, LaunchForm, typed_for, urlpath_of
 from environments.values import LaunchSpec, Limits, Reference
 
 
@@ -26,10 +26,27 @@ from environments.values import LaunchSpec, Limits, Reference
         ("/tree/notebooks", "tree/notebooks"),
         ("lab", "lab"),
         ("tree?reset", "tree?reset"),
+        ("doc/tree/first.ipynb", "doc/tree/first.ipynb"),
+        ("proxy/5006/app", "proxy/5006/app"),
+        ("/rstudio/", "rstudio/"),
+        ("/shiny/sine/", "shiny/sine/"),
+        ("rstudio/", "lab/tree/rstudio"),
     ],
 )
 def test_understand_what_to_open(typed: str, urlpath: str) -> None:
     assert urlpath_of(typed) == urlpath
+
+
+@pytest.mark.parametrize(
+    "urlpath",
+    ["", "lab", "lab/tree/a%20b.ipynb", "doc/tree/a.ipynb", "dashboard/", "git-pull?repo=x", "proxy/80/a"],
+)
+def test_address_can_be_written_in_the_form(urlpath: str) -> None:
+    assert urlpath_of(typed_for(urlpath)) == urlpath
+
+
+def test_address_of_an_application_can_be_written_without_its_slash() -> None:
+    assert urlpath_of(typed_for("rstudio")) == "rstudio/"
 
 
 @pytest.mark.parametrize(
