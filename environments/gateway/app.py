@@ -11,6 +11,7 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from http import HTTPStatus
 from urllib.parse import parse_qs
 
@@ -50,6 +51,8 @@ logger = logging.getLogger(__name__)
 
 OWN_PATH = "/_carrel/"
 ENTER_PATH = "/_carrel/enter"
+JUPYTERS_OWN = ("/api/", "/terminals/", "/lsp/")
+"""Below these, kernels and terminals say themselves when somebody is at work, and open pages talk by themselves."""
 _LABEL = re.compile(r"[a-z0-9-]{1,63}")
 _TARGET = re.compile(rb"/[^\x00-\x20\x7f]*")
 
@@ -201,6 +204,7 @@ class Gateway:
                     allowed=decision,
                     reauthorize=self._reauthorizing(access),
                     recheck_seconds=self._recheck_seconds,
+                    note_use=None if _is_jupyters_own(scope) else partial(self._authorizer.note_use, access.subdomain),
                 )
             return None
         return _refuse(decision, client, access, target)
@@ -294,6 +298,11 @@ async def _refuse_websocket(answer: Answer, scope: WebSocketScope, send: ASGISen
         await answer.refuse_websocket(send)
     else:
         await send({"type": "websocket.close", "code": 4000 + answer.status, "reason": ""})
+
+
+def _is_jupyters_own(scope: WebSocketScope) -> bool:
+    """Whether a websocket is Jupyter's rather than that of another application beside it."""
+    return scope["path"].startswith(JUPYTERS_OWN)
 
 
 def _client_address(scope: HTTPScope | WebSocketScope) -> str:

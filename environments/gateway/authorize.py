@@ -112,8 +112,12 @@ class Authorizer:
         else:
             decision = await self._by_passes(request, max_age)
         if isinstance(decision, Allowed) and request.method not in ("GET", "HEAD"):
-            await self._uses.get(request.subdomain, USE_SECONDS)
+            await self.note_use(request.subdomain)
         return decision
+
+    async def note_use(self, subdomain: str) -> None:
+        """Note, once in a while, that somebody is at work in this server."""
+        await self._uses.get(subdomain, USE_SECONDS)
 
     def forget_route(self, subdomain: str) -> None:
         """Ask anew where this subdomain leads: nothing answered there, or the server has changed."""

@@ -95,9 +95,13 @@ async def relay(
     allowed: Allowed,
     reauthorize: Callable[[], Awaitable[Decision]],
     recheck_seconds: float = RECHECK_SECONDS,
+    note_use: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
-    """Pass messages both ways until one side closes, or access is lost; then close the other with its code."""
-    from_browser = asyncio.create_task(_from_browser(receive, upstream))
+    """Pass messages both ways until one side closes, or access is lost; then close the other with its code.
+
+    `note_use` is called for each message of the browser, where those are signs of somebody at work.
+    """
+    from_browser = asyncio.create_task(_from_browser(receive, upstream, note_use))
     from_server = asyncio.create_task(_from_server(upstream, send))
     access = asyncio.create_task(_until_access_lost(allowed, reauthorize, recheck_seconds))
     tasks = (from_browser, from_server, access)
@@ -123,11 +127,17 @@ class Close(NamedTuple):
     reason: str = ""
 
 
-async def _from_browser(receive: ASGIReceiveCallable, upstream: aiohttp.ClientWebSocketResponse) -> int:
+async def _from_browser(
+    receive: ASGIReceiveCallable,
+    upstream: aiohttp.ClientWebSocketResponse,
+    note_use: Callable[[], Awaitable[None]] | None,
+) -> int:
     """Pass on what the browser sends; the code it closed with."""
     while True:
         event = await receive()
         if event["type"] == "websocket.receive":
+            if note_use is not None:
+                await note_use()
             text = event.get("text")
             try:
                 if text is not None:

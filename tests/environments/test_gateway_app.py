@@ -766,6 +766,32 @@ def test_websocket_passes_messages(owner: Visit, message: str | bytes) -> None:
         assert websocket.recv(timeout=10) == message
 
 
+@pytest.mark.parametrize(
+    ("path", "counts"), [("/websocket", True), ("/api/websocket", False), ("/terminals/websocket", False)]
+)
+def test_websocket_of_another_application_counts_as_use(
+    owner: Visit, server: NotebookServer, path: str, counts: bool
+) -> None:
+    NotebookServer.objects.update(last_activity_at=None)
+
+    with owner.websocket(path) as websocket:
+        websocket.send("hello")
+        websocket.recv(timeout=10)
+
+    server.refresh_from_db()
+    assert (server.last_activity_at is not None) == counts
+
+
+def test_websocket_that_only_listens_does_not_count_as_use(owner: Visit, server: NotebookServer) -> None:
+    NotebookServer.objects.update(last_activity_at=None)
+
+    with owner.websocket():
+        owner.get("/")
+
+    server.refresh_from_db()
+    assert server.last_activity_at is None
+
+
 def test_websocket_passes_many_messages_in_order(owner: Visit) -> None:
     with owner.websocket() as websocket:
         for number in range(500):

@@ -49,7 +49,8 @@ class NotebookServer:
         app.router.add_post("/never-reads", self.never_reads)
         app.router.add_post("/too-large", self.too_large)
         app.router.add_get("/cookies", self.cookies)
-        app.router.add_get("/websocket", self.websocket)
+        for path in ("/websocket", "/api/websocket", "/terminals/websocket"):
+            app.router.add_get(path, self.websocket)
         app.router.add_get("/forbidden", self.forbidden)
         app.router.add_get("/breaks-off", self.breaks_off)
         app.router.add_get("/hangs-up", self.hangs_up)
