@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import re
 from dataclasses import replace
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, unquote
 
 from django.conf import settings
 
@@ -197,7 +197,7 @@ def web_url_of(reference: Reference) -> str:
 def _read(text: str, ref: str) -> Pasted:
     if not text:
         raise UserError("repository_missing")
-    if text.startswith("-") or len(text) > 4 * MAX_ADDRESS:
+    if text.startswith("-") or len(text) > 4 * MAX_ADDRESS or not _is_text(text):
         raise UserError("repository_invalid", repository=shown(text))
     if doi := doi_in(text):
         return Pasted(_by_doi(doi, text))
@@ -215,6 +215,15 @@ def _read(text: str, ref: str) -> Pasted:
     if "." in first:
         return _read_url(f"https://{text}", ref)
     raise UserError("provider_unknown", provider=shown(first), providers=", ".join(_BY_PREFIX))
+
+
+def _is_text(quoted: str) -> bool:
+    """Whether what percent signs stand for is UTF-8: read otherwise, it would be another name."""
+    try:
+        unquote(quoted, errors="strict")
+    except UnicodeDecodeError:
+        return False
+    return "\ufffd" not in quoted
 
 
 def _read_url(text: str, ref: str) -> Pasted:

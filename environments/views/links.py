@@ -44,6 +44,8 @@ from environments.views.consequences import gifts_of, programs_of, risks_of
 from environments.views.elsewhere import way_elsewhere
 from environments.views.requests import PageRequest
 
+UNPROCESSABLE = 422
+
 
 @require_safe
 @never_cache
@@ -96,8 +98,13 @@ def to_server(server: NotebookServer, urlpath: str) -> HttpResponse:
 
 
 def refusal(request: HttpRequest, error: EnvironmentsError) -> HttpResponse:
-    """The page that says why nothing was launched, and what to do."""
-    return render(request, "environments/launch_refused.html", {"reason": error.explain()}, status=error.status)
+    """The page that says why nothing was launched, and what to do.
+
+    That a repository's host is at fault is not said by a status above 500: proxies in front put pages of their own
+    in the place of those.
+    """
+    status = error.status if error.status < 500 else UNPROCESSABLE
+    return render(request, "environments/launch_refused.html", {"reason": error.explain()}, status=status)
 
 
 def _path_as_typed(request: HttpRequest, decoded: str) -> str:

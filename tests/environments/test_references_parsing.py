@@ -275,6 +275,10 @@ HOSTILE = [
     ("https://mybinder.org/v2/gh/owner/name/main?labpath=..%2F..%2Fetc", "path_invalid"),
     ("https://mybinder.org/v2/gh/owner/name/main?filepath=a%00b", "path_invalid"),
     ("https://mybinder.org/v2/gh/owner/name/main?urlpath=a%0D%0Ab", "path_invalid"),
+    ("https://mybinder.org/v2/gh/owner/name/main?urlpath=%ff%fe", "repository_invalid"),
+    ("gh/owner/name/%C3%28", "repository_invalid"),
+    ("gh/owner/name/\ufffd", "repository_invalid"),
+    ("git/https%3A%2F%2Fgit.example.org%2F%ff/main", "repository_invalid"),
     ("https://mybinder.org/v2/git/file%3A%2F%2F%2Fetc/HEAD", "repository_local_forbidden"),
 ]
 

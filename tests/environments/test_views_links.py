@@ -213,6 +213,16 @@ def test_link_to_what_is_not_there_says_so(page: Client, host: GitHost) -> None:
     assert "There is no repository" in response.content.decode()
 
 
+def test_link_to_a_host_that_is_down_says_so_on_a_page_that_arrives(page: Client, host: GitHost) -> None:
+    address = link(host)
+    host.stop()
+
+    response = page.get(address)
+
+    assert response.status_code == 422
+    assert "did not answer" in response.content.decode()
+
+
 def test_question_offers_to_change_something(page: Client, host: GitHost) -> None:
     text = page.get(link(host, "?server=mine")).content.decode()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -21,6 +22,7 @@ PATIENCE_SECONDS = 60.0
 SESSION_COOKIE = "carrel_session"
 PASS_COOKIE = "carrel_pass"
 CSRF_COOKIE = "carrel_csrf"
+_PROPOSAL = re.compile(r'name="proposal" value="([^"]+)"')
 
 Server = dict[str, Any]
 """A server as the API shows it."""
@@ -82,6 +84,10 @@ class Person:
     def delete(self, server: Server) -> httpx.Response:
         """Delete it."""
         return self.api.delete(f"/servers/{server['id']}/")
+
+    def forget_in_the_end(self, server: Server) -> None:
+        """Have one that was made by the pages deleted like those made by the API."""
+        self._launched.add(server["id"])
 
     def read(self, server: Server) -> Server:
         """The server as it is now."""
@@ -161,6 +167,13 @@ class Person:
 
     def _is_over(self) -> bool:
         return all(is_at_rest(self._stack, server_id) for server_id in self._launched)
+
+
+def proposed(page: str) -> str:
+    """What the page that asks whether to launch wants to be sent back."""
+    match = _PROPOSAL.search(page)
+    assert match, page
+    return match[1]
 
 
 def csrf(browser: httpx.Client) -> dict[str, str]:

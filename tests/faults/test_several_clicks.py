@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import TypeVar
+from urllib.parse import quote
 
 import pytest
 
 from tests.fakes.git_host import GitHost
 from tests.faults.conftest import Prepared
 from tests.faults.holds import Hold
-from tests.faults.people import Person, Server
+from tests.faults.people import Person, Server, csrf, proposed
 from tests.faults.repositories import held_while_resolving
 from tests.faults.traces import (
     build_processes,
@@ -61,6 +62,22 @@ def test_makes_one_server_of_several_launches(student: Person, stack: Stack, rep
     assert len({server["id"] for server in answers}) == 1
     assert len(student.servers()) == 1
     assert len(build_rows(stack, commit)) == 1
+
+
+def test_makes_one_server_of_several_confirmations(student: Person, stack: Stack, prepared: Prepared) -> None:
+    link = f"/v2/git/{quote(prepared.url, safe='')}/HEAD?server=confirmed"
+    browser = student.sign_in()
+    tabs = [proposed(browser.get(link).text) for _ in range(2)]
+
+    forms = [{"proposal": proposal} for proposal in tabs * (CLICKS // 2)]
+    answers = at_once([lambda form=form: browser.post("/launch/", data=form, headers=csrf(browser)) for form in forms])  # type: ignore[misc]
+    (server,) = [server for server in student.servers() if server["name"] == "confirmed"]
+    student.forget_in_the_end(server)
+    student.await_state(server, "running")
+
+    assert {answer.status_code for answer in answers} == {302}
+    assert all(f"/servers/{server['id']}/" in answer.headers["Location"] for answer in answers)
+    assert len(notebook_servers(stack, server["id"])) == 1
 
 
 def test_starts_one_process_for_several_starts(student: Person, stack: Stack, prepared: Prepared) -> None:

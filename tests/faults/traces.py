@@ -44,6 +44,14 @@ def work_under_way(stack: Stack) -> list[tuple[str, str]]:
     return servers + _select(stack, "environments_build", "state", Build.ACTIVE)
 
 
+def rows(stack: Stack) -> dict[str, int]:
+    """How many rows there are of everything that a launch makes."""
+    tables = ("notebookserver", "build", "volume", "repositorytrust")
+    with closing(_database(stack)) as database:
+        query = "SELECT count(*) FROM environments_{}"
+        return {table: database.execute(query.format(table)).fetchone()[0] for table in tables}
+
+
 def is_at_rest(stack: Stack, server_id: str) -> bool:
     """Whether nothing of this server runs and nothing is still to be done for it."""
     waiting = {identity for identity, _ in work_under_way(stack)}
@@ -58,9 +66,13 @@ def build_rows(stack: Stack, commit: str) -> list[tuple[str, str]]:
 def _select(stack: Stack, table: str, column: str, values: tuple[str, ...]) -> list[tuple[str, str]]:
     places = ", ".join("?" * len(values))
     query = f'SELECT id, state FROM {table} WHERE "{column}" IN ({places})'  # noqa: S608 - all names are ours
-    uri = f"file:{stack.data_directory / 'carrel.sqlite3'}?mode=ro"
-    with closing(sqlite3.connect(uri, uri=True, timeout=20)) as database:
+    with closing(_database(stack)) as database:
         return database.execute(query, [str(value) for value in values]).fetchall()
+
+
+def _database(stack: Stack) -> sqlite3.Connection:
+    """Its database, to be read only."""
+    return sqlite3.connect(f"file:{stack.data_directory / 'carrel.sqlite3'}?mode=ro", uri=True, timeout=20)
 
 
 def _runs_jupyter(process: psutil.Process) -> bool:
