@@ -16,7 +16,7 @@ from config.errors import permission_denied
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-FOR_EVERY_PAGE = frozenset({"/badge_logo.svg"})
+FOR_EVERY_PAGE = frozenset({"/badge_logo.svg", "/badge.svg"})
 """What pages elsewhere may show: the same for everybody, and nobody's."""
 OTHER_SITES = frozenset({"cross-site", "same-site"})
 TIME_ZONE_COOKIE = "carrel_timezone"

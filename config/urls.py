@@ -17,6 +17,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include("config.api_urls")),
     path("badge_logo.svg", views.badge, name="badge"),
+    path("badge.svg", views.badge, name="badge-of-old"),
     path("versions", views.versions, name="versions"),
     path("health", views.health, name="health"),
     path("preferences/", views.preferences, name="preferences"),

@@ -81,6 +81,7 @@ PAGES = [
     Page("environments:status", "/status/", "get", SIGN_IN, 403, 403),
     Page("environments:subdomain-open", "/open/{subdomain}/", "get", SIGN_IN, 404, 302),
     Page("badge", "/badge_logo.svg", "get", 200, 200, 200),
+    Page("badge-of-old", "/badge.svg", "get", 200, 200, 200),
     Page("versions", "/versions", "get", 200, 200, 200),
     Page("health", "/health", "get", 503, 503, 503),
     Page("preferences", "/preferences/", "post", 302, 302, 302),

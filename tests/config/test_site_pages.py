@@ -124,10 +124,11 @@ def test_report_health(client: Client, settings: Settings, tmp_path: Path) -> No
 
 
 @pytest.mark.django_db
-def test_show_the_badge_to_pages_elsewhere(client: Client) -> None:
+@pytest.mark.parametrize("path", ["/badge_logo.svg", "/badge.svg"])
+def test_show_the_badge_to_pages_elsewhere(client: Client, path: str) -> None:
     headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
 
-    response = client.get("/badge_logo.svg", headers=headers)
+    response = client.get(path, headers=headers)
 
     assert (response.status_code, response["Content-Type"]) == (200, "image/svg+xml")
     assert b"carrel" in response.content
