@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.decorators import secure_admin_login
+from allauth.socialaccount import admin as _allauth_admin  # noqa: F401 - first, so that ours takes its place
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.urls import reverse
@@ -17,8 +19,11 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.utils.safestring import SafeString
 
-# One way in: the admin's own form would know neither our rate limits nor, later, single sign-on.
+# One way in: the admin's own form would know neither our rate limits nor single sign-on.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+
+# Providers are the operator's settings, and no token of theirs is kept.
+admin.site.unregister([SocialApp, SocialToken, SocialAccount])
 
 
 @admin.register(User)
@@ -76,4 +81,23 @@ class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in t
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """A token is what it was made."""
+        return False
+
+
+@admin.register(SocialAccount)
+class ConnectedAccountAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    """What people have connected, to see and to take away; the key to an account is not given out by hand."""
+
+    list_display = ["user", "provider", "uid", "last_login"]
+    list_select_related = ["user"]
+    list_filter = ["provider"]
+    search_fields = ["uid", "user__username", "user__display_name"]
+    fields = ["user", "provider", "uid", "extra_data", "date_joined", "last_login"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """People connect their own."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """It is what the provider said."""
         return False

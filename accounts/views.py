@@ -1,4 +1,4 @@
-"""The account page: who you are here, and the tokens you gave to programs."""
+"""The account page: who you are here, how you sign in, and the tokens you gave to programs."""
 
 from __future__ import annotations
 
@@ -6,19 +6,25 @@ import secrets
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from allauth.account.utils import get_next_redirect_url
+from allauth.socialaccount.adapter import get_adapter
+from allauth.socialaccount.models import SocialAccount
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.forms import ProfileForm, TokenForm
+from accounts.identity_providers import identity_provider
 from accounts.models import ApiToken, User
 from accounts.tokens import create_token
+from accounts.ways import LastWay, Way, disconnect, has_password, is_last_way, may_use_password, ways_of
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -46,7 +52,53 @@ def account(request: AuthenticatedRequest) -> HttpResponse:
         return redirect("accounts:account")
     now = timezone.now()
     tokens = [(token, token.expiry <= now) for token in ApiToken.objects.filter(user=request.user)]
-    return render(request, "accounts/account.html", {"form": form, "tokens": tokens})
+    facts = {
+        "form": form,
+        "tokens": tokens,
+        "ways": ways_of(request.user),
+        "may_use_password": may_use_password(request.user),
+        "has_password": has_password(request.user),
+    }
+    return render(request, "accounts/account.html", facts)
+
+
+@login_required
+@require_GET
+def way_connect(request: AuthenticatedRequest, key: str) -> HttpResponse:
+    """Ask whether to connect an account at a provider; the form leads there."""
+    provider = identity_provider(key)
+    if provider is None:
+        raise Http404
+    spoken = get_adapter().get_provider(request, key)
+    facts = {
+        "provider": provider,
+        "action": reverse(spoken.login_view, args=[key]),
+        "next_url": get_next_redirect_url(request) or reverse("accounts:account"),
+    }
+    return render(request, "accounts/way_connect.html", facts)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def way_disconnect(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+    """Ask, and on the second word forget the account at a provider, unless it is the last way in."""
+    connected = get_object_or_404(SocialAccount, pk=pk, user=request.user)
+    provider = identity_provider(connected.provider)
+    if provider is None:
+        raise Http404
+    if request.method == "POST":
+        try:
+            disconnect(connected)
+        except LastWay:
+            return redirect("accounts:way-disconnect", pk)
+        messages.success(request, _("%(name)s is no longer connected.") % {"name": provider.name})
+        return redirect("accounts:account")
+    facts = {
+        "way": Way(provider, connected),
+        "is_last": is_last_way(connected),
+        "may_use_password": may_use_password(request.user),
+    }
+    return render(request, "accounts/way_disconnect.html", facts)
 
 
 @login_required

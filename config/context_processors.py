@@ -25,7 +25,8 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "themes": THEMES,
         "preferences_url": reverse("preferences"),
         "account_url": reverse("accounts:account"),
-        "signup_open": settings.SIGNUP_OPEN,
+        "signup_open": settings.SIGNUP_OPEN and settings.PASSWORD_SIGN_IN,
+        "has_passwords": settings.PASSWORD_SIGN_IN,
         "site_credits": settings.SITE_CREDITS,
         "site_links": settings.SITE_LINKS,
     }

@@ -17,8 +17,10 @@ from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from accounts.identity_providers import IdentityProvider, allauth_providers
 from config.embedded import redis_socket
 from config.env import BASE_DIR, DATA_DIR, env
+from config.sign_in import read_identity_providers
 
 django_stubs_ext.monkeypatch()  # Lets `ModelAdmin[Build]` and its like be written at run time too.
 
@@ -98,6 +100,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "channels",
     "csp",
     "django_htmx",
@@ -252,6 +256,19 @@ ACCOUNT_EMAIL_VERIFICATION = env.str("ACCOUNT_EMAIL_VERIFICATION", default="none
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True
+IDENTITY_PROVIDERS: dict[str, IdentityProvider] = read_identity_providers(env, is_embedded=EMBEDDED)
+PASSWORD_SIGN_IN: bool = env.bool("PASSWORD_SIGN_IN", default=True)
+"""Whether people may sign in with a password of this site; administrators always may."""
+if not PASSWORD_SIGN_IN and not IDENTITY_PROVIDERS:
+    raise ImproperlyConfigured(
+        "PASSWORD_SIGN_IN is off and SIGN_IN_PROVIDERS is not set, so nobody could sign in. Set one of the two."
+    )
+SOCIALACCOUNT_ADAPTER = "accounts.adapters.SocialAccountAdapter"
+SOCIALACCOUNT_PROVIDERS = allauth_providers(IDENTITY_PROVIDERS)
+SOCIALACCOUNT_EMAIL_REQUIRED = False
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"  # Only addresses that the provider vouches for are taken at all.
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_STORE_TOKENS = False
 LOGIN_REDIRECT_URL = "environments:home"
 LOGIN_URL = "account_login"
 LOGOUT_REDIRECT_URL = ACCOUNT_LOGOUT_REDIRECT_URL = "environments:home"

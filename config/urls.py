@@ -13,7 +13,8 @@ handler500 = "config.errors.server_error"
 urlpatterns = [
     path("", include("environments.urls")),
     path("account/", include("accounts.urls")),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include("allauth.account.urls")),
+    path("accounts/", include("accounts.openid.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("config.api_urls")),
     path("badge_logo.svg", views.badge, name="badge"),

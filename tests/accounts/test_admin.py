@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from allauth.socialaccount.models import SocialAccount
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -88,3 +89,20 @@ def test_admin_changes_no_token_but_revokes_it(browser: Client, student: User) -
     browser.post(reverse("admin:accounts_apitoken_delete", args=[token.pk]), {"post": "yes"})
 
     assert not ApiToken.objects.exists()
+
+
+def test_admin_shows_what_people_connected_and_takes_it_away(browser: Client, student: User) -> None:
+    account = SocialAccount.objects.create(user=student, provider="university", uid="id-there")
+
+    page = browser.get(reverse("admin:socialaccount_socialaccount_changelist")).content.decode()
+    added = browser.get(reverse("admin:socialaccount_socialaccount_add"))
+    browser.post(reverse("admin:socialaccount_socialaccount_delete", args=[account.pk]), {"post": "yes"})
+
+    assert "id-there" in page
+    assert added.status_code == 403
+    assert not SocialAccount.objects.exists()
+
+
+@pytest.mark.parametrize("model", ["socialapp", "socialtoken"])
+def test_admin_has_no_second_place_for_providers(browser: Client, model: str) -> None:
+    assert browser.get(f"/admin/socialaccount/{model}/").status_code == 404

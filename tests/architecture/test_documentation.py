@@ -12,7 +12,7 @@ import pytest
 from config.env import BASE_DIR
 
 OPERATORS = BASE_DIR / "docs" / "operators.md"
-SETTINGS_SOURCES = [BASE_DIR / "config" / name for name in ("settings.py", "env.py", "up.py")]
+SETTINGS_SOURCES = [BASE_DIR / "config" / name for name in ("settings.py", "sign_in.py", "env.py", "up.py")]
 PAGES = sorted([*BASE_DIR.glob("*.md"), *(BASE_DIR / "docs").rglob("*.md")])
 ENV_EXAMPLE = BASE_DIR / ".env.example"
 

@@ -1,0 +1,1 @@
+"""OpenID Connect: allauth's, with a nonce, and with ID tokens whose signature is always checked."""
