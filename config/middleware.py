@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zoneinfo
 from collections.abc import Callable
 from functools import cache
@@ -18,6 +19,8 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 FOR_EVERY_PAGE = frozenset({"/badge_logo.svg", "/badge.svg"})
 """What pages elsewhere may show: the same for everybody, and nobody's."""
+FROM_IDENTITY_PROVIDERS = re.compile(r"/accounts/saml/[a-z0-9]+/acs/")
+"""Where a page of an identity provider posts what it says of somebody. What it says is signed, and changes nothing."""
 OTHER_SITES = frozenset({"cross-site", "same-site"})
 TIME_ZONE_COOKIE = "carrel_timezone"
 
@@ -35,6 +38,8 @@ class IsolationMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer 403 or pass the request on."""
         if request.path in FOR_EVERY_PAGE and request.method in SAFE_METHODS:
+            return self.get_response(request)
+        if request.method == "POST" and FROM_IDENTITY_PROVIDERS.fullmatch(request.path):
             return self.get_response(request)
         if _comes_from_another_site(request) or _changes_from_another_origin(request):
             return permission_denied(request, PermissionDenied())

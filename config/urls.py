@@ -15,6 +15,7 @@ urlpatterns = [
     path("account/", include("accounts.urls")),
     path("accounts/", include("allauth.account.urls")),
     path("accounts/", include("accounts.openid.urls")),
+    path("accounts/", include("accounts.saml.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("config.api_urls")),
     path("badge_logo.svg", views.badge, name="badge"),

@@ -66,6 +66,25 @@ def test_accept_a_change_from_its_own_origin(client: Client) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/accounts/saml/partner/acs/", 404),  # Let through: there is no such provider here.
+        ("/accounts/saml/partner/login/", 403),
+        ("/accounts/saml/partner/acs/finish/", 403),
+        ("/accounts/saml/a/b/acs/", 403),
+        ("/accounts/oidc/partner/login/", 403),
+    ],
+)
+def test_accept_a_form_of_another_site_only_where_identity_providers_send_theirs(
+    client: Client, path: str, status: int
+) -> None:
+    response = client.post(path, headers={"Origin": "https://idp.example", "Sec-Fetch-Site": "cross-site"})
+
+    assert response.status_code == status
+
+
+@pytest.mark.django_db
 def test_refuse_a_change_sent_to_an_unknown_host(client: Client) -> None:
     headers = {"Origin": "http://evil.example", "Host": "evil.example"}
 

@@ -1,0 +1,1 @@
+"""SAML: allauth's flow, with one strict configuration, and with answers checked before anything is stored."""
