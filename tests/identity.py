@@ -113,11 +113,11 @@ def provider_mock() -> Any:
     return running("-m", "oidc_provider_mock", "--port", port, "--require-nonce", url=f"http://127.0.0.1:{port}")
 
 
-def saml_provider(service_metadata: Path) -> Any:
+def saml_provider(service_metadata: Path, port: int | None = None) -> Any:
     """pysaml2's provider for a service with this metadata, as a process; a context manager that gives its address."""
-    port = str(free_port())
-    url = f"http://127.0.0.1:{port}"
-    return running("-m", "tests.fakes.saml_provider", port, str(service_metadata), url=url)
+    port = port or free_port()
+    command = ("-m", "tests.fakes.saml_provider", str(port), str(service_metadata))
+    return running(*command, url=f"http://127.0.0.1:{port}")
 
 
 def answer_by_saml(url: str, username: str = "ada", fault: str = "") -> str:

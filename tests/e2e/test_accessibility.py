@@ -31,6 +31,7 @@ from tests.factories import (
     VolumeFactory,
     update_of,
 )
+from tests.identity import openid, use_providers
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 
@@ -54,12 +55,18 @@ class Visit:
     disk_mb: int = 0
     """How much room the person has for files; 0 is all there is."""
     version: str = ""
+    has_providers: bool = False
+    """Whether people can sign in at an institution."""
 
 
 HUBS = ["mybinder binder https://mybinder.org mybinder.org"]
 VISITS = {
     "welcome": Visit("/", is_signed_in=False),
     "sign in": Visit("/accounts/login/", is_signed_in=False),
+    "sign in at institutions": Visit("/accounts/login/", is_signed_in=False, has_providers=True),
+    "sign-in refused": Visit("/accounts/oidc/university/login/callback/", is_signed_in=False, has_providers=True),
+    "ways to sign in": Visit("/account/", has_providers=True),
+    "connect": Visit("/account/sign-in/university/connect/", has_providers=True),
     "password reset": Visit("/accounts/password/reset/", is_signed_in=False),
     "nothing": Visit("/nothing/", is_signed_in=False),
     "home": Visit("/"),
@@ -126,6 +133,13 @@ def open_page(browser: Browser, live_server: LiveServer, person: User) -> Iterat
     yield open_path
     for context in contexts:
         context.close()
+
+
+def configure(settings: Settings, visit: Visit) -> None:
+    """Sets up the installation that the visit is to."""
+    settings.PERSON_DISK_MB, settings.HUBS = visit.disk_mb, HUBS
+    if visit.has_providers:
+        use_providers(settings, openid("http://127.0.0.1", name="The University of Northern Example"))
 
 
 def prepare(person: User, visit: Visit) -> str:
@@ -220,7 +234,7 @@ def make_version(server: NotebookServer, version: str) -> None:
 def test_page_is_accessible(
     open_page: Callable[..., Page], person: User, settings: Settings, visit: Visit, theme: Theme
 ) -> None:
-    settings.PERSON_DISK_MB, settings.HUBS = visit.disk_mb, HUBS
+    configure(settings, visit)
     path = prepare(person, visit)
 
     page = open_page(path, is_signed_in=visit.is_signed_in, theme=theme, viewport=DESK)
@@ -232,7 +246,7 @@ def test_page_is_accessible(
 @pytest.mark.parametrize("name", VISITS)
 def test_page_fits_a_telephone(open_page: Callable[..., Page], person: User, settings: Settings, name: str) -> None:
     visit = VISITS[name]
-    settings.PERSON_DISK_MB, settings.HUBS = visit.disk_mb, HUBS
+    configure(settings, visit)
     path = prepare(person, visit)
 
     page = open_page(path, is_signed_in=visit.is_signed_in, viewport=PHONE)
