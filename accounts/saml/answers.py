@@ -92,10 +92,10 @@ def read_answer(request: HttpRequest, provider: IdentityProvider) -> Answer:
 
 
 def own_metadata(request: HttpRequest, provider: IdentityProvider) -> bytes:
-    """What the provider has to know of us."""
-    settings = OneLogin_Saml2_Settings(
-        {"strict": True, "security": _SECURITY, "sp": _ourselves(request, provider)}, sp_validation_only=True
-    )
+    """What the provider has to know of us; with a key of ours, that it may encrypt."""
+    own = _ourselves(request, provider)
+    security = _SECURITY | {"authnRequestsSigned": "privateKey" in own, "wantAssertionsEncrypted": "privateKey" in own}
+    settings = OneLogin_Saml2_Settings({"strict": True, "security": security, "sp": own}, sp_validation_only=True)
     metadata = settings.get_sp_metadata()
     return metadata.encode() if isinstance(metadata, str) else metadata
 

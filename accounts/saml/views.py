@@ -57,6 +57,7 @@ def acs(request: HttpRequest, key: str) -> HttpResponse:
     kept.store["answer"] = {"provider": key, "question": answer.question, "claims": asdict(answer.claims)}
     kept.store.set_expiry(ANSWER_KEPT_SECONDS)
     kept.save(response)
+    response.cookies[_COOKIE]["httponly"] = True
     return response
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import shutil
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from accounts.models import User
 from accounts.saml.answers import MAX_ANSWER_LETTERS
 from tests.accounts.test_openid import LINK, refused
 from tests.identity import answer_by_saml, leave, login_path, openid, post_back, saml, saml_provider, use_providers
+from tests.required import require_xmlsec1
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Response
@@ -41,8 +41,7 @@ def _fresh_cache() -> None:
 @pytest.fixture(scope="session")
 def metadata_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a real provider's metadata; it has been given ours."""
-    if not shutil.which("xmlsec1"):
-        pytest.skip("no xmlsec1 on PATH: install it (Debian: apt install xmlsec1)")
+    require_xmlsec1()
     providers = {"partner": saml("http://127.0.0.1")}
     ours = tmp_path_factory.mktemp("saml") / "ours.xml"
     with override_settings(
@@ -164,6 +163,7 @@ def test_unknown_provider_is_not_found(client: Client, settings: Settings, key: 
         ("sha1", "could not be checked"),
         ("expired", "too old, or not valid yet"),
         ("audience", "meant for another site"),
+        ("no_audience", "meant for another site"),
         ("no_question", "in another browser"),
         ("transient", "who you are in a way that stays the same"),
         ("denied", "The Partner did not let you sign in here."),
@@ -270,6 +270,17 @@ def test_sign_in_refuses_a_stolen_answer_readdressed_to_a_question_of_ones_own(
     answer = tampered(stolen, (f'InResponseTo="{questions[0]}" Version', f'InResponseTo="{questions[1]}" Version'))
 
     refused(post_back(client, partner, answer), "could not be checked")
+
+
+def test_sign_in_refuses_a_question_named_only_outside_of_what_is_signed(
+    client: Client, partner: IdentityProvider
+) -> None:
+    unasked = answer_by_saml(leave(Client(), partner), fault="no_question")
+    question = re.findall(r' ID="(\w+)"', asked_of(leave(client, partner)))[0]
+
+    answer = tampered(unasked, pattern=r"(<ns0:Response [^>]*) Version=", by=rf'\1 InResponseTo="{question}" Version=')
+
+    refused(post_back(client, partner, answer), "in another browser")
 
 
 def test_sign_in_refuses_an_answer_for_another_provider_of_ours(

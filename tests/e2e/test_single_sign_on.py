@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +14,7 @@ from playwright.sync_api import Page, expect
 
 from tests.fakes.git_host import GitHost
 from tests.identity import provider_mock, saml_provider
+from tests.required import require_xmlsec1
 from tests.stack import Stack, free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.saml, pytest.mark.timeout(240)]
@@ -23,8 +23,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.saml, pytest.m
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack where people sign in at two institutions. Theirs is another site: 127.0.0.1, not localhost."""
-    if not shutil.which("xmlsec1"):
-        pytest.skip("no xmlsec1 on PATH: install it (Debian: apt install xmlsec1)")
+    require_xmlsec1()
     saml_port = free_port()
     ours: Path = tmp_path_factory.mktemp("sso") / "ours.xml"
     with ExitStack() as everything:

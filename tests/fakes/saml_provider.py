@@ -66,6 +66,7 @@ class Provider:
         self.servers = {
             "": Server(config=self.config),
             "expired": Server(config=self._config(*honest, minutes=-30)),
+            "no_audience": _for_everybody(Server(config=self._config(*honest, minutes=5))),
             "other_key": Server(config=self._config(*certificate_and_key(directory, "other"), minutes=5)),
         }
 
@@ -123,9 +124,24 @@ class Provider:
             sign_alg=SIG_RSA_SHA1 if fault == "sha1" else SIG_RSA_SHA256,
             digest_alg=DIGEST_SHA256,
             encrypt_assertion=fault == "encrypted",
+            encrypt_assertion_self_contained=False,
             **where,
         )
         return where["destination"], str(response).encode()
+
+
+def _for_everybody(server: Any) -> Any:
+    """A server whose answers do not say whom they are for."""
+    policy = server.config.getattr("policy", "idp")
+    conditions = policy.conditions
+
+    def without_audience(service: str) -> Any:
+        made = conditions(service)
+        made.audience_restriction = []
+        return made
+
+    policy.conditions = without_audience
+    return server
 
 
 class Handler(BaseHTTPRequestHandler):
