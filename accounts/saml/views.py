@@ -54,7 +54,7 @@ def acs(request: HttpRequest, key: str) -> HttpResponse:
         return refusal(request, provider.identity, refused)
     response = redirect("saml_finish_acs", key)
     kept = LoginSession(request, "saml_answer", _COOKIE)
-    kept.store["answer"] = {"provider": key, "question": answer.question, "claims": asdict(answer.claims)}
+    kept.store["answer"] = {"question": answer.question, "claims": asdict(answer.claims)}
     kept.store.set_expiry(ANSWER_KEPT_SECONDS)
     kept.save(response)
     response.cookies[_COOKIE]["httponly"] = True
@@ -69,7 +69,7 @@ def finish(request: HttpRequest, key: str) -> HttpResponse:
     kept = LoginSession(request, "saml_answer", _COOKIE)
     answer = kept.store.get("answer")
     kept.delete()
-    if answer is None or answer["provider"] != key:
+    if answer is None:
         return refusal(request, provider.identity, SignInRefused("stale", "SAML: no answer is kept for this browser"))
     state = statekit.unstash_state(request, provider_id=provider.sub_id, state_id=answer["question"])
     if state is None:

@@ -315,6 +315,12 @@ def test_sign_in_survives_any_answer_and_keeps_nothing(client: Client, partner: 
     assert not User.objects.exists()
 
 
+def test_sign_in_refuses_a_right_answer_that_is_too_long(client: Client, partner: IdentityProvider) -> None:
+    answer = answer_by_saml(leave(client, partner)) + "\n" * MAX_ANSWER_LETTERS
+
+    refused(post_back(client, partner, answer), "cannot be understood", 502)
+
+
 def test_finish_without_an_answer_says_so(client: Client, partner: IdentityProvider) -> None:
     refused(client.get("/accounts/saml/partner/acs/finish/"), "in another browser")
 
