@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from html import unescape
 
 import polib
 import pytest
 
+from accounts import refusals
 from config import api_errors
 from config.env import BASE_DIR
 from environments import errors
@@ -47,8 +49,10 @@ def test_placeholders_agree() -> None:
     assert different == []
 
 
-@pytest.mark.parametrize("reasons", [errors.REASONS, api_errors.REASONS], ids=["environments", "api"])
-def test_every_reason_is_in_the_catalogue(reasons: dict[str, errors.Reason]) -> None:
+@pytest.mark.parametrize(
+    "reasons", [errors.REASONS, api_errors.REASONS, refusals.REASONS], ids=["environments", "api", "sign-in"]
+)
+def test_every_reason_is_in_the_catalogue(reasons: Mapping[str, errors.Reason | refusals.Reason]) -> None:
     known = {entry.msgid for entry in ENTRIES}
 
     assert {str(words) for reason in reasons.values() for words in (reason.sentence, reason.next_step)} <= known
