@@ -188,7 +188,11 @@ CHANNEL_LAYERS = {
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "web"
-CELERY_TASK_ROUTES = {"environments.tasks.run_build": {"queue": "build"}}
+CELERY_TASK_ROUTES = {
+    # Looking after the catalog asks the builder what it has.
+    f"environments.tasks.{task}": {"queue": "build"}
+    for task in ("run_build", "rebuild_environment")
+}
 CELERY_TASK_SOFT_TIME_LIMIT = 300
 CELERY_TASK_TIME_LIMIT = 330
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -222,6 +226,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "environments.tasks.measure_images",
         "schedule": timedelta(minutes=5),
         "options": {"expires": 300},
+    },
+    "tend-catalog": {
+        "task": "environments.tasks.tend_catalog",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
     },
     "forget-expired": {"task": "environments.tasks.forget_expired", "schedule": crontab(minute=17)},
     # Twice, since workers that build may have an engine of their own. Where there is one, the second has little to do.

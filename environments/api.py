@@ -356,7 +356,7 @@ class EnvironmentViewSet(mixins.ListModelMixin, GenericViewSet[Environment]):
 
     def get_queryset(self) -> EnvironmentQuerySet:
         """What whoever asks finds in the catalog."""
-        return Environment.objects.visible_to(_person(self.request))
+        return Environment.objects.listed_for(_person(self.request))
 
 
 class DiskUseView(APIView):

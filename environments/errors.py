@@ -588,6 +588,15 @@ REASONS: dict[str, Reason] = {
         _("A copy to try has neither company nor a key of yours."),
         _("Leave those out, or launch a server that is kept."),
     ),
+    # The catalog
+    "tag_invalid": Reason(
+        _("“{tag}” cannot be a tag."),
+        _("Use a word or two of at most {most} characters, and put commas between tags."),
+    ),
+    "tags_too_many": Reason(
+        _("More than {most} tags were given."),
+        _("Choose those that people will look for."),
+    ),
     # Anything else
     # A program that asks
     "not_authenticated": Reason(

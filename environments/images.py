@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from environments.backends import builder
-from environments.models import Build, ImageRecord, NotebookServer, SiteReport
+from environments.models import Build, Environment, ImageRecord, NotebookServer, SiteReport
 from environments.values import ImageStore
 
 logger = logging.getLogger(__name__)
@@ -32,12 +32,13 @@ def remove_unused_images(*, now: datetime) -> Sequence[str]:
 
     Should somebody ask for one of them in this very moment, their start has it made again.
     """
-    needed = needed_keys()
+    needed = needed_keys(now=now)
     used = ImageRecord.objects.filter(used_at__isnull=False).values_list("image_key", "used_at")
     removed = builder().remove_unused(
         needed=needed, last_used={key: used_at for key, used_at in used if used_at}, now=now
     )
     if removed:
+        Environment.objects.filter(image_key__in=removed).update(has_image=False)
         logger.info("removed %d images: %s", len(removed), ", ".join(removed))
     _forget_old_records(needed, now)
     return removed
@@ -58,10 +59,14 @@ def measure_images(*, now: datetime) -> bool:
     return True
 
 
-def needed_keys() -> set[str]:
-    """The images of all servers that run, sleep, or were deleted and can be brought back, and of builds under way."""
+def needed_keys(*, now: datetime) -> set[str]:
+    """The images of all servers that run, sleep, or were deleted and can be brought back, and of builds under way.
+
+    And those of environments that are kept fresh in the catalog.
+    """
+    environments = Environment.objects.needed_image_keys(now=now)
     builds = Build.objects.filter(state__in=Build.ACTIVE).order_by().values_list("image_key", flat=True)
-    return {*NotebookServer.objects.order_by().needed_image_keys(), *builds}
+    return {*NotebookServer.objects.order_by().needed_image_keys(), *environments, *builds}
 
 
 def _record(store: ImageStore) -> None:

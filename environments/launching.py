@@ -18,12 +18,14 @@ from environments.builds import request_build
 from environments.credentials import check_alone
 from environments.errors import UserError
 from environments.git_credentials import resolve_for
+from environments.links import read_mount
 from environments.live import announce_server
 from environments.models import Build, Environment, NotebookServer, Volume
 from environments.quotas import check_copy_quota, check_disk_quota
+from environments.rebuilding import adopt
 from environments.servers import prepare_server, start_server
 from environments.updating import would_change
-from environments.values import LaunchSpec, ResolvedRepository
+from environments.values import LaunchSpec, MountWish, ResolvedRepository
 
 
 def launch(
@@ -95,11 +97,44 @@ def free_name(user: User, name: str) -> str:
     return next(name for name in (f"{stem}-{number}" for number in count(2)) if name not in taken)
 
 
-def launch_environment(user: User, environment: Environment, *, now: datetime) -> NotebookServer:
-    """Launch a ready environment from the catalog, and count it."""
-    server = launch(user, LaunchSpec(environment.reference, urlpath=environment.urlpath), now=now)
-    Environment.objects.filter(pk=environment.pk).update(launch_count=F("launch_count") + 1)
+def launch_environment(
+    user: User, environment: Environment, *, now: datetime, spec: LaunchSpec | None = None
+) -> NotebookServer:
+    """Launch what the catalog offers, as it says or as this person would rather have it.
+
+    A new server is made from the last version that could be prepared, and counts as one launch. Raises what `launch`
+    raises.
+    """
+    spec = spec or spec_of_environment(environment, user)
+    server = launch(user, spec, now=now, resolved=version_for(user, environment, spec))
+    if server.created_at == now:
+        used = {"launch_count": F("launch_count") + 1, "last_used_at": now}
+        Environment.objects.filter(pk=environment.pk).update(**used)
+        if spec.reference == environment.reference:
+            adopt(environment, server, now=now)
     return server
+
+
+def spec_of_environment(environment: Environment, user: User) -> LaunchSpec:
+    """The launch that an environment offers this person."""
+    return LaunchSpec(
+        environment.reference,
+        urlpath=environment.urlpath,
+        limits=environment.limits,
+        idle_minutes=environment.idle_minutes,
+        lifetime_minutes=environment.lifetime_minutes,
+        mounts=_usable(tuple(map(read_mount, environment.mounts.splitlines())), user),
+    )
+
+
+def version_for(user: User, environment: Environment, spec: LaunchSpec) -> ResolvedRepository | None:
+    """The version this person gets without its host being asked; None where it has to be.
+
+    That of a private repository is its owner's: others have to find it with a credential of their own.
+    """
+    is_theirs = not environment.is_private or environment.owner_id == user.pk
+    is_known = bool(environment.commit) and spec.reference == environment.reference
+    return environment.resolved if is_known and is_theirs else None
 
 
 def spec_of(server: NotebookServer) -> LaunchSpec:
@@ -127,6 +162,11 @@ def _check_available(spec: LaunchSpec) -> None:
     for option, value in wishes.items():
         if value:
             raise UserError("option_unavailable", option=option)
+
+
+def _usable(mounts: tuple[MountWish, ...], user: User) -> tuple[MountWish, ...]:
+    """Those of the shared files that this person may use: none, as long as there are no shared files."""
+    return ()
 
 
 def _connect(server: NotebookServer, spec: LaunchSpec, *, now: datetime) -> NotebookServer:

@@ -101,7 +101,7 @@ def parameters(spec: LaunchSpec) -> Iterator[tuple[str, str]]:
     yield from _given("urlpath", spec.urlpath)
     yield from _given("server", spec.name)
     for mount in spec.mounts:
-        yield "mount", f"{mount.volume}:{mount.path}{':ro' if mount.read_only else ''}"
+        yield "mount", write_mount(mount)
     for person in spec.collaborators:
         yield "collaborator", person
     yield from _given("public", "1" if spec.is_public else "")
@@ -121,6 +121,11 @@ def read_mount(text: str) -> MountWish:
     is_read_only = rest[-1:] == ["ro"]
     path = ":".join(rest[:-1] if is_read_only else rest)
     return MountWish(check_volume_name(volume), mount_path(path, volume=volume), is_read_only)
+
+
+def write_mount(mount: MountWish) -> str:
+    """The inverse of `read_mount`."""
+    return f"{mount.volume}:{mount.path}{':ro' if mount.read_only else ''}"
 
 
 def mount_path(path: str, *, volume: str) -> str:

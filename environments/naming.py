@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 import secrets
 import unicodedata
+from collections.abc import Collection, Iterable
 
 from environments.errors import UserError
 from environments.values import Reference, ResolvedRepository
 
+MAX_TAGS, MAX_TAG = 10, 30
+MAX_SLUG = 60
+RESERVED_SLUGS = frozenset({"new"})
+"""What the catalog's own pages are called."""
 MAX_SERVER_NAME = MAX_VOLUME_NAME = 40
 _NAME = re.compile(r"[a-z](?:-?[a-z0-9]){0,39}")
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
@@ -72,11 +78,52 @@ def check_volume_name(name: str) -> str:
     return name
 
 
+def folded(text: str) -> str:
+    """The text as it is searched for: without accents, capitals and needless spaces, in every database alike."""
+    letters = unicodedata.normalize("NFKD", text.casefold())
+    return " ".join("".join(letter for letter in letters if not unicodedata.combining(letter)).split())
+
+
+def check_tags(names: Iterable[str]) -> tuple[str, ...]:
+    """The tags, each once however it is spelt. Raises UserError `tag_invalid` or `tags_too_many`."""
+    tags: dict[str, str] = {}
+    for name in names:
+        tag = " ".join(name.split())
+        if tag:
+            if len(tag) > MAX_TAG or "," in tag or not tag.isprintable() or not any(map(str.isalnum, folded(tag))):
+                raise UserError("tag_invalid", tag=tag[:80], most=MAX_TAG)
+            tags.setdefault(folded(tag), tag)
+    if len(tags) > MAX_TAGS:
+        raise UserError("tags_too_many", most=MAX_TAGS)
+    return tuple(tags.values())
+
+
+def slug_stem(title: str) -> str:
+    """The title as part of an address; `environment` if nothing of it can be."""
+    words = re.sub(r"[^a-z0-9]+", "-", folded(title).encode("ascii", "ignore").decode()).strip("-")
+    return words[: MAX_SLUG - 12].strip("-") or "environment"
+
+
+def secret_slug(stem: str) -> str:
+    """An address that nobody guesses."""
+    return f"{stem}-{_random_letters()}"
+
+
+def free_slug(stem: str, taken: Collection[str]) -> str:
+    """The stem, or with the first number that makes it differ from those that are taken."""
+    tries = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
+    return next(slug for slug in tries if slug not in taken and slug not in RESERVED_SLUGS)
+
+
 def new_subdomain(name: str) -> str:
     """The first label of a server's origin: readable, and random enough never to be used twice."""
-    return f"{name}-{''.join(secrets.choice(_ALPHABET) for _ in range(10))}"
+    return f"{name}-{_random_letters()}"
 
 
 def new_start_id() -> str:
     """Names one start of one server; 128 random bits, since the server's token depends on it."""
     return secrets.token_hex(16)
+
+
+def _random_letters() -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(10))

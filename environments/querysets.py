@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
+
+from environments.naming import folded
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -16,9 +19,34 @@ if TYPE_CHECKING:
 class EnvironmentQuerySet(models.QuerySet["Environment"]):
     """Questions about the catalog."""
 
-    def visible_to(self, user: User) -> EnvironmentQuerySet:
-        """What this person finds: their own, and what is for everyone."""
+    def listed_for(self, user: User) -> EnvironmentQuerySet:
+        """What this person finds in the catalog: their own, and what is for everyone."""
         return self.filter(Q(owner=user) | Q(visibility="everyone"))
+
+    def visible_to(self, user: User) -> EnvironmentQuerySet:
+        """What this person may open if they know its address: that, and what is for people who have its link."""
+        return self.filter(Q(owner=user) | Q(visibility__in=["everyone", "unlisted"]))
+
+    def search(self, text: str) -> EnvironmentQuerySet:
+        """Those whose title, description, repository or tags hold every one of these words."""
+        found = self
+        for word in folded(text).split():
+            tagged = self.model._default_manager.filter(tags__folded__contains=word)
+            found = found.filter(Q(search_text__contains=word) | Q(pk__in=tagged.order_by().values("pk")))
+        return found
+
+    def tagged(self, name: str) -> EnvironmentQuerySet:
+        """Those with this tag, however it is spelt."""
+        return self.filter(tags__folded=folded(name))
+
+    def used_lately(self, *, now: datetime) -> EnvironmentQuerySet:
+        """Those that somebody launched, published or edited within the time for which unused images are kept."""
+        return self.filter(last_used_at__gt=now - timedelta(days=settings.IMAGE_KEEP_DAYS))
+
+    def needed_image_keys(self, *, now: datetime) -> set[str]:
+        """The images that are kept for whoever launches next: those that are kept fresh, of what is used."""
+        fresh = self.used_lately(now=now).exclude(rebuild="never").exclude(image_key="")
+        return set(fresh.order_by().values_list("image_key", flat=True))
 
 
 class BuildQuerySet(models.QuerySet["Build"]):

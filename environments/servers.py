@@ -21,7 +21,7 @@ from accounts.models import User
 from environments import builds
 from environments.errors import UserError
 from environments.live import announce_server
-from environments.models import Build, NotebookServer
+from environments.models import Build, NotebookServer, Outcome
 from environments.queueing import enqueue
 
 logger = logging.getLogger(__name__)
@@ -103,9 +103,10 @@ def leave_build(build: Build, *, user: User, now: datetime) -> None:
 
 
 def abandon_build(build: Build, *, now: datetime) -> None:
-    """Cancel a build if no server waits for it any more."""
+    """Cancel a build if no server, update or environment of the catalog waits for it any more."""
     waiting = build.servers.filter(state__in=(State.QUEUED, State.BUILDING))
-    if not waiting.exists() and not build.updates.exists():
+    in_catalog = build.environments.filter(outcome=Outcome.PREPARING)
+    if not waiting.exists() and not build.updates.exists() and not in_catalog.exists():
         builds.cancel_build(build, now=now)
 
 
@@ -218,6 +219,8 @@ def follow_build(build: Build, *, now: datetime) -> None:
     if not build.is_active:
         for server in NotebookServer.objects.filter(pending_update__build=build):
             enqueue("update_server", server.pk)
+        for key in build.environments.filter(outcome=Outcome.PREPARING).values_list("pk", flat=True):
+            enqueue("settle_environment", key)
 
 
 # --- Steps -------------------------------------------------------------------------------------------------

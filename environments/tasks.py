@@ -11,6 +11,7 @@ from environments import (
     culling,
     images,
     measuring,
+    rebuilding,
     reconciling,
     servers,
     starting,
@@ -18,7 +19,7 @@ from environments import (
     tickets,
     updating,
 )
-from environments.models import Build, NotebookServer, Volume
+from environments.models import Build, Environment, NotebookServer, Volume
 
 _BUILD_LIMIT = settings.BUILD_TIME_LIMIT_SECONDS + 60
 _CLEANING_LIMIT = 3600
@@ -112,3 +113,23 @@ def measure_volume(volume_id: str) -> None:
     """Measure one volume."""
     for volume in Volume.objects.filter(pk=volume_id):
         measuring.measure_volume(volume)
+
+
+@shared_task
+def tend_catalog() -> None:
+    """Ask for those environments to be looked after whose turn it is."""
+    rebuilding.enqueue_due_work(now=timezone.now())
+
+
+@shared_task
+def rebuild_environment(environment_id: str) -> None:
+    """Look for a newer version of an environment, and have it prepared."""
+    for environment in Environment.objects.filter(pk=environment_id).select_related("owner", "build"):
+        rebuilding.rebuild_if_due(environment, now=timezone.now())
+
+
+@shared_task
+def settle_environment(environment_id: str) -> None:
+    """Take over what came of an environment's build."""
+    for environment in Environment.objects.filter(pk=environment_id).select_related("build"):
+        rebuilding.settle(environment, now=timezone.now())

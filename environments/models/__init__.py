@@ -2,7 +2,7 @@
 
 from environments.models.admission import Admission
 from environments.models.build import Build, BuildLogLine
-from environments.models.environment import Environment, Visibility
+from environments.models.environment import Environment, EnvironmentTag, Outcome, Rebuild, Visibility
 from environments.models.git_credential import GitCredential
 from environments.models.image import ImageRecord
 from environments.models.server import NotebookServer
@@ -16,9 +16,12 @@ __all__ = [
     "Build",
     "BuildLogLine",
     "Environment",
+    "EnvironmentTag",
     "GitCredential",
     "ImageRecord",
     "NotebookServer",
+    "Outcome",
+    "Rebuild",
     "RepositoryTrust",
     "ServerUsage",
     "SiteReport",

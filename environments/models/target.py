@@ -1,4 +1,4 @@
-"""The columns that say what a server is, or is to become: a commit, what to open, what it may use."""
+"""The columns that say what is launched, and what a server is or is to become: a commit, what it may use."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from django.db import models
 from environments.values import Limits, Reference, ResolvedRepository, Target
 
 
-class TargetFields(models.Model):
-    """Shared by servers and by the updates that are on their way to them."""
+class LaunchFields(models.Model):
+    """What is launched and how, before anybody has asked which commit that means. Environments share them too."""
 
     provider = models.CharField(max_length=32)
     repository = models.CharField(max_length=500)
@@ -20,14 +20,6 @@ class TargetFields(models.Model):
     cpus = models.FloatField(null=True, blank=True)
     idle_minutes = models.PositiveIntegerField(null=True, blank=True)
     lifetime_minutes = models.PositiveIntegerField(null=True, blank=True)
-    with_credentials = models.BooleanField(default=False)
-    """Whether it carries a key of its owner's to Carrel itself."""
-
-    repository_url = models.CharField(max_length=1000)
-    commit = models.CharField(max_length=64)
-    is_private = models.BooleanField(default=False)
-    """Whether its repository was found with its owner's credential."""
-    image_key = models.CharField(max_length=64, db_index=True)
 
     class Meta:
         abstract = True
@@ -41,6 +33,22 @@ class TargetFields(models.Model):
     def limits(self) -> Limits:
         """What it may use."""
         return Limits(self.memory_mb, self.cpus)
+
+
+class TargetFields(LaunchFields):
+    """Shared by servers and by the updates that are on their way to them."""
+
+    with_credentials = models.BooleanField(default=False)
+    """Whether it carries a key of its owner's to Carrel itself."""
+
+    repository_url = models.CharField(max_length=1000)
+    commit = models.CharField(max_length=64)
+    is_private = models.BooleanField(default=False)
+    """Whether its repository was found with its owner's credential."""
+    image_key = models.CharField(max_length=64, db_index=True)
+
+    class Meta:
+        abstract = True
 
     @property
     def resolved(self) -> ResolvedRepository:

@@ -110,7 +110,7 @@ def _page(request: PageRequest, form: LaunchForm, *, status: int = 200, token_ad
     context = {
         "form": form,
         "token_address": token_address,
-        "environments": Environment.objects.visible_to(request.user),
+        "environments": Environment.objects.listed_for(request.user),
         "has_answer": form.is_bound,
         "deleted": NotebookServer.objects.deleted_by(request.user).order_by("-deleted_at"),
         **_server_list(request),

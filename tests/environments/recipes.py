@@ -1,0 +1,34 @@
+"""What the tests of the catalog share: recipes, and workers that do what is waiting."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from environments import rebuilding, servers
+from environments.catalog import Recipe
+from environments.models import Build, Environment
+from environments.references import parse
+from environments.values import LaunchSpec
+
+
+def recipe(repository: str = "gh/carrel-tests/example", *, ref: str = "", **fields: Any) -> Recipe:
+    """A recipe of this repository, with an unremarkable title."""
+    spec_fields = {name: fields.pop(name) for name in ("urlpath", "limits", "mounts") if name in fields}
+    return Recipe(**{"title": "Statistics", "spec": LaunchSpec(parse(repository, ref=ref), **spec_fields)} | fields)
+
+
+def work(now: datetime | None = None) -> None:
+    """Every build that waits is run, and what came of it taken over."""
+    moment = now or timezone.now()
+    for build in Build.objects.filter(state=Build.State.QUEUED):
+        servers.carry_out_build(build, clock=lambda: moment)
+    for environment in Environment.objects.select_related("build"):
+        rebuilding.settle(environment, now=moment)
+
+
+def fresh(environment: Environment) -> Environment:
+    """The environment as its row is now."""
+    return Environment.objects.select_related("owner", "build").get(pk=environment.pk)
