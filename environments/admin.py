@@ -9,12 +9,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
-from environments.models import Build, BuildLogLine, Environment, GitCredential, NotebookServer, Update, Volume
+from environments.catalog import forget_version
+from environments.models import (
+    Build,
+    BuildLogLine,
+    Environment,
+    EnvironmentTag,
+    GitCredential,
+    NotebookServer,
+    Update,
+    Volume,
+)
+from environments.naming import MAX_TAGS
 
 if TYPE_CHECKING:
     from django.contrib.admin.options import InlineModelAdmin
+    from django.db.models import QuerySet
+    from django.forms import ModelForm
     from django.http import HttpRequest
+
+
+LAUNCH_DEFAULTS = ["urlpath", "memory_mb", "cpus", "idle_minutes", "lifetime_minutes", "mounts"]
+VERSION = ["repository_url", "commit", "has_image", "made_at", "made_by", "builder", "builder_version"]
 
 
 class ReadOnly:
@@ -33,16 +51,72 @@ class ReadOnly:
         return False
 
 
+class EnvironmentTagInline(admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only
+    """The words it is found by."""
+
+    model = EnvironmentTag
+    fields = ["name"]
+    extra = 0
+    max_num = MAX_TAGS
+
+
 @admin.register(Environment)
 class EnvironmentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """The catalog. Adding one for everyone puts it on everybody's home page."""
+    """The catalog. Adding one for everyone puts it there; a featured one comes first, and is launched unasked."""
 
-    list_display = ["title", "provider", "repository", "ref", "visibility", "owner", "launch_count"]
-    list_filter = ["visibility", "provider"]
+    list_display = [
+        "title",
+        "provider",
+        "repository",
+        "ref",
+        "visibility",
+        "is_featured",
+        "owner",
+        "launch_count",
+        "outcome",
+        "failure_code",
+    ]
+    list_filter = ["visibility", "is_featured", "rebuild", "outcome", "provider"]
     list_select_related = ["owner"]
-    search_fields = ["title", "description", "repository"]
+    search_fields = ["title", "description", "repository", "slug", "owner__username", "owner__display_name"]
     autocomplete_fields = ["owner"]
-    readonly_fields = ["launch_count", "created_at"]
+    fieldsets = [
+        (None, {"fields": ["title", "description", "owner", "visibility", "is_featured", "slug"]}),
+        (_("Launches"), {"fields": ["provider", "repository", "ref", *LAUNCH_DEFAULTS]}),
+        (_("Kept fresh"), {"fields": ["rebuild", "outcome", "outcome_at", "failure_code", "looked_at"]}),
+        (_("Version people get"), {"fields": list(VERSION)}),
+        (_("Use"), {"fields": ["launch_count", "last_used_at", "forked_from", "created_at"]}),
+    ]
+    readonly_fields = [
+        *VERSION,
+        "slug",
+        "outcome",
+        "outcome_at",
+        "failure_code",
+        "looked_at",
+        "launch_count",
+        "last_used_at",
+        "forked_from",
+        "created_at",
+    ]
+    inlines = [EnvironmentTagInline]
+    actions = ["feature", "stop_featuring"]
+
+    def save_model(self, request: HttpRequest, obj: Environment, form: ModelForm[Environment], change: bool) -> None:
+        """Another repository or version is prepared anew, in the owner's name and when it is needed."""
+        if change and {"provider", "repository", "ref", "owner"} & set(form.changed_data):
+            forget_version(obj)
+        super().save_model(request, obj, form, change)
+
+    @admin.action(description=_("Recommend these to everybody"))
+    def feature(self, request: HttpRequest, queryset: QuerySet[Environment]) -> None:
+        """Put them first."""
+        queryset.update(is_featured=True)
+
+    @admin.action(description=_("Stop recommending these"))
+    def stop_featuring(self, request: HttpRequest, queryset: QuerySet[Environment]) -> None:
+        """Leave them where their use puts them."""
+        queryset.update(is_featured=False)
 
 
 class BuildLogInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only

@@ -105,9 +105,43 @@ def test_admin_changes_no_server(browser: Client) -> None:
     assert (server.name, server.state) == ("mine", NotebookServer.State.STOPPED)
 
 
-def test_admin_publishes_an_environment(browser: Client) -> None:
-    fields = {"title": "Statistics", "provider": "gh", "repository": "a/b", "visibility": "everyone"}
+NO_TAGS = {"tags-TOTAL_FORMS": "0", "tags-INITIAL_FORMS": "0"}
 
-    browser.post(reverse("admin:environments_environment_add"), fields)
 
-    assert Environment.objects.get().title == "Statistics"
+def test_admin_publishes_an_environment_with_tags(browser: Client) -> None:
+    fields = {
+        "title": "Statistics",
+        "provider": "gh",
+        "repository": "a/b",
+        "visibility": "everyone",
+        "rebuild": "daily",
+    }
+    tags = {"tags-TOTAL_FORMS": "1", "tags-INITIAL_FORMS": "0", "tags-0-name": "Café"}
+
+    browser.post(reverse("admin:environments_environment_add"), fields | tags)
+
+    environment = Environment.objects.get()
+    assert (environment.title, environment.slug) == ("Statistics", "statistics")
+    assert environment in Environment.objects.tagged("cafe")
+
+
+def test_admin_who_makes_it_something_else_has_it_prepared_anew(browser: Client) -> None:
+    environment = EnvironmentFactory.create(commit="1" * 40, image_key="1" * 64, has_image=True)
+    fields = {"title": "Other", "provider": "gh", "repository": "a/other", "visibility": "everyone", "rebuild": "daily"}
+
+    browser.post(reverse("admin:environments_environment_change", args=[environment.pk]), fields | NO_TAGS)
+
+    environment.refresh_from_db()
+    assert (environment.repository, environment.commit, environment.has_image) == ("a/other", "", False)
+
+
+def test_admin_recommends_environments(browser: Client) -> None:
+    environment = EnvironmentFactory.create()
+    address = reverse("admin:environments_environment_changelist")
+    chosen = {"_selected_action": [str(environment.pk)]}
+
+    browser.post(address, {"action": "feature"} | chosen)
+    assert Environment.objects.get().is_featured
+
+    browser.post(address, {"action": "stop_featuring"} | chosen)
+    assert not Environment.objects.get().is_featured
