@@ -98,15 +98,20 @@ def free_name(user: User, name: str) -> str:
 
 
 def launch_environment(
-    user: User, environment: Environment, *, now: datetime, spec: LaunchSpec | None = None
+    user: User,
+    environment: Environment,
+    *,
+    now: datetime,
+    spec: LaunchSpec | None = None,
+    resolved: ResolvedRepository | None = None,
 ) -> NotebookServer:
     """Launch what the catalog offers, as it says or as this person would rather have it.
 
-    A new server is made from the last version that could be prepared, and counts as one launch. Raises what `launch`
-    raises.
+    A new server is made from the last version that could be prepared, or from `resolved`, and counts as one launch.
+    Raises what `launch` raises.
     """
     spec = spec or spec_of_environment(environment, user)
-    server = launch(user, spec, now=now, resolved=version_for(user, environment, spec))
+    server = launch(user, spec, now=now, resolved=resolved or version_for(user, environment, spec))
     if server.created_at == now:
         used = {"launch_count": F("launch_count") + 1, "last_used_at": now}
         Environment.objects.filter(pk=environment.pk).update(**used)

@@ -1,4 +1,4 @@
-"""Who may do what with a server. Pure predicates: they look at what is loaded and ask nobody.
+"""Who may do what with a server or an environment. Pure predicates: they look at what is loaded and ask nobody.
 
 For now a server is its owner's alone; collaborators will be let in here and nowhere else.
 """
@@ -6,7 +6,7 @@ For now a server is its owner's alone; collaborators will be let in here and now
 from __future__ import annotations
 
 from accounts.models import User
-from environments.models import NotebookServer
+from environments.models import Environment, NotebookServer
 
 
 def can_view_server(user: User, server: NotebookServer) -> bool:
@@ -22,3 +22,8 @@ def can_change_server(user: User, server: NotebookServer) -> bool:
 def can_enter_server(user: User, server: NotebookServer) -> bool:
     """Whether this person may work inside the server: run code, read and write files."""
     return user.is_active and server.owner_id == user.pk
+
+
+def can_change_environment(user: User, environment: Environment) -> bool:
+    """Whether this person may edit, rebuild or delete an environment of the catalog."""
+    return user.is_active and environment.owner_id == user.pk

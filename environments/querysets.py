@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from accounts.models import User
     from environments.models import Build, Environment, NotebookServer  # noqa: F401 - named in a base class
 
+MAX_SEARCH_WORDS = 10
+
 
 class EnvironmentQuerySet(models.QuerySet["Environment"]):
     """Questions about the catalog."""
@@ -28,9 +30,9 @@ class EnvironmentQuerySet(models.QuerySet["Environment"]):
         return self.filter(Q(owner=user) | Q(visibility__in=["everyone", "unlisted"]))
 
     def search(self, text: str) -> EnvironmentQuerySet:
-        """Those whose title, description, repository or tags hold every one of these words."""
+        """Those whose title, description, repository or tags hold every one of these words; of very many the first."""
         found = self
-        for word in folded(text).split():
+        for word in folded(text).split()[:MAX_SEARCH_WORDS]:
             tagged = self.model._default_manager.filter(tags__folded__contains=word)
             found = found.filter(Q(search_text__contains=word) | Q(pk__in=tagged.order_by().values("pk")))
         return found

@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from environments.views import builds, git_credentials, home, links, opening, servers, sharing, status, trust, updates
+from environments.views import (
+    builds,
+    catalog,
+    git_credentials,
+    home,
+    links,
+    opening,
+    servers,
+    sharing,
+    status,
+    trust,
+    updates,
+)
 
 app_name = "environments"
 
@@ -33,6 +45,14 @@ urlpatterns = [
         git_credentials.git_credential_remove,
         name="git-credential-remove",
     ),
+    path("environments/", catalog.environment_list, name="environment-list"),
+    path("environments/new/", catalog.environment_publish, name="environment-publish"),
+    path("environments/<slug:slug>/", catalog.environment_detail, name="environment-detail"),
+    path("environments/<slug:slug>/launch/", catalog.environment_launch, name="environment-launch"),
+    path("environments/<slug:slug>/edit/", catalog.environment_edit, name="environment-edit"),
+    path("environments/<slug:slug>/fork/", catalog.environment_fork, name="environment-fork"),
+    path("environments/<slug:slug>/rebuild/", catalog.environment_rebuild, name="environment-rebuild"),
+    path("environments/<slug:slug>/delete/", catalog.environment_delete, name="environment-delete"),
     path("status/", status.status, name="status"),
     path("open/<str:subdomain>/", opening.subdomain_open, name="subdomain-open"),
 ]

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
-from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from environments import catalog
 from environments.errors import EnvironmentsError
-from environments.forms import LaunchForm, typed_for
-from environments.launching import launch, launch_environment, server_of
-from environments.models import Environment, NotebookServer
+from environments.forms import LaunchForm
+from environments.launching import launch, server_of
+from environments.models import NotebookServer
 from environments.quotas import disk_use_of
-from environments.references import path_of
 from environments.servers import queue_places
 from environments.updating import would_change
 from environments.views.links import comparison, to_server
@@ -29,6 +28,8 @@ CONFLICT, UNPROCESSABLE = 409, 422
 PREFILLED_BY_LINK = ("repository", "ref", "path", "name", "memory", "cpus", "idle", "lifetime", "credentials", "public")
 TOKEN_MAY_HELP = ("repository_not_found", "credential_refused", "credential_unreadable")
 """Why a launch is refused that a token of the person's own could make possible."""
+READY_SHOWN = 6
+"""How many environments are shown: those most used. The others are in the catalog."""
 REFRESH_SECONDS = 3
 """How often the list of servers is drawn again while something in it is about to change."""
 REFRESH_RUNNING_SECONDS = 60
@@ -61,8 +62,6 @@ def home(request: HttpRequest) -> HttpResponse:
 @login_required
 def _launch(request: HttpRequest) -> HttpResponse:
     person = cast("PageRequest", request)
-    if "environment" in request.POST:
-        return _launch_ready(person, _environment(person, request.POST["environment"]))
     form = LaunchForm(request.POST)
     if not form.is_valid():
         return _page(person, form, status=UNPROCESSABLE)
@@ -76,29 +75,6 @@ def _launch(request: HttpRequest) -> HttpResponse:
     return to_server(server, form.spec.urlpath)
 
 
-def _launch_ready(request: PageRequest, environment: Environment) -> HttpResponse:
-    try:
-        server = launch_environment(request.user, environment, now=timezone.now())
-    except EnvironmentsError as error:
-        return _refused(request, _form_of(environment), error)
-    return to_server(server, environment.urlpath)
-
-
-def _environment(request: PageRequest, environment_id: str) -> Environment:
-    try:
-        key = UUID(environment_id)
-    except ValueError as error:
-        raise Http404 from error
-    return get_object_or_404(Environment.objects.visible_to(request.user), pk=key)
-
-
-def _form_of(environment: Environment) -> LaunchForm:
-    repository = path_of(replace(environment.reference, ref=""))
-    return LaunchForm(
-        {"repository": repository, "ref": environment.ref, "path": typed_for(environment.urlpath), "name": ""}
-    )
-
-
 def _refused(request: PageRequest, form: LaunchForm, error: EnvironmentsError) -> HttpResponse:
     form.full_clean()
     form.add_launch_error(error)
@@ -110,7 +86,7 @@ def _page(request: PageRequest, form: LaunchForm, *, status: int = 200, token_ad
     context = {
         "form": form,
         "token_address": token_address,
-        "environments": Environment.objects.listed_for(request.user),
+        "environments": catalog.find(request.user).prefetch_related(None)[:READY_SHOWN],
         "has_answer": form.is_bound,
         "deleted": NotebookServer.objects.deleted_by(request.user).order_by("-deleted_at"),
         **_server_list(request),

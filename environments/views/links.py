@@ -77,7 +77,7 @@ def launch_agreed(request: HttpRequest) -> HttpResponse:
         agreement = read_agreement(request.POST.get("proposal", ""), user=person.user, now=now)
         proposal = agreement.proposal
         if was_used(agreement):
-            return _again(person, proposal)
+            return again(person, proposal)
         # Two clicks at once both come here, and meet the same server.
         answer = _carry_out(person, proposal, now=now)
         note_use(agreement)
@@ -126,7 +126,7 @@ def _follow(request: PageRequest, spec: LaunchSpec) -> HttpResponse:
     if not needs_consent(request.user, spec):
         return to_server(launch(request.user, spec, now=timezone.now()), spec.urlpath)
     proposal = Proposal(spec, resolve_for(request.user, spec.reference, now=timezone.now()))
-    return render(request, "environments/launch_consent.html", _question(request, proposal))
+    return render(request, "environments/launch_consent.html", question_about(request, proposal))
 
 
 def _meet(server: NotebookServer, spec: LaunchSpec) -> HttpResponse:
@@ -152,7 +152,7 @@ def comparison(request: PageRequest, server: NotebookServer, spec: LaunchSpec, *
         "changes": differences(server.target, target),
         "free_name": free_name(request.user, server.name),
         "as_it_is": _meet(server, spec)["Location"],
-        **_question(request, proposal, is_known=not is_other and not gives_more(spec)),
+        **question_about(request, proposal, is_known=not is_other and not gives_more(spec)),
     }
     return render(request, "environments/launch_changes.html", context, status=status)
 
@@ -182,7 +182,7 @@ def _chosen(request: PageRequest, proposal: Proposal) -> LaunchSpec:
     return proposal.spec
 
 
-def _question(request: PageRequest, proposal: Proposal, *, is_known: bool = False) -> dict[str, object]:
+def question_about(request: PageRequest, proposal: Proposal, *, is_known: bool = False) -> dict[str, object]:
     """What the page shows; what would run is not told of what the person knows already."""
     reference = proposal.spec.reference
     told = {} if is_known else _what_it_does(proposal)
@@ -224,7 +224,7 @@ def _edit_url(spec: LaunchSpec) -> str:
     return f"{reverse('environments:home')}?{query}#describe"
 
 
-def _again(request: PageRequest, proposal: Proposal) -> HttpResponse:
+def again(request: PageRequest, proposal: Proposal) -> HttpResponse:
     """A second click leads to what the first one made."""
     spec = _chosen(request, proposal)
     server = server_of(request.user, spec)

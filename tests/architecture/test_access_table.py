@@ -16,7 +16,8 @@ from accounts.models import Scope, User
 from accounts.tokens import create_token
 from config.asgi import application
 from environments.binder import http_urlpatterns
-from tests.factories import BuildFactory, GitCredentialFactory, NotebookServerFactory, UserFactory
+from environments.models import Visibility
+from tests.factories import BuildFactory, EnvironmentFactory, GitCredentialFactory, NotebookServerFactory, UserFactory
 
 SIGN_IN = 302
 OTHERS = {"accounts", "admin", "api"}
@@ -78,6 +79,21 @@ PAGES = [
     Page("environments:git-credential-add", "/account/repositories/new/", "post", SIGN_IN, 422, 422),
     Page("environments:git-credential-remove", "/account/repositories/{credential}/remove/", "get", SIGN_IN, 404, 200),
     Page("environments:git-credential-remove", "/account/repositories/{credential}/remove/", "post", SIGN_IN, 404, 302),
+    Page("environments:environment-list", "/environments/", "get", SIGN_IN, 200, 200),
+    Page("environments:environment-publish", "/environments/new/", "get", SIGN_IN, 200, 200),
+    Page("environments:environment-publish", "/environments/new/", "post", SIGN_IN, 422, 422),
+    Page("environments:environment-detail", "/environments/{private}/", "get", SIGN_IN, 404, 200),
+    Page("environments:environment-detail", "/environments/{open}/", "get", SIGN_IN, 200, 200),
+    Page("environments:environment-launch", "/environments/{private}/launch/", "post", SIGN_IN, 404, 302),
+    Page("environments:environment-edit", "/environments/{private}/edit/", "get", SIGN_IN, 404, 200),
+    Page("environments:environment-edit", "/environments/{open}/edit/", "get", SIGN_IN, 403, 200),
+    Page("environments:environment-edit", "/environments/{open}/edit/", "post", SIGN_IN, 403, 422),
+    Page("environments:environment-fork", "/environments/{private}/fork/", "post", SIGN_IN, 404, 302),
+    Page("environments:environment-fork", "/environments/{open}/fork/", "post", SIGN_IN, 302, 302),
+    Page("environments:environment-rebuild", "/environments/{private}/rebuild/", "post", SIGN_IN, 404, 302),
+    Page("environments:environment-rebuild", "/environments/{open}/rebuild/", "post", SIGN_IN, 403, 302),
+    Page("environments:environment-delete", "/environments/{private}/delete/", "get", SIGN_IN, 404, 200),
+    Page("environments:environment-delete", "/environments/{open}/delete/", "post", SIGN_IN, 403, 302),
     Page("environments:status", "/status/", "get", SIGN_IN, 403, 403),
     Page("environments:subdomain-open", "/open/{subdomain}/", "get", SIGN_IN, 404, 302),
     Page("badge", "/badge_logo.svg", "get", 200, 200, 200),
@@ -99,7 +115,13 @@ def test_page_answers_each_person_as_the_table_says(
     if who != "anonymous":
         client.force_login(student if who == "owner" else stranger)
     kept = GitCredentialFactory.create(owner=student)
-    path = page.path.format(server=server.pk, build=build.pk, subdomain=server.subdomain, credential=kept.pk)
+    path = page.path.format(
+        server=server.pk,
+        build=build.pk,
+        subdomain=server.subdomain,
+        credential=kept.pk,
+        **_addresses_of_environments(student),
+    )
 
     response = getattr(client, page.method)(path)
 
@@ -130,6 +152,13 @@ def test_table_names_every_stream() -> None:
 
 def test_table_names_every_page() -> None:
     assert set(_names(get_resolver().url_patterns)) == {page.name for page in PAGES}
+
+
+def _addresses_of_environments(owner: User) -> dict[str, str]:
+    """One that only its owner sees, and one that everybody sees."""
+    facts = {"owner": owner, "provider": "example", "repository": "none"}
+    visibilities = {"private": Visibility.PRIVATE, "open": Visibility.EVERYONE}
+    return {name: EnvironmentFactory.create(**facts, visibility=each).slug for name, each in visibilities.items()}
 
 
 def _credentials(client: Client, who: str) -> list[tuple[bytes, bytes]]:

@@ -178,19 +178,6 @@ def test_launch_repository_and_go_to_its_page(page: Client, student: User, host:
     assert (server.name, server.urlpath) == ("my-statistics", "lab/tree/week%201/first.ipynb")
 
 
-def test_launch_ready_environment_in_one_click(page: Client, student: User, host: GitHost, fake_backends: None) -> None:
-    environment = EnvironmentFactory.create(
-        provider="git", repository=host.url("statistics"), urlpath="lab/tree/index.ipynb"
-    )
-
-    response = page.post("/", {"environment": str(environment.pk)})
-
-    server = NotebookServer.objects.get(owner=student)
-    environment.refresh_from_db()
-    assert response["Location"] == f"/servers/{server.pk}/?launching=1"
-    assert environment.launch_count == 1
-
-
 def test_wake_server_that_sleeps_and_open_what_was_asked_for(page: Client, student: User, fake_backends: None) -> None:
     reference = Reference("gh", "carrel-tests/example")
     server = NotebookServerFactory.create(owner=student, name=server_name(reference), urlpath="lab/tree/other.ipynb")
@@ -242,28 +229,6 @@ def test_keep_what_was_typed_when_launching_fails(page: Client, host: GitHost) -
     assert "There is no repository at" in text
     assert all(f'value="{value}"' in text for value in form.values())
     assert '<details class="disclosure" open>' in text
-
-
-def test_explain_ready_environment_that_cannot_be_found(page: Client, host: GitHost) -> None:
-    environment = EnvironmentFactory.create(provider="git", repository=host.url("gone"))
-
-    response = page.post("/", {"environment": str(environment.pk)})
-
-    environment.refresh_from_db()
-    assert response.status_code == 422
-    assert "There is no repository at" in response.content.decode()
-    assert environment.launch_count == 0
-
-
-@pytest.mark.parametrize("environment_id", ["not-a-uuid", "00000000-0000-4000-8000-000000000000", "", "0" * 500])
-def test_find_no_environment_that_does_not_exist(page: Client, environment_id: str) -> None:
-    assert page.post("/", {"environment": environment_id}).status_code == 404
-
-
-def test_find_no_private_environment_of_another(page: Client, stranger: User) -> None:
-    environment = EnvironmentFactory.create(owner=stranger, visibility=Visibility.PRIVATE)
-
-    assert page.post("/", {"environment": str(environment.pk)}).status_code == 404
 
 
 @pytest.mark.django_db
