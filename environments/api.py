@@ -5,25 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, status
 from rest_framework.decorators import action
-from rest_framework.exceptions import PermissionDenied
+from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.models import Scope, User
-from environments import builds, servers, updating
+from environments import builds, catalog, rebuilding, servers, updating
+from environments.catalog_serializers import EnvironmentSerializer, RecipeSerializer, SearchSerializer
 from environments.errors import UserError
 from environments.git_credentials import resolve_for
-from environments.launching import launch
+from environments.launching import launch, launch_environment, spec_of_environment
 from environments.models import Build, Environment, NotebookServer
 from environments.parsers import BoundedJSONParser
-from environments.policies import can_change_server
+from environments.policies import can_change_environment, can_change_server
 from environments.querysets import BuildQuerySet, EnvironmentQuerySet, NotebookServerQuerySet
 from environments.quotas import disk_use_of
 from environments.serializers import (
@@ -31,7 +34,6 @@ from environments.serializers import (
     BuildSerializer,
     ChangeSerializer,
     DiskUseSerializer,
-    EnvironmentSerializer,
     ErrorSerializer,
     KeepSerializer,
     LaunchSerializer,
@@ -128,8 +130,9 @@ class ServerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
                     "`disk_quota_exceeded`: your files take all the room they may; `state_conflict`.",
                     413: _TOO_LARGE,
                     415: _NOT_JSON,
-                    422: "`repository_not_found`, `ref_unknown`: the address is fine, but nothing is there; "
-                    "`credential_refused`, `credential_unreadable`: your token for its host is no good.",
+                    422: "`environment_not_found`; `repository_not_found`, `ref_unknown`: the address is fine, but "
+                    "nothing is there; `credential_refused`, `credential_unreadable`: your token for its host is no "
+                    "good.",
                     502: "`repository_unreachable`: its host did not answer.",
                     503: "`repository_rate_limited`: its host answers no more questions for a while.",
                 }
@@ -137,7 +140,7 @@ class ServerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
         },
     )
     def create(self, request: Request) -> Response:
-        """Asks for a server made from a repository.
+        """Asks for a server made from a repository, or as an environment of the catalog says.
 
         Answers as soon as the repository is found, with the server in the state `queued`, `building` or
         later: read it again until it is `running` or `failed`. Without a `name`, the same repository and
@@ -145,8 +148,15 @@ class ServerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
         """
         asked = LaunchSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        now = timezone.now()
-        server = launch(_person(request), asked.to_spec(), now=now)
+        person, now = _person(request), timezone.now()
+        if name := asked.validated_data.get("environment"):
+            environment = catalog.named(person, name)
+            if environment is None:
+                raise UserError("environment_not_found", environment=name)
+            spec = asked.to_spec(spec_of_environment(environment, person))
+            server = launch_environment(person, environment, now=now, spec=spec)
+        else:
+            server = launch(person, asked.to_spec(), now=now)
         is_new = server.created_at == now
         return self._answer(server, status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
 
@@ -340,23 +350,144 @@ class BuildViewSet(mixins.RetrieveModelMixin, GenericViewSet[Build]):
         return Response(self.get_serializer(build).data, status=status.HTTP_202_ACCEPTED)
 
 
+_RECIPE_ERRORS = {
+    400: "`invalid`, `parse_error`, `tag_invalid`, `tags_too_many`, `repository_invalid` and other codes about the "
+    "repository's address.",
+    413: _TOO_LARGE,
+    415: _NOT_JSON,
+    422: "`repository_not_found`, `ref_unknown`: the address is fine, but nothing is there; `credential_refused`, "
+    "`credential_unreadable`: your token for its host is no good.",
+    502: "`repository_unreachable`: its host did not answer.",
+    503: "`repository_rate_limited`: its host answers no more questions for a while.",
+}
+_NOT_YOURS = _errors({404: _NOT_FOUND}) | {
+    403: OpenApiResponse(ErrorSerializer, "`permission_denied`: you see it, but it is not yours; `scope_missing`.")
+}
+
+
 @extend_schema_view(
     list=extend_schema(
-        summary="Ready environments",
+        summary="The catalog",
+        parameters=[SearchSerializer],
         responses={200: EnvironmentSerializer(many=True), **_errors({400: "`invalid`."})},
-    )
+    ),
+    retrieve=extend_schema(
+        summary="One environment", responses={200: EnvironmentSerializer, **_errors({404: _NOT_FOUND})}
+    ),
 )
-class EnvironmentViewSet(mixins.ListModelMixin, GenericViewSet[Environment]):
-    """The catalog: your own environments and those for everyone."""
+@extend_schema(
+    parameters=[OpenApiParameter("id", str, OpenApiParameter.PATH, description="Its `id` or its `slug`.")],
+)
+class EnvironmentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Environment]):
+    """The catalog: your own environments, those for everyone, and by its id or slug one that is not listed."""
 
-    required_scopes = {"GET": Scope.SERVERS_READ}
+    required_scopes = {"GET": Scope.SERVERS_READ, **dict.fromkeys(("POST", "PATCH", "DELETE"), Scope.SERVERS_WRITE)}
     queryset = Environment.objects.none()
     serializer_class = EnvironmentSerializer
+    parser_classes = [BoundedJSONParser]
     pagination_class = Pages
+    lookup_value_converter = "slug"
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        """What asks a repository's host is counted for itself, and sooner too much."""
+        throttles = super().get_throttles()
+        asks_host = self.action in ("create", "partial_update", "rebuild")
+        return [*throttles, LaunchThrottle()] if asks_host else throttles
 
     def get_queryset(self) -> EnvironmentQuerySet:
-        """What whoever asks finds in the catalog."""
-        return Environment.objects.listed_for(_person(self.request))
+        """What whoever asks finds in the catalog, by what they look for."""
+        asked = SearchSerializer(data=self.request.query_params)
+        asked.is_valid(raise_exception=True)
+        looked_for = asked.validated_data
+        found = catalog.find(
+            _person(self.request),
+            text=looked_for.get("q", ""),
+            tag=looked_for.get("tag", ""),
+            order=looked_for.get("sort", "used"),
+        )
+        return found.select_related("made_by")
+
+    def get_object(self) -> Environment:
+        """The one of this id or slug, listed or not."""
+        return _environment(_person(self.request), self.kwargs["pk"])
+
+    @extend_schema(
+        summary="Publish an environment",
+        request=RecipeSerializer,
+        responses={201: EnvironmentSerializer, **_errors(_RECIPE_ERRORS)},
+    )
+    def create(self, request: Request) -> Response:
+        """Puts a repository, or what one of your servers is made from, into the catalog, and has it prepared.
+
+        Only you see it unless `visibility` says otherwise. Read it again until `freshness` is `ready`.
+        """
+        asked = RecipeSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        person = _person(request)
+        server: NotebookServer | None = None
+        if key := asked.validated_data.get("server"):
+            server = NotebookServer.objects.present().filter(owner=person, pk=key).first()
+            if server is None:
+                raise ValidationError({"server": [_("You have no such server.")]})
+        recipe = asked.to_recipe(catalog.recipe_from(server) if server else None)
+        environment = catalog.publish(person, recipe, now=timezone.now(), server=server)
+        return self._answer(environment, status.HTTP_201_CREATED)
+
+    @extend_schema(
+        summary="Change an environment",
+        request=RecipeSerializer,
+        responses={200: EnvironmentSerializer, **_errors(_RECIPE_ERRORS), **_NOT_YOURS},
+    )
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """What is left out stays. Another repository or version is prepared anew."""
+        environment = self._changeable()
+        asked = RecipeSerializer(data=request.data, partial=True)
+        asked.is_valid(raise_exception=True)
+        catalog.edit(environment, asked.to_recipe(catalog.recipe_of(environment)), now=timezone.now())
+        return self._answer(environment, status.HTTP_200_OK)
+
+    @extend_schema(summary="Take an environment out of the catalog", responses={204: None, **_NOT_YOURS})
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Servers that were made from it stay, and so do copies."""
+        catalog.remove(self._changeable(), now=timezone.now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(
+        summary="Copy an environment",
+        request=None,
+        responses={201: EnvironmentSerializer, **_errors({404: _NOT_FOUND})},
+    )
+    @action(detail=True, methods=["post"])
+    def fork(self, request: Request, pk: str) -> Response:
+        """Makes a copy that is yours, and that only you see until you say otherwise."""
+        copy = catalog.fork(self.get_object(), owner=_person(request), now=timezone.now())
+        return self._answer(copy, status.HTTP_201_CREATED)
+
+    @extend_schema(
+        summary="Prepare the newest version",
+        request=None,
+        responses={
+            202: EnvironmentSerializer,
+            **_errors({code: _RECIPE_ERRORS[code] for code in (422, 502, 503)}),
+            **_NOT_YOURS,
+        },
+    )
+    @action(detail=True, methods=["post"])
+    def rebuild(self, request: Request, pk: str) -> Response:
+        """Looks for the newest version now. People get the last one that was prepared until it is there."""
+        environment = self._changeable()
+        rebuilding.rebuild(environment, now=timezone.now())
+        return self._answer(environment, status.HTTP_202_ACCEPTED)
+
+    def _changeable(self) -> Environment:
+        environment = self.get_object()
+        if not can_change_environment(_person(self.request), environment):
+            raise PermissionDenied
+        return environment
+
+    def _answer(self, environment: Environment, status_code: int) -> Response:
+        fresh = _environment(_person(self.request), str(environment.pk))
+        return Response(self.get_serializer(fresh).data, status=status_code)
 
 
 class DiskUseView(APIView):
@@ -381,3 +512,10 @@ def _target(server: NotebookServer, asked: ChangeSerializer, now: datetime) -> T
 
 def _person(request: Request) -> User:
     return cast("User", request.user)
+
+
+def _environment(person: User, name: str) -> Environment:
+    environment = catalog.named(person, name)
+    if environment is None:
+        raise Http404
+    return environment

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Q
 
 from accounts.models import Role, User
 from environments import consent, links
@@ -75,6 +76,15 @@ def find(user: User, *, text: str = "", tag: str = "", order: str = "used") -> E
     found = Environment.objects.listed_for(user).search(text)
     found = found.tagged(tag) if tag else found
     return found.order_by(*ORDERS[order], "pk").select_related("owner").prefetch_related("tags")
+
+
+def named(user: User, name: str) -> Environment | None:
+    """The environment of this id or address, if this person may open it."""
+    visible = Environment.objects.visible_to(user).select_related("owner", "build", "made_by")
+    try:
+        return visible.filter(Q(slug=name) | Q(pk=UUID(name))).first()
+    except ValueError:
+        return visible.filter(slug=name).first()
 
 
 def popular_tags(user: User) -> list[tuple[str, int]]:

@@ -589,6 +589,11 @@ REASONS: dict[str, Reason] = {
         _("Leave those out, or launch a server that is kept."),
     ),
     # The catalog
+    "environment_not_found": Reason(
+        _("There is no environment “{environment}” in the catalog, or it is not for you."),
+        _("Look for it in the catalog, or ask whoever gave you its address."),
+        status=422,
+    ),
     "tag_invalid": Reason(
         _("“{tag}” cannot be a tag."),
         _("Use a word or two of at most {most} characters, and put commas between tags."),

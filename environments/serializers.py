@@ -17,7 +17,7 @@ from rest_framework.reverse import reverse
 
 from environments import builds, culling, references, servers
 from environments.errors import Explanation, UserError, explain
-from environments.models import Build, BuildLogLine, Environment, NotebookServer
+from environments.models import Build, BuildLogLine, NotebookServer
 from environments.quotas import DiskUse
 from environments.updating import Stage, stage_of
 from environments.values import LaunchSpec, Limits, Reference
@@ -48,8 +48,15 @@ class LaunchSerializer(serializers.Serializer[LaunchSpec]):
     UNAVAILABLE = ("mounts", "collaborators")
     """Asked for in links and clients written for later versions; ignoring them would be a lie."""
 
+    environment = serializers.CharField(
+        max_length=100,
+        required=False,
+        help_text="One of the catalog, by its `id` or `slug`, in place of `repository` and `ref`. Whatever else is "
+        "given counts instead of what it says.",
+    )
     repository = serializers.CharField(
         max_length=2000,
+        required=False,
         help_text="A reference `provider/spec` as in Binder (`gh/owner/name`, `git/<encoded address>`, "
         "`zenodo/<DOI>`), a DOI, or any address of a repository or record as a browser shows it.",
     )
@@ -110,9 +117,19 @@ class LaunchSerializer(serializers.Serializer[LaunchSpec]):
         values: dict[str, Any] = super().to_internal_value(data)
         return values
 
-    def to_spec(self) -> LaunchSpec:
-        """What to launch. Raises whatever parsing the reference raises."""
+    def validate(self, values: dict[str, Any]) -> dict[str, Any]:
+        """It is of a repository or of an environment."""
+        if "environment" not in values and "repository" not in values:
+            raise serializers.ValidationError({"repository": [self.fields["repository"].error_messages["required"]]})
+        if "environment" in values and ("repository" in values or values["ref"]):
+            raise serializers.ValidationError({"environment": [_("Give this or a repository.")]})
+        return values
+
+    def to_spec(self, offered: LaunchSpec | None = None) -> LaunchSpec:
+        """What to launch: what an environment has to offer, if it is one. Raises what parsing the reference raises."""
         values = self.validated_data
+        if offered is not None:
+            return self._changed(offered)
         reference, urlpath = references.parse_with_path(values["repository"], values["ref"])
         return LaunchSpec(
             reference,
@@ -123,6 +140,18 @@ class LaunchSerializer(serializers.Serializer[LaunchSpec]):
             lifetime_minutes=values["lifetime_minutes"],
             with_credentials=values["credentials"],
             is_public=values["public"],
+        )
+
+    def _changed(self, offered: LaunchSpec) -> LaunchSpec:
+        values = self.validated_data
+        return replace(
+            offered,
+            urlpath=references.check_urlpath(values["urlpath"]) or offered.urlpath,
+            name=values["name"],
+            limits=Limits(values["memory_mb"] or offered.limits.memory_mb, values["cpus"] or offered.limits.cpus),
+            idle_minutes=values["idle_minutes"] or offered.idle_minutes,
+            lifetime_minutes=values["lifetime_minutes"] or offered.lifetime_minutes,
+            with_credentials=values["credentials"],
         )
 
 
@@ -466,30 +495,5 @@ class DiskUseSerializer(serializers.Serializer[DiskUse]):
         return use.limit_bytes or None
 
 
-class EnvironmentSerializer(serializers.ModelSerializer[Environment]):
-    """A ready environment: what `repository`, `ref` and `urlpath` of a launch can be."""
-
-    repository = serializers.SerializerMethodField()
-
-    class Meta:
-        model = Environment
-        fields = [
-            "id",
-            "title",
-            "description",
-            "repository",
-            "ref",
-            "urlpath",
-            "visibility",
-            "launch_count",
-            "created_at",
-        ]
-        read_only_fields = fields
-
-    def get_repository(self, environment: Environment) -> str:
-        """The reference it launches, `provider/spec`, without `ref`."""
-        return _repository_of(environment)
-
-
-def _repository_of(row: NotebookServer | Environment) -> str:
+def _repository_of(row: NotebookServer) -> str:
     return references.path_of(Reference(row.provider, row.repository))

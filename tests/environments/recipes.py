@@ -16,8 +16,9 @@ from environments.values import LaunchSpec
 
 def recipe(repository: str = "gh/carrel-tests/example", *, ref: str = "", **fields: Any) -> Recipe:
     """A recipe of this repository, with an unremarkable title."""
-    spec_fields = {name: fields.pop(name) for name in ("urlpath", "limits", "mounts") if name in fields}
-    return Recipe(**{"title": "Statistics", "spec": LaunchSpec(parse(repository, ref=ref), **spec_fields)} | fields)
+    of_launch = {name: fields.pop(name) for name in ("urlpath", "limits", "mounts") if name in fields}
+    title = fields.pop("title", "Statistics")
+    return Recipe(title, LaunchSpec(parse(repository, ref=ref), **of_launch), **fields)
 
 
 def work(now: datetime | None = None) -> None:

@@ -12,16 +12,17 @@ from rest_framework.test import APIClient
 
 from accounts.models import Scope, User
 from accounts.tokens import create_token
-from environments.models import Build, NotebookServer
+from environments.models import Build, NotebookServer, Visibility
 from tests.environments.api_client import (
     BUILDS,
+    ENVIRONMENTS,
     SERVERS,
     browser_of,
     program_of,
     program_with,
     program_with_expired_token,
 )
-from tests.factories import BuildFactory, NotebookServerFactory
+from tests.factories import BuildFactory, EnvironmentFactory, NotebookServerFactory
 
 pytestmark = pytest.mark.usefixtures("fake_backends")
 
@@ -45,11 +46,17 @@ OF_ONE = [
     Endpoint("GET", BUILDS + "{build}/", READ, 200),
     Endpoint("GET", BUILDS + "{build}/log/", READ, 200),
     Endpoint("POST", BUILDS + "{build}/cancel/", WRITE, 202),
+    Endpoint("GET", ENVIRONMENTS + "{environment}/", READ, 200),
+    Endpoint("PATCH", ENVIRONMENTS + "{environment}/", WRITE, 200),
+    Endpoint("DELETE", ENVIRONMENTS + "{environment}/", WRITE, 204),
+    Endpoint("POST", ENVIRONMENTS + "{environment}/fork/", WRITE, 201),
+    Endpoint("POST", ENVIRONMENTS + "{environment}/rebuild/", WRITE, 422),
 ]
 OF_ALL = [
     Endpoint("GET", SERVERS, READ, 200),
     Endpoint("POST", SERVERS, WRITE, 400),
-    Endpoint("GET", "/api/v1/environments/", READ, 200),
+    Endpoint("GET", ENVIRONMENTS, READ, 200),
+    Endpoint("POST", ENVIRONMENTS, WRITE, 400),
     Endpoint("GET", "/api/v1/disk/", READ, 200),
 ]
 EVERY = pytest.mark.parametrize("endpoint", OF_ONE + OF_ALL, ids=lambda endpoint: f"{endpoint.method} {endpoint.path}")
@@ -60,12 +67,15 @@ Ask = Callable[[APIClient, Endpoint], int]
 
 @pytest.fixture
 def ask(student: User) -> Ask:
-    """Asks an address about a server of the student that waits for its build; gives the status."""
+    """Asks an address about a server of the student that waits for its build, or an environment; gives the status."""
     build = BuildFactory.create(requested_by=student, state=Build.State.QUEUED)
     server = NotebookServerFactory.create(owner=student, state=NotebookServer.State.QUEUED, build=build)
+    environment = EnvironmentFactory.create(
+        owner=student, visibility=Visibility.PRIVATE, provider="example", repository="none"
+    )
 
     def asking(client: APIClient, endpoint: Endpoint) -> int:
-        path = endpoint.path.format(server=server.pk, build=build.pk)
+        path = endpoint.path.format(server=server.pk, build=build.pk, environment=environment.pk)
         return client.generic(endpoint.method, path, content_type="application/json").status_code
 
     return asking
@@ -157,7 +167,7 @@ def test_api_knows_tokens_as_bearers_only(student: User, header: str) -> None:
 
 @EVERY_OF_ONE
 def test_api_hides_what_there_is_not(student: User, endpoint: Endpoint) -> None:
-    path = endpoint.path.format(server=uuid.uuid4(), build=uuid.uuid4())
+    path = endpoint.path.format(server=uuid.uuid4(), build=uuid.uuid4(), environment=uuid.uuid4())
 
     response = program_of(student).generic(endpoint.method, path)
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from environments.models import Build, BuildLogLine, NotebookServer, Visibility
+from environments.models import Build, BuildLogLine, NotebookServer
 from tests.environments.api_client import BUILDS, program_of
-from tests.factories import BuildFactory, EnvironmentFactory, NotebookServerFactory
+from tests.factories import BuildFactory, NotebookServerFactory
 
 pytestmark = pytest.mark.usefixtures("fake_backends")
 
@@ -138,33 +137,3 @@ def test_cancel_of_a_build_that_ended_is_a_conflict(program: APIClient, student:
     response = program.post(f"{BUILDS}{build.pk}/cancel/")
 
     assert (response.status_code, response.json()["code"]) == (409, "state_conflict")
-
-
-def test_environments_are_ones_own_and_those_for_everyone(program: APIClient, student: User, stranger: User) -> None:
-    EnvironmentFactory.create(title="mine", owner=student, visibility=Visibility.PRIVATE)
-    EnvironmentFactory.create(title="everyone's", owner=stranger)
-    EnvironmentFactory.create(title="theirs", owner=stranger, visibility=Visibility.PRIVATE)
-
-    body = program.get("/api/v1/environments/").json()
-
-    assert {environment["title"] for environment in body["results"]} == {"mine", "everyone's"}
-
-
-def test_environments_give_what_a_launch_takes(program: APIClient) -> None:
-    EnvironmentFactory.create(provider="gh", repository="a/b", ref="feature/x", urlpath="lab/tree/first.ipynb")
-
-    environment = program.get("/api/v1/environments/").json()["results"][0]
-
-    assert environment["repository"] == "gh/a/b"
-    assert environment["ref"] == "feature/x"
-    assert environment["urlpath"] == "lab/tree/first.ipynb"
-
-
-def test_environments_ask_the_database_as_much_for_many(
-    program: APIClient, student: User, django_assert_num_queries: DjangoAssertNumQueries
-) -> None:
-    program.get("/api/v1/environments/")
-    EnvironmentFactory.create_batch(10, owner=student)
-
-    with django_assert_num_queries(3):  # The token, the count, the environments.
-        program.get("/api/v1/environments/")

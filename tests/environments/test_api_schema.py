@@ -34,14 +34,20 @@ def test_schema_is_valid_and_raises_no_warning() -> None:
 
 def test_schema_has_every_address(schema: dict[str, Any]) -> None:
     assert sorted(name for name, _operation in operations(schema)) == [
+        "DELETE /api/v1/environments/{id}/",
         "DELETE /api/v1/servers/{id}/",
         "GET /api/v1/builds/{id}/",
         "GET /api/v1/builds/{id}/log/",
         "GET /api/v1/disk/",
         "GET /api/v1/environments/",
+        "GET /api/v1/environments/{id}/",
         "GET /api/v1/servers/",
         "GET /api/v1/servers/{id}/",
+        "PATCH /api/v1/environments/{id}/",
         "POST /api/v1/builds/{id}/cancel/",
+        "POST /api/v1/environments/",
+        "POST /api/v1/environments/{id}/fork/",
+        "POST /api/v1/environments/{id}/rebuild/",
         "POST /api/v1/servers/",
         "POST /api/v1/servers/{id}/keep/",
         "POST /api/v1/servers/{id}/rollback/",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from pytest_django import Settings
 
 from accounts.models import User
 from environments import catalog
-from environments.catalog import Recipe, edit, find, fork, needs_consent, popular_tags, publish, recipe_of, remove
+from environments.catalog import edit, find, fork, needs_consent, popular_tags, publish, recipe_of, remove
 from environments.errors import EnvironmentsError
 from environments.launching import launch, launch_environment, spec_of_environment
 from environments.links import read_mount
@@ -221,7 +222,7 @@ class TestEdit:
 
     def test_edit_words_keeps_the_version(self, published: Environment, now: datetime) -> None:
         before = published.commit
-        changed = Recipe(**_fields_of(recipe_of(published)) | {"title": "Better", "tags": ("new",)})
+        changed = replace(recipe_of(published), title="Better", tags=("new",))
 
         edit(published, changed, now=now)
 
@@ -421,7 +422,3 @@ class TestConsent:
         spec = LaunchSpec(environment.reference, mounts=(read_mount("data"),))
 
         assert needs_consent(student, environment, spec)
-
-
-def _fields_of(said: Recipe) -> dict[str, object]:
-    return {name: getattr(said, name) for name in Recipe.__dataclass_fields__}

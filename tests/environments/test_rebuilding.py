@@ -241,7 +241,7 @@ def test_settle_after_an_edit_takes_nothing_over(environment: Environment, host:
     move_on(host)
     rebuild(environment, now=now)
     stale = fresh(environment)
-    Build.objects.filter(pk=stale.build_id).update(state=Build.State.SUCCEEDED)
+    Build.objects.filter(state__in=Build.ACTIVE).update(state=Build.State.SUCCEEDED)
     Environment.objects.update(build=None, outcome=Outcome.NONE)
 
     rebuilding.settle(fresh_with_build(stale), now=now)
