@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Role, User
 from config.env import BASE_DIR
+from environments.catalog import set_tags
 from environments.models import Environment
 from environments.models.environment import Visibility
 
@@ -41,6 +42,13 @@ PEOPLE = (
     ("teacher", "Tom Teacher", Role.TEACHER),
     ("student", "Sam Student", Role.MEMBER),
 )
+TAGS = {
+    "dashboard": ("Python", "application"),
+    "first-steps": ("Python", "beginners"),
+    "numerical-methods": ("Python", "mathematics"),
+    "statistics": ("Python", "mathematics", "statistics"),
+}
+"""What each example is found by."""
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 """Without the characters that are mistaken for one another; 12 of them hold 59 bits."""
 
@@ -184,11 +192,14 @@ def _git(repository: Path, *arguments: str, **variables: str) -> str:
 
 
 def _list_environments() -> None:
-    """Put each example in the catalog, for everyone, under the name and words of its README."""
+    """Put each example in the catalog, for everyone, under the name and words of its README.
+
+    None is prepared before somebody launches it: a first start has enough to do.
+    """
     owner = User.objects.filter(role=Role.ADMINISTRATOR).order_by("date_joined").first()
     for source in _sources():
         title, description = describe((source / "README.md").read_text())
-        Environment.objects.update_or_create(
+        environment, _is_new = Environment.objects.update_or_create(
             owner=owner,
             provider=PROVIDER,
             repository=source.name,
@@ -199,6 +210,7 @@ def _list_environments() -> None:
                 "visibility": Visibility.EVERYONE,
             },
         )
+        set_tags(environment, TAGS.get(source.name, ()))
 
 
 def _opens(source: Path) -> str:

@@ -161,7 +161,7 @@ def edit(environment: Environment, recipe: Recipe, *, now: datetime) -> None:
         setattr(environment, name, value)
     resolved = newest_version(environment, now=now) if has_moved else None
     with transaction.atomic():
-        environment.save(update_fields=[*changes, "search_text"])
+        environment.save(update_fields=changes)
         set_tags(environment, tags)
         if left_build is not None:
             abandon_build(left_build, now=now)

@@ -114,6 +114,8 @@ class Environment(LaunchFields):
     def save(self, *args: Any, **kwargs: Any) -> None:
         """What it is searched by follows from its words; an address it gets with the first save."""
         self.search_text = naming.folded(f"{self.title}\n{self.description}\n{self.repository}")
+        if kwargs.get("update_fields") is not None:
+            kwargs["update_fields"] = {*kwargs["update_fields"], "search_text"}
         if self.slug:
             super().save(*args, **kwargs)
             return

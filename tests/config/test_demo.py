@@ -15,7 +15,8 @@ from pytest_django import Settings
 
 from accounts.models import Role, User
 from config import demo
-from environments.models import Environment
+from environments.catalog import find
+from environments.models import Build, Environment, EnvironmentTag, Outcome
 from environments.references.example import Example
 
 EXAMPLES = ("dashboard", "first-steps", "numerical-methods", "statistics")
@@ -205,6 +206,24 @@ class TestEnvironments:
         demo.load()
 
         assert Environment.objects.count() == len(EXAMPLES)
+        assert EnvironmentTag.objects.count() == sum(map(len, demo.TAGS.values()))
+
+    def test_is_found_by_words_and_tags(self, student: User) -> None:
+        demo.load()
+        demo.load()
+
+        found = find(student, text="statistics", tag="mathematics")
+
+        assert "statistics" in {environment.repository for environment in found}
+
+    def test_tags_every_example(self) -> None:
+        assert set(demo.TAGS) == set(EXAMPLES)
+
+    def test_leaves_preparing_to_whoever_launches_first(self) -> None:
+        demo.load()
+
+        assert not Build.objects.exists()
+        assert {environment.outcome for environment in Environment.objects.all()} == {Outcome.NONE}
 
     def test_leaves_what_others_published_alone(self, student: User) -> None:
         mine = Environment.objects.create(owner=student, title="Mine", provider="example", repository="statistics")

@@ -189,6 +189,13 @@ class TestFind:
 
         assert (environment in find(student, text=text)) is is_found
 
+    def test_find_by_words_that_were_changed(self, student: User) -> None:
+        environment = EnvironmentFactory.create(title="Before")
+        environment.title = "After"
+        environment.save(update_fields=["title"])
+
+        assert [len(find(student, text=text)) for text in ("before", "after")] == [0, 1]
+
     def test_find_by_tag_however_it_is_spelt(self, student: User) -> None:
         tagged, other = EnvironmentFactory.create_batch(2)
         catalog.set_tags(tagged, ["Café", "tea"])
