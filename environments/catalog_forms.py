@@ -64,7 +64,7 @@ class EnvironmentForm(LaunchForm):
     visibility = forms.ChoiceField(
         label=_("Who may see it"),
         help_text=_(
-            "Everyone finds it in the catalog. What people see who have its link is not listed, and its address cannot "
+            "Everyone: it is listed in the catalog. People who have its link: it is not listed, and its address cannot "
             "be guessed."
         ),
         choices=Visibility,

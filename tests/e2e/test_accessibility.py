@@ -18,7 +18,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Role, User
 from config.demo import publish_examples
-from environments.models import Build, BuildLogLine, NotebookServer, ServerUsage, SiteSample
+from environments.catalog import set_tags
+from environments.models import Build, BuildLogLine, Environment, NotebookServer, Outcome, ServerUsage, SiteSample
 from tests.e2e.conftest import ARTEFACTS
 from tests.factories import (
     BuildFactory,
@@ -98,6 +99,13 @@ VISITS = {
     "unknown hub": Visit("/v2/gh/ada/engine/HEAD?hub=nowhere"),
     "link refused": Visit("/v2/file/etc"),
     "trusted repositories": Visit("/trusted-repositories/"),
+    "catalog": Visit("/environments/?q=first"),
+    "nothing in the catalog": Visit("/environments/?q=chemistry&tag=physics"),
+    "somebody's environment": Visit("/environments/first-steps/"),
+    "own environment": Visit("/environments/{environment}/"),
+    "publish": Visit("/environments/new/?server={server}"),
+    "edit": Visit("/environments/{environment}/edit/"),
+    "out of the catalog": Visit("/environments/{environment}/delete/"),
     "status": Visit("/status/", role=Role.ADMINISTRATOR),
 }
 
@@ -145,6 +153,7 @@ def configure(settings: Settings, visit: Visit) -> None:
 def prepare(person: User, visit: Visit) -> str:
     """Makes what the visit's page shows, and returns its path."""
     EnvironmentFactory.create(title="First steps", description="Variables, loops and a first plot.")
+    environment = make_environment(person)
     server = make_server(person, visit.state)
     make_version(server, visit.version)
     NotebookServerFactory.create(owner=person, name="algebra", deleted_at=timezone.now())
@@ -154,7 +163,17 @@ def prepare(person: User, visit: Visit) -> str:
     kept = GitCredentialFactory.create(owner=person, last_used_at=timezone.now())
     if not visit.has_credentials:
         kept.delete()
-    return visit.path.format(server=server.pk, credential=kept.pk)
+    return visit.path.format(server=server.pk, credential=kept.pk, environment=environment.slug)
+
+
+def make_environment(person: User) -> Environment:
+    """One of the person's own, whose newest version could not be prepared."""
+    now = timezone.now()
+    made = {"commit": "1" * 40, "newest_commit": "2" * 40, "has_image": True, "made_at": now, "made_by": person}
+    failure = {"outcome": Outcome.FAILED, "failure_code": "post_build_failed", "looked_at": now}
+    environment = EnvironmentFactory.create(owner=person, is_featured=True, memory_mb=512, **made, **failure)
+    set_tags(environment, ["first term", "R"])
+    return environment
 
 
 def measure(server: NotebookServer) -> None:
