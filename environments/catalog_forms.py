@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from environments.catalog import ORDERS, Recipe
 from environments.errors import EnvironmentsError, UserError
-from environments.forms import LaunchForm
+from environments.forms import LaunchForm, typed_for
 from environments.links import MAX_MOUNTS, read_mount, write_mount
 from environments.models import Rebuild, Visibility
 from environments.models.environment import MAX_DESCRIPTION, MAX_MOUNTS_TEXT
@@ -131,7 +131,7 @@ def initial_of(recipe: Recipe) -> dict[str, Any]:
         "tags": ", ".join(recipe.tags),
         "repository": path_of(Reference(spec.reference.provider, spec.reference.repository)),
         "ref": spec.reference.ref,
-        "path": spec.urlpath,
+        "path": typed_for(spec.urlpath),
         "visibility": recipe.visibility,
         "rebuild": recipe.rebuild,
         "memory": f"{spec.limits.memory_mb}M" if spec.limits.memory_mb else "",

@@ -250,7 +250,7 @@ def _details_of(request: PageRequest, environment: Environment) -> dict[str, Any
         original = None
     return {
         "web_url": web_url_of(environment.reference),
-        "shared": shared_link(catalog.recipe_of(environment).spec),
+        "shared": shared_link(spec_of_environment(environment, request.user)),
         "page_url": f"{settings.PUBLIC_URL}{_address(environment)}",
         "original": original,
     }
