@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 import pytest
+from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from accounts.models import User
-from environments import images, rebuilding, servers
+from config.celery import app
+from environments import images, rebuilding, servers, tasks
 from environments.catalog import edit, publish, remove
 from environments.launching import launch, launch_environment
 from environments.models import Build, Environment, NotebookServer, Outcome, Rebuild
@@ -322,6 +325,31 @@ def test_adopt_takes_nobody_elses_private_version(teacher: User, student: User, 
     rebuilding.adopt(environment, server, now=now)
 
     assert fresh(environment).commit == ""
+
+
+def test_tasks_call_the_verbs(host: GitHost, teacher: User) -> None:
+    environment = publish(teacher, recipe(host.url("statistics")), now=timezone.now())
+    servers.carry_out_build(Build.objects.get())
+
+    tasks.tend_catalog()
+    tasks.settle_environment(str(environment.pk))
+    assert fresh(environment).has_image
+
+    Environment.objects.update(looked_at=timezone.now() - A_DAY)
+    tasks.rebuild_environment(str(environment.pk))
+    assert fresh(environment).outcome == Outcome.UNCHANGED
+
+
+def test_tasks_pass_over_what_was_deleted() -> None:
+    gone = str(uuid.uuid4())
+
+    tasks.rebuild_environment(gone)
+    tasks.settle_environment(gone)
+
+
+@pytest.mark.parametrize("task", ["tend_catalog", "rebuild_environment", "settle_environment"])
+def test_tasks_are_known_by_the_names_they_are_asked_for(task: str) -> None:
+    assert f"environments.tasks.{task}" in app.tasks
 
 
 def fresh_with_build(environment: Environment) -> Environment:

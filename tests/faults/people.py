@@ -73,6 +73,10 @@ class Person:
         """Have a server made."""
         return self._remembered(self.api.post("/servers/", json={"repository": repository, **fields}))
 
+    def launch_environment(self, name: str) -> Server:
+        """Have a server made as the catalog says."""
+        return self._remembered(self.api.post("/servers/", json={"environment": name}))
+
     def launch_and_wait(self, repository: str, **fields: Any) -> Server:
         """Have a server made and wait until it runs."""
         return self.await_state(self.launch(repository, **fields), "running")
