@@ -115,9 +115,8 @@ def rebuild_if_due(environment: Environment, *, now: datetime) -> None:
 
     What goes wrong is written down for the owner; it is tried again when it is due again.
     """
-    seen = _due(now).filter(pk=environment.pk, looked_at=environment.looked_at)
-    if not seen.update(looked_at=now):
-        return
+    if not _due(now).filter(pk=environment.pk).update(looked_at=now):
+        return  # Another worker was quicker, or somebody changed when it is due.
     try:
         resolved = newest_version(environment, now=now)
         key = _image_key(environment, resolved)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -12,7 +12,7 @@ from django.db import connection
 from pytest_django import Settings
 
 from accounts.models import User
-from environments import catalog
+from environments import catalog, naming
 from environments.catalog import edit, find, fork, needs_consent, popular_tags, publish, recipe_of, remove
 from environments.errors import EnvironmentsError
 from environments.launching import launch, launch_environment, spec_of_environment
@@ -125,6 +125,21 @@ class TestPublish:
         assert first.startswith("statistics-")
         assert len(first) == len("statistics-") + 10
         assert first != second
+
+    def test_publish_at_an_address_that_somebody_has_just_taken_gets_the_next(
+        self, student: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        choose = naming.free_slug
+
+        def choose_while_somebody_is_quicker(stem: str, taken: Collection[str]) -> str:
+            monkeypatch.setattr(naming, "free_slug", choose)
+            chosen = choose(stem, taken)
+            EnvironmentFactory.create(title="Statistics")
+            return chosen
+
+        monkeypatch.setattr(naming, "free_slug", choose_while_somebody_is_quicker)
+
+        assert EnvironmentFactory.create(owner=student, title="Statistics").slug == "statistics-2"
 
     @pytest.mark.parametrize(
         ("title", "slug"), [("New", "new-2"), ("数学", "environment"), ("-", "environment"), ("x" * 120, "x" * 48)]
