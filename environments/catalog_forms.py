@@ -41,6 +41,7 @@ class EnvironmentForm(LaunchForm):
     """What to publish. `recipe` is what came of it once the form is valid."""
 
     name = None  # type: ignore[assignment]  # Each server gets its own.
+    public = None  # type: ignore[assignment]  # Whoever launches it decides.
     credentials = None  # type: ignore[assignment]  # Nobody gives away another person's key.
 
     title = forms.CharField(

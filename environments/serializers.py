@@ -152,6 +152,7 @@ class LaunchSerializer(serializers.Serializer[LaunchSpec]):
             idle_minutes=values["idle_minutes"] or offered.idle_minutes,
             lifetime_minutes=values["lifetime_minutes"] or offered.lifetime_minutes,
             with_credentials=values["credentials"],
+            is_public=values["public"],
         )
 
 

@@ -22,7 +22,7 @@ from environments.catalog_forms import EnvironmentForm, SearchForm, initial_of
 from environments.consent import Proposal, note_use, read_agreement, trust_repository, was_used
 from environments.errors import EnvironmentsError
 from environments.git_credentials import resolve_for
-from environments.launching import launch_environment, server_of, spec_of_environment, version_for
+from environments.launching import check_same_kind, launch_environment, server_of, spec_of_environment, version_for
 from environments.models import Environment, NotebookServer, Outcome, Visibility
 from environments.policies import can_change_environment
 from environments.references import web_url_of
@@ -189,6 +189,7 @@ def changeable_environment(request: PageRequest, slug: str) -> Environment:
 
 def _meet(request: PageRequest, there: NotebookServer, environment: Environment, spec: LaunchSpec) -> HttpResponse:
     """Lead to the server this person has, woken if it sleeps; or say in what it differs from what is offered."""
+    check_same_kind(there, spec)
     if would_change(there, spec):
         return comparison(request, there, spec, status=CONFLICT)
     return to_server(launch_environment(request.user, environment, now=timezone.now(), spec=spec), spec.urlpath)

@@ -286,6 +286,14 @@ class TestLaunch:
             "idle_minutes": 30,
         }
 
+    def test_launch_a_copy_to_try(self, program: APIClient, teacher: User) -> None:
+        environment = publish(teacher, recipe("example/one", visibility="everyone"), now=timezone.now())
+        work()
+
+        body = program.post(SERVERS, {"environment": environment.slug, "public": True}, format="json").json()
+
+        assert (body["public"], body["commit"]) == (True, fresh(environment).commit)
+
     @pytest.mark.parametrize(
         ("said", "status", "code"),
         [
