@@ -1,6 +1,7 @@
 """Who may do what with a server or an environment. Pure predicates: they look at what is loaded and ask nobody.
 
-For now a server is its owner's alone; collaborators will be let in here and nowhere else.
+A server is its owner's. Collaborators may work inside it and leave it, and nothing else: what it costs is the
+owner's, and so are its log, its versions and its end.
 """
 
 from __future__ import annotations
@@ -20,8 +21,13 @@ def can_change_server(user: User, server: NotebookServer) -> bool:
 
 
 def can_enter_server(user: User, server: NotebookServer) -> bool:
-    """Whether this person may work inside the server: run code, read and write files."""
-    return user.is_active and server.owner_id == user.pk
+    """Whether this person may work inside the server: run code, read and write files.
+
+    For a collaborator the server has to be loaded with its owner and its collaborators.
+    """
+    if not user.is_active:
+        return False
+    return server.owner_id == user.pk or (user.pk in server.collaborator_ids and server.owner.is_active)
 
 
 def can_change_environment(user: User, environment: Environment) -> bool:

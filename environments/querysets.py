@@ -13,7 +13,7 @@ from environments.naming import folded
 
 if TYPE_CHECKING:
     from accounts.models import User
-    from environments.models import Build, Environment, NotebookServer  # noqa: F401 - named in a base class
+    from environments.models import Build, Environment, Invitation, NotebookServer  # noqa: F401 - named in a base class
 
 MAX_SEARCH_WORDS = 10
 
@@ -71,6 +71,14 @@ class BuildQuerySet(models.QuerySet["Build"]):
         return _move(self, build, to, changes)
 
 
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    """Questions about invitations."""
+
+    def open(self, now: datetime) -> InvitationQuerySet:
+        """Those by which somebody may still come."""
+        return self.filter(revoked_at=None, uses_left__gt=0, expires_at__gt=now)
+
+
 class NotebookServerQuerySet(models.QuerySet["NotebookServer"]):
     """Questions about servers."""
 
@@ -89,6 +97,15 @@ class NotebookServerQuerySet(models.QuerySet["NotebookServer"]):
     def visible_to(self, user: User) -> NotebookServerQuerySet:
         """Those this person may see: their own."""
         return self.present().filter(owner=user)
+
+    def shared_with(self, user: User) -> NotebookServerQuerySet:
+        """Those of other people this person was let into, as long as their owner is active."""
+        return self.present().filter(pk__in=user.collaborations.values("server"), owner__is_active=True)
+
+    def enterable_by(self, user: User) -> NotebookServerQuerySet:
+        """Those this person may work in: their own, and those they were let into."""
+        shared = Q(pk__in=user.collaborations.values("server"), owner__is_active=True)
+        return self.present().filter(Q(owner=user) | shared)
 
     def move(self, server: NotebookServer, to: str, *, now: datetime, **changes: Any) -> bool:
         """Change the state of this server if it still is what we saw; False when somebody was quicker.

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from environments import (
     accounting,
+    collaborating,
     culling,
     images,
     measuring,
@@ -18,6 +19,7 @@ from environments import (
     stopping,
     tickets,
     updating,
+    visits,
 )
 from environments.models import Build, Environment, NotebookServer, Volume
 
@@ -85,9 +87,12 @@ def measure_usage() -> None:
 
 @shared_task
 def forget_expired() -> None:
-    """Remove tickets and admissions that no longer admit anybody, and measures too old to show."""
-    tickets.forget_expired_admissions(now=timezone.now())
-    accounting.forget_old_samples(now=timezone.now())
+    """Remove what no longer admits anybody, and measures and visits too old to show."""
+    now = timezone.now()
+    tickets.forget_expired_admissions(now=now)
+    accounting.forget_old_samples(now=now)
+    collaborating.forget_old_invitations(now)
+    visits.forget_old_visits(now)
 
 
 @shared_task(soft_time_limit=_CLEANING_LIMIT, time_limit=_CLEANING_LIMIT + 60)

@@ -1,7 +1,8 @@
-"""What is stored: recipes, builds, servers, volumes, admissions, credentials."""
+"""What is stored: recipes, builds, servers, volumes, admissions, credentials, company."""
 
 from environments.models.admission import Admission
 from environments.models.build import Build, BuildLogLine
+from environments.models.collaborator import Collaborator, Invitation, Visit
 from environments.models.environment import Environment, EnvironmentTag, Outcome, Rebuild, Visibility
 from environments.models.git_credential import GitCredential
 from environments.models.image import ImageRecord
@@ -15,10 +16,12 @@ __all__ = [
     "Admission",
     "Build",
     "BuildLogLine",
+    "Collaborator",
     "Environment",
     "EnvironmentTag",
     "GitCredential",
     "ImageRecord",
+    "Invitation",
     "NotebookServer",
     "Outcome",
     "Rebuild",
@@ -28,5 +31,6 @@ __all__ = [
     "SiteSample",
     "Update",
     "Visibility",
+    "Visit",
     "Volume",
 ]

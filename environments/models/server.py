@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from functools import cached_property
 from typing import ClassVar
 
 from django.conf import settings
@@ -175,6 +176,11 @@ class NotebookServer(TargetFields):
     def followed_build(self) -> Build | None:
         """The build whose log tells what is being done: that of the update, if there is one."""
         return self.pending_update.build if self.pending_update is not None else self.build
+
+    @cached_property
+    def collaborator_ids(self) -> frozenset[uuid.UUID]:
+        """Who may enter it beside its owner, as it was loaded."""
+        return frozenset(collaborator.person_id for collaborator in self.collaborators.all())
 
     def idle_since(self) -> datetime | None:
         """The last sign that somebody or something was at work in it."""
