@@ -10,7 +10,7 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from urllib.parse import parse_qs
@@ -31,9 +31,10 @@ from knox.settings import knox_settings
 
 from environments.cross_origin import advance_answer, invitation, may_ask
 from environments.gateway import answers
+from environments.gateway.access import RECHECK_FACTS_SECONDS, RECHECK_SECONDS, Access, Changes
 from environments.gateway.answers import Answer
 from environments.gateway.authorize import AccessRequest, Allowed, Authorizer, Decision, Refusal, own_origin
-from environments.gateway.forwarding import RECHECK_FACTS_SECONDS, RECHECK_SECONDS, Exchange
+from environments.gateway.forwarding import Exchange
 from environments.gateway.headers import (
     ClientHeaders,
     headers_for_server,
@@ -73,6 +74,7 @@ class Gateway:
     ) -> None:
         self._recheck_seconds = recheck_seconds
         self._authorizer = Authorizer(clock=clock)
+        self._changes = Changes()
         self._pool = ConnectionPool()
         self._websockets = WebsocketConnector()
 
@@ -85,13 +87,18 @@ class Gateway:
         else:
             await self._live(scope, receive, send)
 
+    def hear_change(self, subdomain: str) -> None:
+        """Look at this server anew, and at whatever is under way for whoever is in it."""
+        self._authorizer.forget_route(subdomain)
+        self._changes.announce(subdomain)
+
     async def close(self) -> None:
         """Let go of all connections to notebook servers that wait for their next use."""
         self._pool.close()
         await self._websockets.close()
 
     async def _live(self, scope: LifespanScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        hearing = asyncio.create_task(hear_changes(self._authorizer.forget_route))
+        hearing = asyncio.create_task(hear_changes(self.hear_change))
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
@@ -132,8 +139,7 @@ class Gateway:
             client,
             receive,
             send,
-            reauthorize=self._reauthorizing(access),
-            recheck_seconds=self._recheck_seconds,
+            access=self._access(access),
         )
         decision = await self._authorizer.authorize(access)
         unreachable = None
@@ -147,6 +153,7 @@ class Gateway:
                 logger.info("%s broke off: %s", subdomain, error)
                 if exchange.has_answered:
                     return  # The web server cuts the connection, since the response is not complete.
+                decision = await self._authorizer.authorize(access)  # It may be we who broke off.
                 break
         await _refuse(decision, client, access, target).send(send)
 
@@ -180,10 +187,12 @@ class Gateway:
         send: ASGISendCallable,
     ) -> Answer | None:
         """Join the two ends until one closes; or why that could not be."""
-        decision = await self._reauthorizing(access)()  # A new connection: only to where the server is by now.
+        decision = await self._access(access).decide()  # A new connection: only to where the server is by now.
         unreachable = None
         while isinstance(decision, Allowed) and decision != unreachable:
-            headers = headers_for_server(client, token=decision.token, client_address=_client_address(scope))
+            headers = headers_for_server(
+                client, token=decision.token, client_address=_client_address(scope), identity=decision.identity
+            )
             headers = [header for header in headers if not header[0].startswith(b"sec-websocket-")]
             try:
                 upstream = await self._websockets.connect(decision, target, headers, list(scope["subprotocols"]))
@@ -202,8 +211,7 @@ class Gateway:
                     send,
                     upstream,
                     allowed=decision,
-                    reauthorize=self._reauthorizing(access),
-                    recheck_seconds=self._recheck_seconds,
+                    access=self._access(access),
                     note_use=None if _is_jupyters_own(scope) else partial(self._authorizer.note_use, access.subdomain),
                 )
             return None
@@ -217,8 +225,12 @@ class Gateway:
         self._authorizer.forget_route(access.subdomain)
         return await self._authorizer.authorize(access)
 
-    def _reauthorizing(self, access: AccessRequest) -> Callable[[], Awaitable[Decision]]:
-        return lambda: self._authorizer.authorize(access, max_age=RECHECK_FACTS_SECONDS)
+    def _access(self, request: AccessRequest) -> Access:
+        return Access(
+            lambda: self._authorizer.authorize(request, max_age=RECHECK_FACTS_SECONDS),
+            lambda seconds: self._changes.wait(request.subdomain, seconds),
+            self._recheck_seconds,
+        )
 
 
 async def _own_answer(scope: HTTPScope, client: ClientHeaders, subdomain: str) -> Answer:

@@ -2,7 +2,7 @@
 
 Knows nothing of ASGI, so that whatever carries the bytes (the gateway of this package, or a web server that
 asks for permission) gets its answer from the same function. What it decides by is never older than
-`FACTS_SECONDS`, so whoever loses access is out within five seconds.
+`FACTS_SECONDS`, so whoever loses access is out within five seconds, whatever is under way for them included.
 """
 
 from __future__ import annotations
@@ -18,22 +18,35 @@ from channels.db import database_sync_to_async
 from django.conf import settings
 from knox.settings import knox_settings
 
-from environments.gateway.facts import Route, Visitor, find_pass_holder, find_route, find_token_holder, note_use
+from environments.gateway.facts import (
+    Route,
+    Visitor,
+    find_pass_holder,
+    find_route,
+    find_token_holder,
+    note_presence,
+    note_use,
+)
 from environments.gateway.freshness import FreshFacts
+from environments.gateway.headers import Header
 from environments.policies import can_enter_server
 from environments.values import Endpoint
+from environments.visits import NOTED_EVERY
 
-FACTS_SECONDS = 4.5
-"""How old what we know may be: less than the five seconds promised, to leave time for looking it up."""
+FACTS_SECONDS = 3.0
+"""How old what we know may be. What begins by such facts is looked at again after a second, by fresh ones: both
+together, and the time to look things up, are less than the five seconds promised."""
 DENIAL_SECONDS = 0.5
 """How long "there is none" and "it does not run" are believed, so that a fresh start is seen promptly."""
 USE_SECONDS = 60.0
 """How often it is noted that somebody saves, uploads or runs something in a server."""
+PRESENCE_SECONDS = NOTED_EVERY.total_seconds()
 MAX_FACTS = 10_000
 MAX_PASSES_TRIED = 8
 """Another notebook's page can add cookies of our name to ours, so there may be several; not any number."""
 MAX_CREDENTIAL_LENGTH = 256
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -65,11 +78,17 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """It may pass to `endpoint`, showing `token` there."""
+    """It may pass to `endpoint`, showing `token` there, and telling by `identity` who the person is.
+
+    Two are equal that lead the same person to the same start of the same server.
+    """
 
     endpoint: Endpoint
     token: str = field(repr=False)
     person_id: UUID
+    server_id: UUID
+    is_shared: bool = field(compare=False)
+    identity: tuple[Header, ...] = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +118,9 @@ class Authorizer:
         self._uses: FreshFacts[str, None] = FreshFacts(
             _in_thread(note_use), lifetime=lambda _noted: USE_SECONDS, max_entries=MAX_FACTS, clock=clock
         )
+        self._presence: FreshFacts[tuple[UUID, UUID], None] = FreshFacts(
+            _in_thread(note_presence), lifetime=lambda _noted: PRESENCE_SECONDS, max_entries=MAX_FACTS, clock=clock
+        )
 
     async def authorize(self, request: AccessRequest, *, max_age: float = FACTS_SECONDS) -> Decision:
         """Whether this may pass, by facts not older than `max_age` seconds.
@@ -113,6 +135,8 @@ class Authorizer:
             decision = await self._by_passes(request, max_age)
         if isinstance(decision, Allowed) and request.method not in ("GET", "HEAD"):
             await self.note_use(request.subdomain)
+        if isinstance(decision, Allowed) and decision.is_shared:
+            await self._presence.get((decision.server_id, decision.person_id), PRESENCE_SECONDS)
         return decision
 
     async def note_use(self, subdomain: str) -> None:
@@ -178,7 +202,14 @@ def _decide(route: Route | None, visitor: Visitor) -> Decision:
         return Refused(Refusal.SIGN_IN)
     if route.endpoint is None:
         return Refused(Refusal.ASLEEP, route.server.pk)
-    return Allowed(route.endpoint, route.token, visitor.user.pk)
+    return Allowed(
+        route.endpoint,
+        route.token,
+        visitor.user.pk,
+        route.server.pk,
+        is_shared=bool(route.server.collaborator_ids),
+        identity=visitor.identity,
+    )
 
 
 def _route_lifetime(route: Route | None) -> float:
@@ -189,6 +220,6 @@ def _visitor_lifetime(visitor: Visitor | None) -> float:
     return DENIAL_SECONDS if visitor is None else FACTS_SECONDS
 
 
-def _in_thread(find: Callable[[str], T]) -> Callable[[str], Awaitable[T]]:
+def _in_thread(find: Callable[[K], T]) -> Callable[[K], Awaitable[T]]:
     """Ask the database without holding up the event loop, nor the one thread that Django's own views share."""
-    return cast("Callable[[str], Awaitable[T]]", database_sync_to_async(find, thread_sensitive=False))
+    return cast("Callable[[K], Awaitable[T]]", database_sync_to_async(find, thread_sensitive=False))

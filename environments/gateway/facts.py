@@ -12,9 +12,11 @@ from django.utils.crypto import constant_time_compare
 
 from accounts.models import Scope, User
 from accounts.tokens import find_token_again, token_holder
+from environments.gateway.headers import Header, identity_headers
 from environments.models import Admission, NotebookServer
 from environments.tickets import KEY_PREFIX, read_key, secret_hash, server_token
 from environments.values import Endpoint
+from environments.visits import note_visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +30,20 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A person who showed a valid credential. `server_id` is the only server it is good for, None for any."""
+    """A person who showed a valid credential. `server_id` is the only server it is good for, None for any.
+
+    `identity` is how a notebook server is told who they are.
+    """
 
     user: User
     server_id: UUID | None
+    identity: tuple[Header, ...]
 
 
 def find_route(subdomain: str) -> Route | None:
     """The server of this subdomain, running or not; None when there is none or it was deleted."""
-    servers = NotebookServer.objects.present().defer("failure_log", "failure_facts")
-    server = servers.filter(subdomain=subdomain).first()
+    servers = NotebookServer.objects.present().select_related("owner").prefetch_related("collaborators")
+    server = servers.defer("failure_log", "failure_facts").filter(subdomain=subdomain).first()
     if server is None:
         return None
     endpoint = server.upstream if server.state == NotebookServer.State.RUNNING else None
@@ -50,6 +56,12 @@ def note_use(subdomain: str) -> None:
     running.update(last_activity_at=timezone.now())
 
 
+def note_presence(place: tuple[UUID, UUID]) -> None:
+    """Note that somebody is in a server: its id, and theirs."""
+    server_id, person_id = place
+    note_visit(server_id, person_id, now=timezone.now())
+
+
 def find_pass_holder(cookie: str) -> Visitor | None:
     """Whose pass this is, as long as the session it came from is signed in and the person active."""
     now = timezone.now()
@@ -58,7 +70,7 @@ def find_pass_holder(cookie: str) -> Visitor | None:
     )
     if admission is None or not _is_signed_in(admission, now):
         return None
-    return Visitor(admission.user, admission.server_id)
+    return _visitor(admission.user, admission.server_id)
 
 
 def find_token_holder(token: str) -> Visitor | None:
@@ -67,7 +79,7 @@ def find_token_holder(token: str) -> Visitor | None:
     if token.startswith(KEY_PREFIX):
         return _find_key_holder(token, now)
     user = token_holder(token, Scope.SERVERS_USE, now=now)
-    return None if user is None else Visitor(user, None)
+    return None if user is None else _visitor(user, None)
 
 
 def _find_key_holder(key: str, now: datetime) -> Visitor | None:
@@ -75,7 +87,11 @@ def _find_key_holder(key: str, now: datetime) -> Visitor | None:
     token = find_token_again(token_id, now=now) if token_id else None
     if token is None or Scope.SERVERS_USE not in token.scopes:
         return None
-    return Visitor(token.user, server_id)
+    return _visitor(token.user, server_id)
+
+
+def _visitor(user: User, server_id: UUID | None) -> Visitor:
+    return Visitor(user, server_id, identity_headers(user.get_username(), user.get_full_name()))
 
 
 def _is_signed_in(admission: Admission, now: datetime) -> bool:

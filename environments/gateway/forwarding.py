@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 
-from environments.gateway.authorize import Allowed, Decision
+from environments.gateway.access import Access
+from environments.gateway.authorize import Allowed
 from environments.gateway.headers import ClientHeaders, headers_for_client, headers_for_server
 from environments.gateway.upstream import ConnectionPool, UpstreamConnection, UpstreamError, UpstreamUnreachable
 
 WATCH_AFTER_SECONDS = 1.0
-"""Most requests are over by then, and watching each for a client that leaves costs a task."""
-RECHECK_SECONDS = 4.0
-RECHECK_FACTS_SECONDS = 0.5
-"""Whoever loses access is cut off within the sum of the two, which is under five seconds."""
+"""Most requests are over by then, and watching each for a client that leaves, or loses access, costs two tasks."""
 SILENCE_SECONDS = 3600.0
 """A server that says nothing for so long will not; a cell may well compute for half of it."""
 
 
 class Exchange:
-    """One request and its response. `reauthorize` decides again, by fresh facts, while it lasts."""
+    """One request and its response. `access` is looked at again while it lasts."""
 
     def __init__(
         self,
@@ -30,20 +27,17 @@ class Exchange:
         receive: ASGIReceiveCallable,
         send: ASGISendCallable,
         *,
-        reauthorize: Callable[[], Awaitable[Decision]],
-        recheck_seconds: float = RECHECK_SECONDS,
+        access: Access,
     ) -> None:
         self._scope = scope
         self._client = client
         self._receive = receive
         self._send = send
-        self._reauthorize = reauthorize
+        self._access = access
         self._loop = asyncio.get_running_loop()
-        self._recheck_seconds = recheck_seconds
-        self._recheck_at = self._loop.time() + recheck_seconds
         self._connection: UpstreamConnection
         self._upload: asyncio.Task[None] | None = None
-        self._watch: asyncio.Task[None] | None = None
+        self._watches: list[asyncio.Task[None]] = []
         self._is_client_gone = False
         self.has_answered = False
 
@@ -55,21 +49,21 @@ class Exchange:
         """
         head = self._head(allowed, target)
         self._connection = pool.idle(allowed.endpoint) or await self._connect(allowed, pool)
-        watch = self._loop.call_later(WATCH_AFTER_SECONDS, self._begin_watch)
+        watch = self._loop.call_later(WATCH_AFTER_SECONDS, self._begin_watch, allowed)
         try:
             if self._client.has_body:
-                await self._begin_with_body(head, allowed)
+                await self._begin_with_body(head)
                 await self._connection.headers()
             else:
                 await self._begin_without_body(head, allowed, pool)
-            await self._return_response(allowed)
+            await self._return_response()
         except UpstreamError:
             if not self._is_client_gone:
                 raise
         finally:
             watch.cancel()
-            if self._watch is not None:
-                self._watch.cancel()
+            for task in self._watches:
+                task.cancel()
             if self._upload is not None:
                 await self._end_upload(self._upload)
             pool.release(allowed.endpoint, self._connection)
@@ -79,14 +73,16 @@ class Exchange:
 
         Where one was a few seconds ago there may be another by now, or an address of the world outside.
         """
-        if await self._reauthorize() != allowed:
+        if await self._access.decide() != allowed:
             raise UpstreamUnreachable(str(allowed.endpoint))
         return await pool.connect(allowed.endpoint)
 
     def _head(self, allowed: Allowed, target: bytes) -> bytes:
         peer = self._scope["client"]
         lines = [self._scope["method"].encode("ascii"), b" ", target, b" HTTP/1.1\r\n"]
-        headers = headers_for_server(self._client, token=allowed.token, client_address=peer[0] if peer else "")
+        headers = headers_for_server(
+            self._client, token=allowed.token, client_address=peer[0] if peer else "", identity=allowed.identity
+        )
         for name, value in headers:
             lines += (name, b": ", value, b"\r\n")
         if self._client.is_chunked:
@@ -109,21 +105,21 @@ class Exchange:
             self._begin(head)
             await self._connection.headers()
 
-    async def _begin_with_body(self, head: bytes, allowed: Allowed) -> None:
+    async def _begin_with_body(self, head: bytes) -> None:
         message = await self._receive()
         if message["type"] != "http.request":
             self._is_client_gone = True
             raise UpstreamError("the client left")
         if message["more_body"]:
             self._begin(head)
-            self._upload = asyncio.create_task(self._send_body(message["body"], allowed))
+            self._upload = asyncio.create_task(self._send_body(message["body"]))
         else:
             self._begin(head + self._framed(message["body"]) + (b"0\r\n\r\n" if self._client.is_chunked else b""))
 
     def _begin(self, data: bytes) -> None:
         self._connection.begin(data, expects_body=self._scope["method"] != "HEAD")
 
-    async def _send_body(self, body: bytes, allowed: Allowed) -> None:
+    async def _send_body(self, body: bytes) -> None:
         """Send a body piece by piece. Whatever stops it drops the connection, which tells who waits for headers."""
         more_body = True
         try:
@@ -132,7 +128,6 @@ class Exchange:
                 if not more_body:
                     break
                 await self._connection.drain()
-                await self._check_access(allowed)
                 message = await self._receive()
                 if message["type"] != "http.request":
                     self._is_client_gone = True
@@ -151,9 +146,8 @@ class Exchange:
             return b"%x\r\n%b\r\n" % (len(body), body)
         return body
 
-    async def _return_response(self, allowed: Allowed) -> None:
+    async def _return_response(self) -> None:
         connection = self._connection
-        await self._check_access(allowed)
         headers = headers_for_client(connection.response_headers)
         self.has_answered = True
         await self._send(
@@ -163,19 +157,20 @@ class Exchange:
         while more_body:
             body = await connection.read()
             more_body = not connection.is_complete
-            await self._check_access(allowed)
             await self._send({"type": "http.response.body", "body": body, "more_body": more_body})
 
-    async def _check_access(self, allowed: Allowed) -> None:
-        """From time to time, make sure that access has not been lost meanwhile. Raises UpstreamError."""
-        if self._loop.time() < self._recheck_at:
-            return
-        self._recheck_at = self._loop.time() + self._recheck_seconds
-        if await self._reauthorize() != allowed:
-            raise UpstreamError("access was lost")
+    def _begin_watch(self, allowed: Allowed) -> None:
+        watches = (self._watch_client(), self._watch_access(allowed))
+        self._watches = [asyncio.create_task(watch) for watch in watches]
 
-    def _begin_watch(self) -> None:
-        self._watch = asyncio.create_task(self._watch_client())
+    async def _watch_access(self, allowed: Allowed) -> None:
+        """Drop the connection when access is lost, be it that nothing is said on it."""
+        try:
+            await self._access.until_lost(allowed)
+        except Exception:
+            self._connection.abort()  # Of whom nothing can be learnt is not let on.
+            raise
+        self._connection.abort()
 
     async def _watch_client(self) -> None:
         """Drop the connection when the client leaves, or when the server says nothing for very long."""

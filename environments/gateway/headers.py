@@ -62,6 +62,8 @@ _NOT_RETURNED = _HOP_BY_HOP | {
     b"date",  # ours is written by the web server in front, like `server`
     b"server",
 }
+_NOT_FORWARDED_PREFIXES = (b"x-forwarded-", b"x-carrel", b"x_carrel")
+"""So is who the person is; some programs take an underscore for a hyphen."""
 _OWN_COOKIE_PREFIXES = (b"carrel_", b"__host-carrel", b"__secure-carrel")
 _SAFE_IN_LOCATION = "/?:@!$&'()*+,;=~#%[]"
 
@@ -110,7 +112,7 @@ def sort_client_headers(headers: Iterable[Header]) -> ClientHeaders:
                 is_ambiguous = is_ambiguous or name in _ONLY_ONCE
                 value = noted[name] + (b"; " if name == b"cookie" else b", ") + value
             noted[name] = value
-        if name not in _NOT_FORWARDED and not name.startswith(b"x-forwarded-"):
+        if name not in _NOT_FORWARDED and not name.startswith(_NOT_FORWARDED_PREFIXES):
             kept.append(header)
     if noted.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
         is_ambiguous = True
@@ -121,7 +123,9 @@ def sort_client_headers(headers: Iterable[Header]) -> ClientHeaders:
     return ClientHeaders(noted, kept, passes, cookies, is_ambiguous)
 
 
-def headers_for_server(client: ClientHeaders, *, token: str, client_address: str) -> list[Header]:
+def headers_for_server(
+    client: ClientHeaders, *, token: str, client_address: str, identity: Iterable[Header] = ()
+) -> list[Header]:
     """What the notebook server is told: the client's headers, its own host, our token, who is in front of it."""
     host = client.noted.get(b"host", b"")
     headers = [(b"host", host), *client.kept]
@@ -132,8 +136,14 @@ def headers_for_server(client: ClientHeaders, *, token: str, client_address: str
         (b"x-forwarded-for", client_address.encode("latin-1")),
         (b"x-forwarded-proto", b"https" if settings.HTTPS else b"http"),
         (b"x-forwarded-host", host),
+        *identity,
     )
     return headers
+
+
+def identity_headers(username: str, name: str) -> tuple[Header, ...]:
+    """Who the person is, for the notebook server to show: how they sign in, and the name others see."""
+    return (b"x-carrel-user", quote(username, safe="").encode()), (b"x-carrel-name", quote(name, safe="").encode())
 
 
 def headers_for_client(headers: list[Header]) -> list[Header]:

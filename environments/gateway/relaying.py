@@ -12,8 +12,8 @@ import aiohttp
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable
 from yarl import URL
 
-from environments.gateway.authorize import Allowed, Decision, Refusal, Refused
-from environments.gateway.forwarding import RECHECK_SECONDS
+from environments.gateway.access import Access
+from environments.gateway.authorize import Allowed, Refusal, Refused
 from environments.gateway.headers import Header
 from environments.gateway.upstream import CONNECT_SECONDS, UpstreamError, UpstreamUnreachable, notice_vanishing
 
@@ -93,8 +93,7 @@ async def relay(
     upstream: aiohttp.ClientWebSocketResponse,
     *,
     allowed: Allowed,
-    reauthorize: Callable[[], Awaitable[Decision]],
-    recheck_seconds: float = RECHECK_SECONDS,
+    access: Access,
     note_use: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     """Pass messages both ways until one side closes, or access is lost; then close the other with its code.
@@ -103,14 +102,14 @@ async def relay(
     """
     from_browser = asyncio.create_task(_from_browser(receive, upstream, note_use))
     from_server = asyncio.create_task(_from_server(upstream, send))
-    access = asyncio.create_task(_until_access_lost(allowed, reauthorize, recheck_seconds))
-    tasks = (from_browser, from_server, access)
+    losing_access = asyncio.create_task(_until_access_lost(allowed, access))
+    tasks = (from_browser, from_server, losing_access)
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         if from_browser.done():
             await upstream.close(code=_sendable(from_browser.result(), otherwise=GOING_AWAY))
             return
-        close = access.result() if access.done() else from_server.result()
+        close = losing_access.result() if losing_access.done() else from_server.result()
         with contextlib.suppress(OSError):  # It left in the same moment.
             await send({"type": "websocket.close", "code": close.code, "reason": close.reason})
     finally:
@@ -167,18 +166,12 @@ async def _from_server(upstream: aiohttp.ClientWebSocketResponse, send: ASGISend
             return Close(GOING_AWAY)  # The browser is gone; nobody will hear this.
 
 
-async def _until_access_lost(
-    allowed: Allowed, reauthorize: Callable[[], Awaitable[Decision]], recheck_seconds: float
-) -> Close:
+async def _until_access_lost(allowed: Allowed, access: Access) -> Close:
     """Wait until this person, or this start of this server, may no longer be talked to."""
-    while True:
-        await asyncio.sleep(recheck_seconds)
-        decision = await reauthorize()
-        if decision == allowed:
-            continue
-        if isinstance(decision, Refused) and decision.refusal is not Refusal.ASLEEP:
-            return Close(ACCESS_LOST)
-        return Close(GOING_AWAY)
+    decision = await access.until_lost(allowed)
+    if isinstance(decision, Refused) and decision.refusal is not Refusal.ASLEEP:
+        return Close(ACCESS_LOST)
+    return Close(GOING_AWAY)
 
 
 def _sendable(code: int | None, *, otherwise: int) -> int:

@@ -26,7 +26,7 @@ from tests.fakes.notebook_server import NotebookServer as FakeNotebook
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-PATIENCE_SECONDS = 4
+PATIENCE_SECONDS = 2.5
 """Less than what the gateway knows would live for without a notice."""
 
 

@@ -9,7 +9,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, cast
 
@@ -170,10 +170,10 @@ class NotebookServer:
 class GatewayInFront:
     """The gateway under uvicorn. Tests reach any host of it at `port` of 127.0.0.1."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, recheck_seconds: float = 0.2) -> None:
         self.notebook = NotebookServer()
         self.clock = Clock()
-        self.gateway = Gateway(clock=self.clock, recheck_seconds=0.2)
+        self.gateway = Gateway(clock=self.clock, recheck_seconds=recheck_seconds)
         self.port = 0
         self._ready = threading.Event()
 
@@ -192,7 +192,28 @@ class GatewayInFront:
         """A connection to the gateway; where the request leads, its Host header says."""
         return socket.create_connection(("127.0.0.1", self.port), timeout=10)
 
+    def hear(self, subdomain: str) -> None:
+        """Have it hear that this server has changed."""
+        self._loop.call_soon_threadsafe(self.gateway.hear_change, subdomain)
+
+    def hear_until_it_is_over(self, subdomain: str, wait: Callable[[], object]) -> None:
+        """Have it hear that again and again while a test waits for what comes of it."""
+        is_over = threading.Event()
+
+        def repeat() -> None:
+            while not is_over.wait(0.05):
+                self.hear(subdomain)
+
+        hearing = threading.Thread(target=repeat, daemon=True)
+        hearing.start()
+        try:
+            wait()
+        finally:
+            is_over.set()
+            hearing.join()
+
     async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
         config = uvicorn.Config(
             cast("Any", self.gateway),
             host="127.0.0.1",
