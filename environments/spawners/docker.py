@@ -60,6 +60,7 @@ from environments.volumes.engine_files import write_tar
 
 PORT = 8888
 _PROGRAM = Path(__file__).with_name("in_container.py")
+_VISITORS = Path(__file__).with_name("carrel_visitors.py")
 _DEFAULTS = Path(__file__).with_name("jupyter") / "labconfig" / "default_setting_overrides.json"
 _LOG_TAIL_LINES = 100
 _LOG_TAIL_CHARACTERS = 16_000
@@ -349,7 +350,8 @@ def _name_servers() -> dict[str, Any]:
 def _command(home: PurePosixPath) -> list[str]:
     """What the image's own entrypoint is asked to run."""
     defaults = json.dumps(json.loads(_DEFAULTS.read_text()))
-    return ["python3", "-c", _PROGRAM.read_text(), defaults, *_OPTIONS, f"--ServerApp.root_dir={home}"]
+    program, visitors = _PROGRAM.read_text(), _VISITORS.read_text()
+    return ["python3", "-c", program, defaults, visitors, *_OPTIONS, f"--ServerApp.root_dir={home}"]
 
 
 def _environment(spec: ServerSpec, home: PurePosixPath) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Starts JupyterLab in a container, by the image's own `python3 -c`: nothing of Carrel is in there.
 
-Called with the settings JupyterLab should start from, as JSON, and then the server's options. Images bring
-whatever Python they like, so this keeps to what 3.7 has.
+Called with the settings JupyterLab should start from, as JSON, with the source of carrel_visitors.py, and then the
+server's options. Images bring whatever Python they like, so this keeps to what 3.7 has.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ import importlib.util
 import os
 import shutil
 import tempfile
+import types
 
 SCRATCH = "/run/carrel"
 NO_JUPYTER = 127
 """What a shell says, too, of a command that is not there."""
 
 
-def main(defaults: str, options: list[str]) -> None:
+def main(defaults: str, visitors: str, options: list[str]) -> None:
     """Become the server."""
     os.environ.setdefault("SHELL", shutil.which("bash") or "/bin/sh")
     keep_credential()
@@ -30,7 +31,7 @@ def main(defaults: str, options: list[str]) -> None:
     if not has_room(os.environ["HOME"]):
         keep_settings_in_memory()
     if importlib.util.find_spec("jupyterlab"):
-        run_lab(options)
+        run_lab(visitors, options)
     elif shutil.which("jupyter-lab"):
         os.execvp("jupyter-lab", ["jupyter-lab", *options])  # noqa: S606 - there need be no shell
     elif shutil.which("jupyter-notebook"):
@@ -80,7 +81,7 @@ def keep_settings_in_memory() -> None:
         os.environ[name] = os.path.join(SCRATCH, name.lower())
 
 
-def run_lab(options: list[str]) -> None:
+def run_lab(visitors: str, options: list[str]) -> None:
     """Run JupyterLab in this process, without three detours that take longer than the rest.
 
     `rfc3987_syntax` compiles a grammar of its own on import (1.1 s), only so that jsonschema can check
@@ -98,12 +99,25 @@ def run_lab(options: list[str]) -> None:
         "jupyter_lsp": bool(shutil.which("pylsp")),
         "notebook_shim": bool(importlib.util.find_spec("notebook")),
     }
+    options = [*options, *tell_visitors_apart(visitors)]
     sys.argv = ["jupyter-lab", f"--ServerApp.jpserver_extensions={extensions}", *options]
     try:
         run()
     except BaseException:
         atexit.unregister(end_at_once)
         raise
+
+
+def tell_visitors_apart(source: str) -> list[str]:
+    """The option by which Jupyter learns who visits it; none where it is too old to ask."""
+    module = types.ModuleType("carrel_visitors")
+    try:
+        exec(compile(source, "carrel_visitors.py", "exec"), module.__dict__)  # noqa: S102 - ours
+    except (ImportError, SyntaxError):
+        sys.stderr.write("This Jupyter does not tell visitors apart.\n")
+        return []
+    sys.modules[module.__name__] = module
+    return ["--ServerApp.identity_provider_class=carrel_visitors.CarrelIdentityProvider"]
 
 
 def end_at_once() -> None:
@@ -114,4 +128,4 @@ def end_at_once() -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(sys.argv[1], sys.argv[2], sys.argv[3:])
