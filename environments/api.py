@@ -113,7 +113,9 @@ class ServerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
     def get_queryset(self) -> NotebookServerQuerySet:
         """The servers of whoever asks."""
         visible = NotebookServer.objects.visible_to(_person(self.request))
-        return visible.select_related("build", "volume", "pending_update__build")
+        return visible.select_related("build", "volume", "pending_update__build").prefetch_related(
+            "collaborators__person"
+        )
 
     @extend_schema(
         summary="Launch a server",

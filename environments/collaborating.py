@@ -16,10 +16,11 @@ from django.db.models import F
 
 from accounts.models import User
 from accounts.people import find_person
+from environments import credentials
 from environments.errors import UserError
 from environments.links import MAX_COLLABORATORS
 from environments.live import announce_server
-from environments.models import Admission, Collaborator, Invitation, NotebookServer
+from environments.models import Admission, Collaborator, Invitation, NotebookServer, Update
 from environments.tickets import secret_hash
 
 MAX_OPEN_INVITATIONS = 20
@@ -61,7 +62,7 @@ def invite(server: NotebookServer, name: str, *, by: User, now: datetime) -> Col
 
 
 def let_in(server: NotebookServer, people: Iterable[User], *, by: User | None, now: datetime) -> None:
-    """Let these people into the server, as far as they are not in yet.
+    """Let these people into the server, as far as they are not in yet. It carries no key of its owner's any more.
 
     Raises UserError `collaborators_too_many`; then nobody was let in.
     """
@@ -73,6 +74,8 @@ def let_in(server: NotebookServer, people: Iterable[User], *, by: User | None, n
             )
         if Collaborator.objects.filter(server=server).count() > MAX_COLLABORATORS:
             raise UserError("collaborators_too_many", most=MAX_COLLABORATORS)
+        if Collaborator.objects.filter(server=server).exists():
+            _take_key_away(server, now)
         announce_server(server)
     server.__dict__.pop("collaborator_ids", None)
 
@@ -178,6 +181,12 @@ def _put_out(server: NotebookServer, person: User) -> None:
     Collaborator.objects.filter(server=server, person=person).delete()
     Admission.objects.filter(server=server, user=person).delete()
     announce_server(server)
+
+
+def _take_key_away(server: NotebookServer, now: datetime) -> None:
+    """Whoever is let in could use it, and one that it is about to get."""
+    Update.objects.filter(server=server).update(with_credentials=False)
+    credentials.drop(server, now=now)
 
 
 def _check_open(invitation: Invitation, *, now: datetime) -> None:

@@ -31,8 +31,11 @@ State = NotebookServer.State
 
 
 def give(server: NotebookServer, *, now: datetime) -> str:
-    """The secret for the present start of this server; empty if it is not to carry one, or was stopped meanwhile."""
-    if not server.with_credentials:
+    """The secret for the present start of this server; empty if it is not to carry one, or was stopped meanwhile.
+
+    Never one for a server that others may enter.
+    """
+    if not server.with_credentials or server.collaborators.exists():
         return ""
     secret = _secret(server)
     ours = NotebookServer.objects.filter(pk=server.pk, start_id=server.start_id, with_credentials=True)

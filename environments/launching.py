@@ -15,6 +15,7 @@ from accounts.models import User
 from environments import naming
 from environments.backends import builder
 from environments.builds import request_build
+from environments.collaborating import find_people, let_in
 from environments.credentials import check_alone
 from environments.errors import UserError
 from environments.git_credentials import resolve_for
@@ -37,24 +38,25 @@ def launch(
     meet the same server; what they leave open, it may have as it likes. One that was created at `now` was made by
     this very call. A new one is made from `resolved` if that is known, else the repository's host is asked, which may
     take some seconds. Raises `UserError` `name_invalid`, `server_differs`, `option_unavailable`,
-    `name_taken`, `credentials_shared`, `copy_alone`, for a new one `disk_quota_exceeded`, `copies_own_exhausted` or
-    `copies_exhausted`, or whatever finding the repository raises.
+    `name_taken`, `credentials_shared`, `copy_alone`, `collaborator_unknown`, `collaborators_too_many`, for a new one
+    `disk_quota_exceeded`, `copies_own_exhausted` or `copies_exhausted`, or whatever finding the repository raises.
     """
     _check_available(spec)
+    people = find_people(spec.collaborators, asker=user)
     existing = server_of(user, spec)
     if existing is not None:
-        return _connect(existing, spec, now=now)
+        return _connect(existing, spec, people, now=now)
     if spec.is_public:
         check_copy_quota(user)
     else:
         check_disk_quota(user, now=now)
     try:
-        return _create(user, spec, resolved or resolve_for(user, spec.reference, now=now), now=now)
+        return _create(user, spec, resolved or resolve_for(user, spec.reference, now=now), people, now=now)
     except IntegrityError:  # Two clicks: the other made it first.
         existing = server_of(user, spec)
         if existing is None:
             raise
-        return _connect(existing, spec, now=now)
+        return _connect(existing, spec, people, now=now)
 
 
 def make_image(user: User, spec: LaunchSpec, *, now: datetime) -> Build:
@@ -142,6 +144,21 @@ def version_for(user: User, environment: Environment, spec: LaunchSpec) -> Resol
     return environment.resolved if is_known and is_theirs else None
 
 
+def bring_company(server: NotebookServer, spec: LaunchSpec, *, now: datetime) -> None:
+    """Let the people into the server whom this launch of its owner's names. Nobody is put out."""
+    if spec.collaborators:
+        let_in(server, find_people(spec.collaborators, asker=server.owner), by=server.owner, now=now)
+
+
+def lacks_company(server: NotebookServer, spec: LaunchSpec) -> bool:
+    """Whether this launch of its owner's names people who may not enter the server yet.
+
+    Raises what finding them raises.
+    """
+    wanted = {person.pk for person in find_people(spec.collaborators, asker=server.owner)}
+    return not wanted <= server.collaborator_ids
+
+
 def spec_of(server: NotebookServer) -> LaunchSpec:
     """The launch that leads to this server; without its name if the reference alone gives it."""
     spec = LaunchSpec(
@@ -150,6 +167,7 @@ def spec_of(server: NotebookServer) -> LaunchSpec:
         limits=server.limits,
         idle_minutes=server.idle_minutes,
         lifetime_minutes=server.lifetime_minutes,
+        collaborators=tuple(each.person.username for each in server.collaborators.select_related("person")),
         with_credentials=server.with_credentials,
         is_public=server.is_throwaway,
     )
@@ -162,7 +180,6 @@ def _check_available(spec: LaunchSpec) -> None:
         raise UserError("copy_alone")
     wishes = {
         "mounts": spec.mounts,
-        "collaborators": spec.collaborators,
     }
     for option, value in wishes.items():
         if value:
@@ -174,17 +191,21 @@ def _usable(mounts: tuple[MountWish, ...], user: User) -> tuple[MountWish, ...]:
     return ()
 
 
-def _connect(server: NotebookServer, spec: LaunchSpec, *, now: datetime) -> NotebookServer:
+def _connect(server: NotebookServer, spec: LaunchSpec, people: list[User], *, now: datetime) -> NotebookServer:
     check_same_kind(server, spec)
     if would_change(server, spec):
         raise UserError("server_differs", name=server.name)
+    if people:
+        let_in(server, people, by=server.owner, now=now)
     if server.can_start:
         start_server(server, now=now)
     return server
 
 
 @transaction.atomic
-def _create(user: User, spec: LaunchSpec, resolved: ResolvedRepository, *, now: datetime) -> NotebookServer:
+def _create(
+    user: User, spec: LaunchSpec, resolved: ResolvedRepository, people: list[User], *, now: datetime
+) -> NotebookServer:
     name = name_of(spec)
     server = NotebookServer.objects.create(
         owner=user,
@@ -208,6 +229,8 @@ def _create(user: User, spec: LaunchSpec, resolved: ResolvedRepository, *, now: 
         state_changed_at=now,
         created_at=now,
     )
+    if people:
+        let_in(server, people, by=user, now=now)
     prepare_server(server, now=now)
     announce_server(server)
     return server

@@ -17,6 +17,7 @@ from rest_framework.reverse import reverse
 
 from environments import builds, culling, references, servers
 from environments.errors import Explanation, UserError, explain
+from environments.links import MAX_COLLABORATORS
 from environments.models import Build, BuildLogLine, NotebookServer
 from environments.quotas import DiskUse
 from environments.updating import Stage, stage_of
@@ -45,7 +46,7 @@ def refuse_unknown_fields(serializer: serializers.Serializer[Any], data: object)
 class LaunchSerializer(serializers.Serializer[LaunchSpec]):
     """What a program may ask for when it launches a server. Every other field is refused."""
 
-    UNAVAILABLE = ("mounts", "collaborators")
+    UNAVAILABLE = ("mounts",)
     """Asked for in links and clients written for later versions; ignoring them would be a lie."""
 
     environment = serializers.CharField(
@@ -97,7 +98,11 @@ class LaunchSerializer(serializers.Serializer[LaunchSpec]):
         child=serializers.JSONField(), required=False, allow_null=True, help_text="Not available yet: leave empty."
     )
     collaborators = serializers.ListField(
-        child=serializers.CharField(), required=False, allow_null=True, help_text="Not available yet: leave empty."
+        child=serializers.CharField(max_length=254),
+        max_length=MAX_COLLABORATORS,
+        required=False,
+        allow_null=True,
+        help_text="Who may enter it too: user names, or e-mail addresses their holders have confirmed.",
     )
     public = serializers.BooleanField(
         default=False,
@@ -138,6 +143,7 @@ class LaunchSerializer(serializers.Serializer[LaunchSpec]):
             limits=Limits(values["memory_mb"], values["cpus"]),
             idle_minutes=values["idle_minutes"],
             lifetime_minutes=values["lifetime_minutes"],
+            collaborators=tuple(values.get("collaborators") or ()),
             with_credentials=values["credentials"],
             is_public=values["public"],
         )
@@ -417,6 +423,7 @@ class ServerSerializer(serializers.ModelSerializer[NotebookServer]):
     public = serializers.BooleanField(
         source="is_throwaway", read_only=True, help_text="Whether it is a copy to try, gone when it stops."
     )
+    collaborators = serializers.SerializerMethodField()
     credentials = serializers.BooleanField(
         source="with_credentials", read_only=True, help_text="Whether it carries a key of yours to Carrel itself."
     )
@@ -449,6 +456,7 @@ class ServerSerializer(serializers.ModelSerializer[NotebookServer]):
             "cpus",
             "idle_minutes",
             "lifetime_minutes",
+            "collaborators",
             "credentials",
             "public",
             "keep_until",
@@ -470,6 +478,10 @@ class ServerSerializer(serializers.ModelSerializer[NotebookServer]):
     def get_repository(self, server: NotebookServer) -> str:
         """The reference it was launched from, `provider/spec`, without `ref`."""
         return _repository_of(server)
+
+    def get_collaborators(self, server: NotebookServer) -> list[str]:
+        """The user names of those who may enter it beside you."""
+        return [collaborator.person.username for collaborator in server.collaborators.all()]
 
     def get_queue_place(self, server: NotebookServer) -> int | None:
         """Its place among those that wait, the next being 1; null when it does not wait."""

@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from environments import builds, naming
 from environments.backends import builder
+from environments.credentials import check_alone
 from environments.errors import UserError
 from environments.git_credentials import resolve_for
 from environments.live import announce_server
@@ -106,7 +107,8 @@ def update_server(server: NotebookServer, target: Target, *, now: datetime) -> N
 
     Another path to open or other minutes hold at once. For another commit, other limits or a key a server that runs is
     started anew, as soon as there is an image; one that does not run stays asleep. Asking for what it is takes back
-    what was asked before. Raises UserError `state_conflict` for a server that is on its way up or down.
+    what was asked before. Raises UserError `state_conflict` for a server that is on its way up or down, and
+    `credentials_shared` for a key in one that others may enter.
     """
 
     def is_done() -> bool:
@@ -115,6 +117,7 @@ def update_server(server: NotebookServer, target: Target, *, now: datetime) -> N
 
     if is_done():
         return
+    check_alone(with_credentials=target.with_credentials, has_company=server.collaborators.exists())
     if not server.can_update:
         raise state_conflict(server)
     is_same_version = _is_same_version(server, target)

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -20,6 +21,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from environments import references
+from environments.collaborating import find_people
 from environments.consent import (
     Proposal,
     gives_more,
@@ -34,7 +36,15 @@ from environments.differences import differences
 from environments.errors import EnvironmentsError, UserError
 from environments.forms import typed_for
 from environments.git_credentials import resolve_for
-from environments.launching import check_same_kind, free_name, launch, name_of, server_of
+from environments.launching import (
+    bring_company,
+    check_same_kind,
+    free_name,
+    lacks_company,
+    launch,
+    name_of,
+    server_of,
+)
 from environments.links import PREFIX, check_length, read_link
 from environments.models import NotebookServer
 from environments.naming import check_server_name
@@ -122,9 +132,13 @@ def _follow(request: PageRequest, spec: LaunchSpec) -> HttpResponse:
     server = server_of(request.user, spec)
     if server is not None:
         check_same_kind(server, spec)
-        return comparison(request, server, spec) if would_change(server, spec) else _meet(server, spec)
+        if would_change(server, spec):
+            return comparison(request, server, spec)
+        if not lacks_company(server, spec):
+            return _meet(server, spec)
     if not needs_consent(request.user, spec):
         return to_server(launch(request.user, spec, now=timezone.now()), spec.urlpath)
+    find_people(spec.collaborators, asker=request.user)  # Who does not exist is better told of now than afterwards.
     proposal = Proposal(spec, resolve_for(request.user, spec.reference, now=timezone.now()))
     return render(request, "environments/launch_consent.html", question_about(request, proposal))
 
@@ -171,7 +185,9 @@ def _update(request: PageRequest, proposal: Proposal, *, now: datetime) -> HttpR
     server = NotebookServer.objects.present().filter(owner=request.user, pk=proposal.server_id).first()
     if server is None:
         raise UserError("consent_used")
-    update_server(server, target_of_launch(server, proposal.spec, proposal.resolved), now=now)
+    with transaction.atomic():
+        bring_company(server, proposal.spec, now=now)
+        update_server(server, target_of_launch(server, proposal.spec, proposal.resolved), now=now)
     return redirect("environments:server-detail", server.pk)
 
 
