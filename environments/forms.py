@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from environments.errors import EnvironmentsError, UserError
-from environments.links import read_limits, read_minutes
+from environments.links import MAX_COLLABORATORS, read_limits, read_minutes
 from environments.references import check_urlpath, parse_with_path, urlpath_to
 from environments.servers import MAX_KEEP
 from environments.values import LaunchSpec, Limits, Reference
@@ -242,6 +242,36 @@ class KeepForm(forms.Form):
             # On the day the clocks go back there are 25 hours between two mornings.
             return min(_next_morning(self._now), self._now + MAX_KEEP)
         return self._now + timedelta(hours=int(chosen)) if chosen else None
+
+
+class InviteForm(forms.Form):
+    """Whom to let into a server."""
+
+    name = forms.CharField(
+        label=_("User name or e-mail address"),
+        help_text=_("The name they sign in with here."),
+        max_length=254,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}),
+    )
+
+
+class InvitationForm(forms.Form):
+    """For how long a link is good, and for how many people."""
+
+    DAYS = (1, 7, 30)
+
+    lifetime = forms.ChoiceField(label=_("Good for"))
+    uses = forms.IntegerField(label=_("For how many people"), min_value=1, max_value=MAX_COLLABORATORS)
+
+    def __init__(self, data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(data, initial={"lifetime": "7", "uses": 1}, auto_id="invitation_%s")
+        days = [(str(n), ngettext("%(n)d day", "%(n)d days", n) % {"n": n}) for n in self.DAYS]
+        self.fields["lifetime"].choices = days  # type: ignore[attr-defined]
+
+    @property
+    def days(self) -> int:
+        """As it was chosen."""
+        return int(self.cleaned_data["lifetime"])
 
 
 def _next_morning(now: datetime) -> datetime:

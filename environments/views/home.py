@@ -20,6 +20,7 @@ from environments.models import NotebookServer
 from environments.quotas import disk_use_of
 from environments.servers import queue_places
 from environments.updating import would_change
+from environments.views.company import shared_with
 from environments.views.links import comparison, to_server
 from environments.views.requests import PageRequest
 from environments.views.stopping import Ending, ending_of
@@ -89,6 +90,7 @@ def _page(request: PageRequest, form: LaunchForm, *, status: int = 200, token_ad
         "environments": catalog.find(request.user).prefetch_related(None)[:READY_SHOWN],
         "has_answer": form.is_bound,
         "deleted": NotebookServer.objects.deleted_by(request.user).order_by("-deleted_at"),
+        "shared_servers": shared_with(request.user),
         **_server_list(request),
     }
     return render(request, "environments/home.html", context, status=status)

@@ -20,7 +20,6 @@ from environments.models import NotebookServer
 from environments.policies import can_enter_server
 from environments.tickets import issue_ticket
 from environments.views.requests import PageRequest
-from environments.views.servers import server_or_404
 
 DEFAULT_URLPATH = "lab"
 
@@ -31,7 +30,8 @@ DEFAULT_URLPATH = "lab"
 def server_open(request: HttpRequest, server_id: UUID) -> HttpResponse:
     """Into the server if it runs, to its page if it does not. Never starts it."""
     person = cast("PageRequest", request)
-    return _enter(person, server_or_404(person, server_id))
+    enterable = NotebookServer.objects.enterable_by(person.user)
+    return _enter(person, get_object_or_404(enterable, pk=server_id))
 
 
 @login_required
@@ -40,8 +40,8 @@ def server_open(request: HttpRequest, server_id: UUID) -> HttpResponse:
 def subdomain_open(request: HttpRequest, subdomain: str) -> HttpResponse:
     """The same for a browser that the gateway sent here, which knows the server by its address only."""
     person = cast("PageRequest", request)
-    visible = NotebookServer.objects.visible_to(person.user)
-    return _enter(person, get_object_or_404(visible, subdomain=subdomain))
+    enterable = NotebookServer.objects.enterable_by(person.user)
+    return _enter(person, get_object_or_404(enterable, subdomain=subdomain))
 
 
 def _enter(request: PageRequest, server: NotebookServer) -> HttpResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 from urllib.parse import urlencode
 from uuid import UUID
@@ -10,7 +11,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import BadRequest, PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -20,13 +21,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from environments import credentials
 from environments.errors import EnvironmentsError, UserError
 from environments.following import version_of
-from environments.forms import KeepForm
+from environments.forms import InvitationForm, InviteForm, KeepForm
 from environments.launching import spec_of
 from environments.models import Build, BuildLogLine, NotebookServer
 from environments.policies import can_change_server
 from environments.quotas import disk_use_of
 from environments.references import web_url_of
 from environments.servers import delete_server, keep_server, queue_place, start_server, stop_server, undelete_server
+from environments.views.company import company_of, guest_page
 from environments.views.progress import sentence_of, steps_of
 from environments.views.requests import PageRequest
 from environments.views.sharing import shared_link
@@ -42,7 +44,12 @@ LOG_LINES_OF_FAILURE = 12
 def server_detail(request: HttpRequest, server_id: UUID) -> HttpResponse:
     """The page; only the part about its state when htmx asks."""
     person = cast("PageRequest", request)
-    server = server_or_404(person, server_id)
+    try:
+        server = server_or_404(person, server_id)
+    except Http404:
+        if (page := guest_page(person, server_id)) is None:
+            raise
+        return page
     context = _state_of(person, server)
     if person.htmx:
         return render(request, "environments/server.html#status", context | {"out_of_band": True})
@@ -209,9 +216,12 @@ def _details_of(server: NotebookServer) -> dict[str, Any]:
     build = server.followed_build
     lines = _last_lines(build, LOG_LINES_SHOWN) if build else []
     return {
+        **company_of(server, now=timezone.now()),
+        "invite_form": InviteForm(auto_id="invite_%s"),
+        "invitation_form": InvitationForm(),
         "followed_build": build,
         "web_url": web_url_of(server.reference),
-        "shared": shared_link(spec_of(server)),
+        "shared": shared_link(replace(spec_of(server), collaborators=())),
         "log_lines": lines,
         "log_after": lines[-1].sequence if lines else 0,
         "log_is_cut": bool(lines) and lines[0].sequence > 1,
