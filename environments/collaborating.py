@@ -10,9 +10,11 @@ import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
 from django.db.models import F
+from django.urls import reverse
 
 from accounts.models import User
 from accounts.people import find_person
@@ -102,6 +104,11 @@ def make_invitation(
         uses_left=uses,
     )
     return invitation, token
+
+
+def address_of(token: str) -> str:
+    """The link that an invitation with this secret is sent as."""
+    return f"{settings.PUBLIC_URL}{reverse('environments:invitation-accept', args=[token])}"
 
 
 def find_invitation(token: str, *, person: User, now: datetime) -> Invitation:

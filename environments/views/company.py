@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import BadRequest, PermissionDenied
@@ -22,6 +21,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.models import User
 from environments.collaborating import (
     accept_invitation,
+    address_of,
     find_invitation,
     invite,
     is_in,
@@ -194,11 +194,6 @@ def server_leave(request: HttpRequest, server_id: UUID) -> HttpResponse:
     leave_server(server, person=person)
     messages.success(request, _("You have left the server “%(name)s”.") % {"name": server.name})
     return redirect("environments:home")
-
-
-def address_of(token: str) -> str:
-    """The link that an invitation is sent as."""
-    return f"{settings.PUBLIC_URL}{reverse('environments:invitation-accept', args=[token])}"
 
 
 def _own(request: HttpRequest, server_id: UUID) -> NotebookServer:

@@ -43,6 +43,10 @@ OF_ONE = [
     Endpoint("POST", SERVERS + "{server}/start/", WRITE, 202),
     Endpoint("POST", SERVERS + "{server}/stop/", WRITE, 202),
     Endpoint("POST", SERVERS + "{server}/keep/", WRITE, 400),
+    Endpoint("GET", SERVERS + "{server}/collaborators/", READ, 200),
+    Endpoint("POST", SERVERS + "{server}/collaborators/", WRITE, 400),
+    Endpoint("GET", SERVERS + "{server}/invitations/", READ, 200),
+    Endpoint("POST", SERVERS + "{server}/invitations/", WRITE, 201),
     Endpoint("GET", BUILDS + "{build}/", READ, 200),
     Endpoint("GET", BUILDS + "{build}/log/", READ, 200),
     Endpoint("POST", BUILDS + "{build}/cancel/", WRITE, 202),
@@ -58,6 +62,7 @@ OF_ALL = [
     Endpoint("GET", ENVIRONMENTS, READ, 200),
     Endpoint("POST", ENVIRONMENTS, WRITE, 400),
     Endpoint("GET", "/api/v1/disk/", READ, 200),
+    Endpoint("GET", "/api/v1/shared-servers/", READ, 200),
 ]
 EVERY = pytest.mark.parametrize("endpoint", OF_ONE + OF_ALL, ids=lambda endpoint: f"{endpoint.method} {endpoint.path}")
 EVERY_OF_ONE = pytest.mark.parametrize("endpoint", OF_ONE, ids=lambda endpoint: f"{endpoint.method} {endpoint.path}")
