@@ -19,7 +19,18 @@ from pytest_django.live_server_helper import LiveServer
 from accounts.models import Role, User
 from config.demo import publish_examples
 from environments.catalog import set_tags
-from environments.models import Build, BuildLogLine, Environment, NotebookServer, Outcome, ServerUsage, SiteSample
+from environments.collaborating import make_invitation
+from environments.models import (
+    Build,
+    BuildLogLine,
+    Collaborator,
+    Environment,
+    NotebookServer,
+    Outcome,
+    ServerUsage,
+    SiteSample,
+)
+from environments.models import Visit as Presence
 from tests.e2e.conftest import ARTEFACTS
 from tests.factories import (
     BuildFactory,
@@ -30,6 +41,7 @@ from tests.factories import (
     SiteReportFactory,
     UserFactory,
     VolumeFactory,
+    running_server,
     update_of,
 )
 from tests.identity import openid, use_providers
@@ -91,6 +103,10 @@ VISITS = {
     "update failed": Visit("/servers/{server}/", version="failed", state=State.STOPPED),
     "updated": Visit("/servers/{server}/", version="updated"),
     "updated in vain": Visit("/servers/{server}/", version="in vain", state=State.FAILED),
+    "guest": Visit("/servers/{shared}/"),
+    "invitation": Visit("/invitations/{invitation}/"),
+    "no invitation": Visit("/invitations/made-up/"),
+    "leave": Visit("/servers/{shared}/leave/"),
     "delete": Visit("/servers/{server}/delete/"),
     "confirmation": Visit("/v2/example/first-steps/HEAD?urlpath=lab/tree/first-steps.ipynb"),
     "more memory": Visit("/v2/gh/carrel-tests/example/HEAD?server=statistics&memory=2G&idle=90"),
@@ -163,7 +179,10 @@ def prepare(person: User, visit: Visit) -> str:
     kept = GitCredentialFactory.create(owner=person, last_used_at=timezone.now())
     if not visit.has_credentials:
         kept.delete()
-    return visit.path.format(server=server.pk, credential=kept.pk, environment=environment.slug)
+    shared, invitation = make_company(server)
+    return visit.path.format(
+        server=server.pk, credential=kept.pk, environment=environment.slug, shared=shared.pk, invitation=invitation
+    )
 
 
 def make_environment(person: User) -> Environment:
@@ -174,6 +193,18 @@ def make_environment(person: User) -> Environment:
     environment = EnvironmentFactory.create(owner=person, is_featured=True, memory_mb=512, **made, **failure)
     set_tags(environment, ["first term", "R"])
     return environment
+
+
+def make_company(server: NotebookServer) -> tuple[NotebookServer, str]:
+    """Bring somebody into this server, and its owner into another; that one, and the secret of a link to a third."""
+    now, guest = timezone.now(), UserFactory.create(display_name="Somebody with Quite a Long Name")
+    Collaborator.objects.create(server=server, person=guest, last_entered_at=now)
+    Presence.objects.create(server=server, person=guest, entered_at=now, last_seen_at=now)
+    Presence.objects.create(server=server, person=guest, entered_at=now - A_MINUTE * 90, last_seen_at=now - A_MINUTE)
+    make_invitation(server, by=server.owner, lifetime=A_MINUTE, uses=2, now=now)
+    shared, third = (running_server(owner=guest, name=name) for name in ("together", "not-yet"))
+    Collaborator.objects.create(server=shared, person=server.owner)
+    return shared, make_invitation(third, by=guest, lifetime=A_MINUTE, uses=1, now=now)[1]
 
 
 def measure(server: NotebookServer) -> None:
