@@ -12,6 +12,7 @@ if sys.path[:1] == [""]:  # The home: a file of the person's called tempfile.py 
     sys.path.pop(0)
 
 import atexit
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -99,6 +100,7 @@ def run_lab(visitors: str, options: list[str]) -> None:
         "jupyter_lsp": bool(shutil.which("pylsp")),
         "notebook_shim": bool(importlib.util.find_spec("notebook")),
     }
+    make_data_folder()
     options = [*options, *tell_visitors_apart(visitors)]
     sys.argv = ["jupyter-lab", f"--ServerApp.jpserver_extensions={extensions}", *options]
     try:
@@ -106,6 +108,17 @@ def run_lab(visitors: str, options: list[str]) -> None:
     except BaseException:
         atexit.unregister(end_at_once)
         raise
+
+
+def make_data_folder() -> None:
+    """Make the folder where extensions keep their databases, which they expect to be there.
+
+    Jupyter itself makes it only as a parent of its runtime files, and those are elsewhere.
+    """
+    from jupyter_core.paths import jupyter_data_dir  # type: ignore[import-not-found,unused-ignore]
+
+    with contextlib.suppress(OSError):  # The home may be full.
+        os.makedirs(jupyter_data_dir(), exist_ok=True)
 
 
 def tell_visitors_apart(source: str) -> list[str]:

@@ -4,6 +4,7 @@ Prints the process id of the server, which is nobody's child, and ends. The serv
 standard error of this script goes.
 """
 
+import contextlib
 import os
 import sys
 
@@ -32,6 +33,17 @@ def import_lightly() -> None:
     del sys.modules["rfc3987_syntax"]
 
 
+def make_data_folder() -> None:
+    """Make the folder where extensions keep their databases, which they expect to be there.
+
+    Jupyter itself makes it only as a parent of its runtime files, and those are elsewhere.
+    """
+    from jupyter_core.paths import jupyter_data_dir  # type: ignore[import-not-found,unused-ignore]
+
+    with contextlib.suppress(OSError):  # The home may be full.
+        os.makedirs(jupyter_data_dir(), exist_ok=True)
+
+
 def tell_visitors_apart() -> list[str]:
     """The option by which Jupyter learns who visits it, from the file beside this one; none if it is too old to ask."""
     try:
@@ -46,5 +58,6 @@ if __name__ == "__main__":
     import_lightly()
     from jupyterlab.labapp import main  # type: ignore[import-not-found,unused-ignore]
 
+    make_data_folder()
     sys.argv += tell_visitors_apart()
     main()
