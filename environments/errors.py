@@ -534,7 +534,7 @@ REASONS: dict[str, Reason] = {
     ),
     "server_asleep": Reason(
         _("This server is not running."),
-        _("Your files are safe. Go to its page to start it."),
+        _("Its files are safe. Go to its page, where its owner can start it."),
         status=503,
     ),
     "ticket_invalid": Reason(

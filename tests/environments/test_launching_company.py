@@ -11,6 +11,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
+from environments import credentials
 from environments.collaborating import invite
 from environments.errors import UserError
 from environments.launching import launch, spec_of
@@ -158,3 +159,12 @@ def test_update_gives_no_key_to_a_shared_server(student: User, stranger: User, s
         update_server(server, replace(server.target, with_credentials=True), now=now)
 
     assert refusal.value.code == "credentials_shared"
+
+
+def test_start_gives_no_key_to_a_shared_server(student: User, stranger: User, now: datetime) -> None:
+    """Whatever its row says."""
+    server = running_server(owner=student, state="starting")
+    invite(server, "stranger", by=student, now=now)
+    NotebookServer.objects.update(with_credentials=True)
+
+    assert credentials.give(NotebookServer.objects.get(), now=now) == ""
