@@ -66,8 +66,10 @@ def invite(server: NotebookServer, name: str, *, by: User, now: datetime) -> Col
 def let_in(server: NotebookServer, people: Iterable[User], *, by: User | None, now: datetime) -> None:
     """Let these people into the server, as far as they are not in yet. It carries no key of its owner's any more.
 
-    Raises UserError `collaborators_too_many`; then nobody was let in.
+    Raises UserError `collaborators_too_many`, and `copy_alone` for a copy to try; then nobody was let in.
     """
+    if server.is_throwaway:
+        raise UserError("copy_alone")
     with transaction.atomic():
         NotebookServer.objects.select_for_update().get(pk=server.pk)  # Two at once must not both find the last place.
         for person in people:

@@ -102,6 +102,13 @@ def test_invite_twice_is_once(server: NotebookServer, student: User, stranger: U
     assert Collaborator.objects.count() == 1
 
 
+def test_invite_to_a_copy_to_try(student: User, stranger: User, now: datetime) -> None:
+    copy = running_server(owner=student, is_throwaway=True)
+
+    assert code_of(lambda: invite(copy, "stranger", by=student, now=now)) == "copy_alone"
+    assert not Collaborator.objects.exists()
+
+
 def test_invite_more_than_a_server_holds(
     server: NotebookServer, student: User, stranger: User, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
