@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.urls import path
 from django.views.generic import TemplateView
 from drf_spectacular.views import SpectacularAPIView
@@ -18,7 +20,8 @@ router.register("builds", api.BuildViewSet, basename="build")
 router.register("environments", api.EnvironmentViewSet, basename="environment")
 router.register("shared-servers", SharedServerViewSet, basename="shared-server")
 
-MANY, ONE = {"get": "list", "post": "create"}, {"delete": "destroy"}
+MANY: dict[str, Any] = {"get": "list", "post": "create"}
+ONE: dict[str, Any] = {"delete": "destroy"}
 
 
 urlpatterns = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, TypeVar
 
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from accounts.models import Scope, User
+from accounts.models import Scope
 from environments.api import _NOT_FOUND, _NOT_JSON, _TOO_LARGE, Pages, _errors, _person
 from environments.collaborating import (
     address_of,
@@ -32,6 +32,8 @@ from environments.querysets import NotebookServerQuerySet
 from environments.serializers import refuse_unknown_fields
 
 MAX_INVITATION_DAYS = 30
+
+Row = TypeVar("Row", Collaborator, Invitation)
 
 
 class CollaboratorSerializer(serializers.ModelSerializer[Collaborator]):
@@ -110,27 +112,23 @@ class SharedServerSerializer(serializers.ModelSerializer[NotebookServer]):
         read_only_fields = fields
 
 
-class _OfOwnServer:
+class _OfOwnServer(GenericViewSet[Row]):
     """What lies below one server of whoever asks."""
 
     required_scopes = {"GET": Scope.SERVERS_READ, "POST": Scope.SERVERS_WRITE, "DELETE": Scope.SERVERS_WRITE}
     parser_classes = [BoundedJSONParser]
     pagination_class = None
-    request: Request
-    kwargs: dict[str, Any]
 
     def own_server(self) -> NotebookServer:
         """The server; 404 for all others, be it that one may enter them."""
-        server = get_object_or_404(NotebookServer.objects.visible_to(self._asker()), pk=self.kwargs["pk"])
-        if not can_change_server(self._asker(), server):
+        person = _person(self.request)
+        server = get_object_or_404(NotebookServer.objects.visible_to(person), pk=self.kwargs["pk"])
+        if not can_change_server(person, server):
             raise PermissionDenied
         return server
 
-    def _asker(self) -> User:
-        return cast("User", self.request.user)
 
-
-class CollaboratorViewSet(_OfOwnServer, GenericViewSet[Collaborator]):
+class CollaboratorViewSet(_OfOwnServer[Collaborator]):
     """Who may enter one of your servers."""
 
     queryset = Collaborator.objects.none()
@@ -183,7 +181,7 @@ class CollaboratorViewSet(_OfOwnServer, GenericViewSet[Collaborator]):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class InvitationViewSet(_OfOwnServer, GenericViewSet[Invitation]):
+class InvitationViewSet(_OfOwnServer[Invitation]):
     """Links by which people let themselves into one of your servers."""
 
     queryset = Invitation.objects.none()
