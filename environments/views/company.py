@@ -219,6 +219,9 @@ def _called(person: User) -> str:
 
 
 def _unreferred(response: HttpResponse) -> HttpResponse:
-    """The address holds the secret, so no page that is reached from here may learn it."""
-    response["Referrer-Policy"] = "no-referrer"
+    """The address holds the secret, so no page that is reached from here may learn it.
+
+    The origin alone may: with nothing at all, browsers would send the button's request from nowhere.
+    """
+    response["Referrer-Policy"] = "strict-origin"
     return response

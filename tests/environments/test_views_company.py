@@ -146,7 +146,7 @@ def test_invitation_asks_and_lets_nobody_in_by_itself(server: NotebookServer, st
 def test_invitation_leaks_its_secret_nowhere(server: NotebookServer, stranger: User) -> None:
     response = browser_of(stranger).get(link_to(server))
 
-    assert response["Referrer-Policy"] == "no-referrer"
+    assert response["Referrer-Policy"] == "strict-origin"
     assert "no-store" in response["Cache-Control"]
 
 
