@@ -110,8 +110,11 @@ async def relay(
             await upstream.close(code=_sendable(from_browser.result(), otherwise=GOING_AWAY))
             return
         close = losing_access.result() if losing_access.done() else from_server.result()
-        with contextlib.suppress(OSError):  # It left in the same moment.
-            await send({"type": "websocket.close", "code": close.code, "reason": close.reason})
+        for task in tasks:
+            task.cancel()  # A browser that does not read how it ended could go on talking all the same.
+        with contextlib.suppress(OSError, TimeoutError):  # It left in the same moment, or does not read.
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await send({"type": "websocket.close", "code": close.code, "reason": close.reason})
     finally:
         for task in tasks:
             task.cancel()
