@@ -28,17 +28,17 @@ admin.site.unregister([SocialApp, SocialToken, SocialAccount])
 
 @admin.register(User)
 class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """Accounts. What somebody may do follows from the role; Django's groups and flags are not used."""
+    """Accounts. What somebody may do follows from the role; groups say only what they may have (quotas)."""
 
     list_display = ["username", "display_name", "email", "role", "is_active", "last_login"]
     list_filter = ["role", "is_active"]
     search_fields = ["username", "display_name", "email"]
     ordering = ["username"]
-    filter_horizontal = []
+    filter_horizontal = ["groups"]
     readonly_fields = ["password_link", "last_login", "date_joined"]
     fieldsets = [
         (None, {"fields": ["username", "password_link", "display_name", "email"]}),
-        (_("Rights"), {"fields": ["role", "is_active"]}),
+        (_("Rights"), {"fields": ["role", "is_active", "groups"]}),
         (_("Preferences"), {"fields": ["language", "time_zone"]}),
         (_("Dates"), {"fields": ["date_joined", "last_login"]}),
     ]

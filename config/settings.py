@@ -356,14 +356,26 @@ START_CONCURRENCY: int = env.int("START_CONCURRENCY", default=4)
 SERVER_IDLE_MINUTES: int = env.int("SERVER_IDLE_MINUTES", default=60)
 SERVER_LIFETIME_MINUTES: int = env.int("SERVER_LIFETIME_MINUTES", default=0)
 """How long a server may run at most, whatever it does; 0 is for ever."""
+SERVER_KEEP_HOURS: int = env.int("SERVER_KEEP_HOURS", default=24)
+"""For how long at a time somebody can put off that their idle server is stopped; 0 is not at all."""
 DELETED_FILES_DAYS: int = env.int("DELETED_FILES_DAYS", default=7)
 """How long a deleted server can be brought back before its files are removed; 0 is not at all."""
 PERSON_DISK_MB: int = env.int("PERSON_DISK_MB", default=0)
+PERSON_SERVERS: int = env.int("PERSON_SERVERS", default=0)
+PERSON_RUNNING_SERVERS: int = env.int("PERSON_RUNNING_SERVERS", default=0)
+PERSON_MEMORY_MB: int = env.int("PERSON_MEMORY_MB", default=0)
+PERSON_CPUS: float = env.float("PERSON_CPUS", default=0.0)
+PERSON_IDLE_MINUTES: int = env.int("PERSON_IDLE_MINUTES", default=0)
+PERSON_LIFETIME_MINUTES: int = env.int("PERSON_LIFETIME_MINUTES", default=0)
+"""What one person may have and ask for, unless a `Quota` says otherwise; 0 is no limit."""
+REPOSITORY_RUNNING_SERVERS: int = env.int("REPOSITORY_RUNNING_SERVERS", default=0)
+SITE_RUNNING_SERVERS: int = env.int("SITE_RUNNING_SERVERS", default=0)
+SITE_MEMORY_MB: int = env.int("SITE_MEMORY_MB", default=0)
+"""How many servers may run at once, of one repository and in all; 0 is no limit."""
 COPIES_AT_ONCE: int = env.int("COPIES_AT_ONCE", default=20)
 COPIES_PER_PERSON: int = env.int("COPIES_PER_PERSON", default=2)
 COPY_LIFETIME_MINUTES: int = env.int("COPY_LIFETIME_MINUTES", default=120)
 """Copies to try: how many there may be, and of one person; how long each lasts at most."""
-"""How much one person's files may take before they can make no more servers; 0 is no limit."""
 SERVER_MEMORY_MB: int = env.int("SERVER_MEMORY_MB", default=2048)
 SERVER_CPUS: float = env.float("SERVER_CPUS", default=2.0)
 SERVER_PIDS: int = env.int("SERVER_PIDS", default=512)

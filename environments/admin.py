@@ -1,4 +1,4 @@
-"""What an administrator sees of environments, builds, servers, volumes and credentials; mostly to read.
+"""What an administrator sees of environments, builds, servers, volumes and credentials, mostly to read, and quotas.
 
 Servers and builds are changed by the verbs, which know what runs; a row edited by hand would lie. What a private
 repository's build said is for its owner alone.
@@ -19,6 +19,7 @@ from environments.models import (
     EnvironmentTag,
     GitCredential,
     NotebookServer,
+    Quota,
     Update,
     Volume,
 )
@@ -195,3 +196,34 @@ class GitCredentialAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg] 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """An administrator may forget one in its owner's stead."""
         return True
+
+
+@admin.register(Quota)
+class QuotaAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    """Who may have more or less than the site's settings say."""
+
+    list_display = ["__str__", "running_servers", "servers", "memory_mb", "cpus", "disk_mb"]
+    list_select_related = ["person", "group"]
+    search_fields = ["person__username", "person__display_name", "group__name"]
+    autocomplete_fields = ["person", "group"]
+    fieldsets = [
+        (_("For whom"), {"fields": ["person", "group"]}),
+        (
+            _("Limits"),
+            {
+                "description": _(
+                    "Where a field is empty, the largest of what the person's groups give counts, or else the site's "
+                    "setting. 0 is no limit. A person's own quota counts before those of their groups."
+                ),
+                "fields": [
+                    "running_servers",
+                    "servers",
+                    "memory_mb",
+                    "cpus",
+                    "disk_mb",
+                    "idle_minutes",
+                    "lifetime_minutes",
+                ],
+            },
+        ),
+    ]

@@ -128,13 +128,14 @@ class ServerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
                     400: "`invalid`, `parse_error`, `option_unavailable`, `name_invalid`, `repository_invalid` and "
                     "other codes about the repository's address.",
                     409: "`server_differs`: you have this server, and it is not what you ask for: update it, or give "
-                    "another name; "
-                    "`disk_quota_exceeded`: your files take all the room they may; `state_conflict`.",
+                    "another name; `disk_quota_exceeded`, `servers_quota_exceeded`: your files take all the room they "
+                    "may, or your servers are as many as you may keep; `state_conflict`.",
                     413: _TOO_LARGE,
                     415: _NOT_JSON,
                     422: "`environment_not_found`; `repository_not_found`, `ref_unknown`: the address is fine, but "
                     "nothing is there; `credential_refused`, `credential_unreadable`: your token for its host is no "
-                    "good.",
+                    "good; `memory_quota_exceeded`, `cpus_quota_exceeded`, `idle_quota_exceeded`, "
+                    "`lifetime_quota_exceeded`: more than you may ever have.",
                     502: "`repository_unreachable`: its host did not answer.",
                     503: "`repository_rate_limited`: its host answers no more questions for a while.",
                 }
@@ -279,7 +280,12 @@ class ServerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
         request=None,
         responses={
             200: ServerSerializer,
-            **_errors({404: _NOT_FOUND, 409: "`name_taken`: you have another server of this name by now."}),
+            **_errors(
+                {
+                    404: _NOT_FOUND,
+                    409: "`name_taken`: you have another server of this name by now; `servers_quota_exceeded`.",
+                }
+            ),
         },
     )
     @action(detail=True, methods=["post"])

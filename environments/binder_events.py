@@ -18,8 +18,8 @@ from environments import builds, naming, references
 from environments.errors import EnvironmentsError, Explanation, explain
 from environments.launching import launch, make_image
 from environments.models import Build, BuildLogLine, NotebookServer
+from environments.places import queue_place
 from environments.references.base import NEWEST
-from environments.servers import queue_place
 from environments.tickets import issue_key
 from environments.values import LaunchSpec, Reference
 

@@ -13,7 +13,7 @@ from environments import builds
 from environments.builds import log_after
 from environments.culling import stops_at, stops_soon
 from environments.models import BuildLogLine, NotebookServer
-from environments.servers import queue_place
+from environments.places import queue_place
 
 
 @dataclass(frozen=True, slots=True)

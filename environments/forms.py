@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from environments.errors import EnvironmentsError, UserError
 from environments.links import MAX_COLLABORATORS, read_limits, read_minutes
 from environments.references import check_urlpath, parse_with_path, urlpath_to
-from environments.servers import MAX_KEEP
+from environments.servers import max_keep
 from environments.values import LaunchSpec, Limits, Reference
 
 T = TypeVar("T")
@@ -30,14 +30,18 @@ _ADDRESS_OF_APPLICATION = re.compile(r"/[^/]+.*/")
 
 KEEP_HOURS = (1, 2, 4, 8)
 MORNING = time(8)
-FIELD_OF_CODE_PREFIX = {
+AN_HOUR = timedelta(hours=1)
+FIELD_OF_CODE_PREFIX: dict[str, str | None] = {
     "ref": "ref",
     "path": "path",
     "name": "name",
     "server": "name",
     "copy": "public",
-    "copies": None,
-    "disk": None,
+    "memory": "memory",
+    "cpus": "cpus",
+    "idle": "idle",
+    "lifetime": "lifetime",
+    **dict.fromkeys(("copies", "disk", "servers")),
 }
 """Which field an error belongs to, by the first word of its code, or none; all others are about the repository."""
 
@@ -229,10 +233,12 @@ class KeepForm(forms.Form):
 
     def __init__(self, data: Mapping[str, Any] | None = None, *, now: datetime) -> None:
         super().__init__(data)
-        hours = [(str(n), ngettext("for %(n)d hour", "for %(n)d hours", n) % {"n": n}) for n in KEEP_HOURS]
+        possible = [n for n in KEEP_HOURS if timedelta(hours=n) <= max_keep()]
+        hours = [(str(n), ngettext("for %(n)d hour", "for %(n)d hours", n) % {"n": n}) for n in possible]
         is_early = _next_morning(now).date() == timezone.localdate(now)
         morning = _("until 8:00 this morning") if is_early else _("until 8:00 tomorrow morning")
-        self.fields["until"].choices = [*hours, ("morning", morning)]  # type: ignore[attr-defined]
+        has_morning = _next_morning(now) <= now + max_keep() + AN_HOUR
+        self.fields["until"].choices = [*hours, *([("morning", morning)] if has_morning else [])]  # type: ignore[attr-defined]
         self._now = now
 
     def clean_until(self) -> datetime | None:
@@ -240,7 +246,7 @@ class KeepForm(forms.Form):
         chosen: str = self.cleaned_data["until"]
         if chosen == "morning":
             # On the day the clocks go back there are 25 hours between two mornings.
-            return min(_next_morning(self._now), self._now + MAX_KEEP)
+            return min(_next_morning(self._now), self._now + max_keep())
         return self._now + timedelta(hours=int(chosen)) if chosen else None
 
 

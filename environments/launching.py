@@ -22,7 +22,7 @@ from environments.git_credentials import resolve_for
 from environments.links import read_mount
 from environments.live import announce_server
 from environments.models import Build, Environment, NotebookServer, Volume
-from environments.quotas import check_copy_quota, check_disk_quota
+from environments.quotas import check_copy_quota, check_disk_quota, check_server_count, check_wishes
 from environments.rebuilding import adopt
 from environments.servers import prepare_server, start_server
 from environments.updating import would_change
@@ -39,17 +39,14 @@ def launch(
     this very call. A new one is made from `resolved` if that is known, else the repository's host is asked, which may
     take some seconds. Raises `UserError` `name_invalid`, `server_differs`, `option_unavailable`,
     `name_taken`, `credentials_shared`, `copy_alone`, `collaborator_unknown`, `collaborators_too_many`, for a new one
-    `disk_quota_exceeded`, `copies_own_exhausted` or `copies_exhausted`, or whatever finding the repository raises.
+    what `check_limits` raises, or whatever finding the repository raises.
     """
     _check_available(spec)
     people = find_people(spec.collaborators, asker=user)
     existing = server_of(user, spec)
     if existing is not None:
         return _connect(existing, spec, people, now=now)
-    if spec.is_public:
-        check_copy_quota(user)
-    else:
-        check_disk_quota(user, now=now)
+    check_limits(user, spec, now=now)
     try:
         return _create(user, spec, resolved or resolve_for(user, spec.reference, now=now), people, now=now)
     except IntegrityError:  # Two clicks: the other made it first.
@@ -57,6 +54,20 @@ def launch(
         if existing is None:
             raise
         return _connect(existing, spec, people, now=now)
+
+
+def check_limits(user: User, spec: LaunchSpec, *, now: datetime) -> None:
+    """Raise UserError `…_quota_exceeded` for a new server this person may not have, or has no room for.
+
+    Of copies to try there are so many: `copies_own_exhausted`, `copies_exhausted`. One that may not run now, because
+    too much runs already, waits its turn and is not refused.
+    """
+    check_wishes(user, limits=spec.limits, idle_minutes=spec.idle_minutes, lifetime_minutes=spec.lifetime_minutes)
+    if spec.is_public:
+        check_copy_quota(user)
+    else:
+        check_server_count(user)
+        check_disk_quota(user, now=now)
 
 
 def make_image(user: User, spec: LaunchSpec, *, now: datetime) -> Build:

@@ -1,9 +1,15 @@
-"""What a person may keep on disk, and how much of it they use."""
+"""What a person may have: what is refused for good, and what they use of their disk.
+
+What a person may *run* at once is not refused but waits its turn: see `places.py`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import astuple, dataclass, fields
 from datetime import datetime
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Q, Sum
@@ -11,10 +17,98 @@ from django.db.models import Q, Sum
 from accounts.models import User
 from environments.errors import UserError
 from environments.measuring import measure_soon
-from environments.models import NotebookServer, Volume
+from environments.models import NotebookServer, Quota, Volume
+from environments.values import Limits
 
 MEGABYTE = 1024**2
 NEARLY_FULL_PERCENT = 90
+
+Amount = int | float
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What one person may have, run at once and ask for, by the names of `Quota`'s columns; 0 is no limit."""
+
+    running_servers: Amount = 0
+    servers: Amount = 0
+    memory_mb: Amount = 0
+    cpus: Amount = 0
+    disk_mb: Amount = 0
+    idle_minutes: Amount = 0
+    lifetime_minutes: Amount = 0
+
+
+_COLUMNS = tuple(field.name for field in fields(Allowance))
+
+_Row = tuple[Amount | None, ...]
+"""What a quota says, in the order of `_COLUMNS`; None where it says nothing."""
+
+
+def allowance_of(person: User) -> Allowance:
+    """What this person may have."""
+    return allowances_of([person.pk])[person.pk]
+
+
+def allowances_of(people: Collection[UUID]) -> dict[UUID, Allowance]:
+    """What each may have, in two queries however many they are.
+
+    A person's own quota counts before all else; then the largest of what their groups give; then the site's settings.
+    """
+    own = {key: row for key, *row in Quota.objects.filter(person__in=people).values_list("person", *_COLUMNS)}
+    of_groups: dict[UUID, list[_Row]] = defaultdict(list)
+    for key, *row in Quota.objects.filter(group__user__in=people).values_list("group__user", *_COLUMNS):
+        of_groups[key].append(tuple(row))
+    site = astuple(site_allowance())
+    return {key: _allowance(own.get(key, ()), _largest(of_groups[key]), site) for key in people}
+
+
+def site_allowance() -> Allowance:
+    """What everybody may have of whom no quota says otherwise."""
+    return Allowance(
+        running_servers=settings.PERSON_RUNNING_SERVERS,
+        servers=settings.PERSON_SERVERS,
+        memory_mb=settings.PERSON_MEMORY_MB,
+        cpus=settings.PERSON_CPUS,
+        disk_mb=settings.PERSON_DISK_MB,
+        idle_minutes=settings.PERSON_IDLE_MINUTES,
+        lifetime_minutes=settings.PERSON_LIFETIME_MINUTES,
+    )
+
+
+def check_size(limits: Limits, allowance: Allowance) -> None:
+    """Raise UserError `memory_quota_exceeded` or `cpus_quota_exceeded` for a server there can never be room for."""
+    memory_mb, cpus = limits.memory_mb or settings.SERVER_MEMORY_MB, limits.cpus or settings.SERVER_CPUS
+    most_mb = _smaller(allowance.memory_mb, settings.SITE_MEMORY_MB)
+    if most_mb and memory_mb > most_mb:
+        raise UserError("memory_quota_exceeded", asked_mb=memory_mb, limit_mb=int(most_mb))
+    if allowance.cpus and cpus > allowance.cpus:
+        raise UserError("cpus_quota_exceeded", asked=f"{cpus:g}", limit=f"{allowance.cpus:g}")
+
+
+def check_wishes(
+    person: User, *, limits: Limits, idle_minutes: int | None = None, lifetime_minutes: int | None = None
+) -> None:
+    """Raise UserError `memory_…`, `cpus_…`, `idle_…` or `lifetime_quota_exceeded` for what they may never have.
+
+    Times that nobody asked for are the site's own, and so are never too long.
+    """
+    allowance = allowance_of(person)
+    check_size(limits, allowance)
+    for code, asked, limit in (
+        ("idle_quota_exceeded", idle_minutes, allowance.idle_minutes),
+        ("lifetime_quota_exceeded", lifetime_minutes, allowance.lifetime_minutes),
+    ):
+        if asked and limit and asked > limit:
+            raise UserError(code, asked=asked, limit=int(limit))
+
+
+def check_server_count(person: User) -> None:
+    """Raise UserError `servers_quota_exceeded` for somebody who keeps as many servers as they may."""
+    limit = allowance_of(person).servers
+    count = NotebookServer.objects.present().filter(owner=person, is_throwaway=False).count()
+    if limit and count >= limit:
+        raise UserError("servers_quota_exceeded", count=count, limit=int(limit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +140,7 @@ def disk_use_of(person: User) -> DiskUse:
         Q(purpose=Volume.Purpose.HOME) | Q(server__isnull=False, server__deleted_at=None), owner=person
     )
     used = counted.exclude(server__is_throwaway=True).aggregate(used=Sum("bytes"))["used"] or 0
-    return DiskUse(used, settings.PERSON_DISK_MB * MEGABYTE)
+    return DiskUse(used, int(allowance_of(person).disk_mb) * MEGABYTE)
 
 
 def check_disk_quota(person: User, *, now: datetime) -> None:
@@ -67,3 +161,20 @@ def check_copy_quota(person: User) -> None:
         raise UserError("copies_own_exhausted", most=settings.COPIES_PER_PERSON)
     if copies.count() >= settings.COPIES_AT_ONCE:
         raise UserError("copies_exhausted", most=settings.COPIES_AT_ONCE)
+
+
+def _allowance(*rows: Iterable[Amount | None]) -> Allowance:
+    """Of several sources, the first that says something counts, number by number."""
+    columns = zip(*(tuple(row) or (None,) * len(_COLUMNS) for row in rows), strict=True)
+    return Allowance(*(next((value for value in column if value is not None), 0) for column in columns))
+
+
+def _largest(rows: Collection[_Row]) -> _Row:
+    """The largest of each number that any of these rows has, no limit being larger than all."""
+    given = ([value for value in column if value is not None] for column in zip(*rows, strict=True))
+    return tuple(None if not values else 0 if 0 in values else max(values) for values in given)
+
+
+def _smaller(one: Amount, other: Amount) -> Amount:
+    """The smaller of two limits, where 0 is none."""
+    return min(one, other) if one and other else one or other

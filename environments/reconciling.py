@@ -13,9 +13,10 @@ from environments.backends import sandbox, spawner
 from environments.errors import SystemFailure
 from environments.live import announce_server
 from environments.models import Build, NotebookServer
+from environments.places import enqueue_waiting_starts
 from environments.queueing import enqueue
 from environments.servers import follow_build, stop_server
-from environments.starting import MAX_FAILURE_LOG, enqueue_waiting_starts
+from environments.starting import MAX_FAILURE_LOG
 from environments.stopping import purge_server, throw_away_copies
 from environments.updating import enqueue_waiting_updates
 from environments.values import Handle, Liveness
@@ -109,6 +110,7 @@ def _end_lost_server(server: NotebookServer, now: datetime) -> None:
     if NotebookServer.objects.move(server, State.FAILED, now=now, **died):
         measuring.measure_again(server, now=now)
         announce_server(server)
+        enqueue_waiting_starts()  # There is a place now.
         spawner().stop(server.handle)
 
 

@@ -15,10 +15,11 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
-from environments import builds, culling, references, servers
+from environments import builds, culling, places, references
 from environments.errors import Explanation, UserError, explain
 from environments.links import MAX_COLLABORATORS
 from environments.models import Build, BuildLogLine, NotebookServer
+from environments.places import Standing
 from environments.quotas import DiskUse
 from environments.updating import Stage, stage_of
 from environments.values import LaunchSpec, Limits, Reference
@@ -403,12 +404,12 @@ class UpdateSerializer(serializers.Serializer[NotebookServer]):
 class ServerListSerializer(serializers.ListSerializer[NotebookServer]):
     """Many servers; their places in the queue are asked for at once."""
 
-    queue_places: Mapping[UUID, int]
+    standings: Mapping[UUID, Standing]
 
     def to_representation(self, data: Any) -> list[Any]:
         """As always, with the places at hand for `ServerSerializer`."""
         rows = list(data)
-        self.queue_places = servers.queue_places(rows)
+        self.standings = places.standings_of(rows)
         return super().to_representation(rows)
 
 
@@ -486,8 +487,9 @@ class ServerSerializer(serializers.ModelSerializer[NotebookServer]):
     def get_queue_place(self, server: NotebookServer) -> int | None:
         """Its place among those that wait, the next being 1; null when it does not wait."""
         if isinstance(self.parent, ServerListSerializer):
-            return self.parent.queue_places.get(server.pk)
-        return servers.queue_place(server)
+            standing = self.parent.standings.get(server.pk)
+            return standing.place if standing else None
+        return places.queue_place(server)
 
     def get_stops_at(self, server: NotebookServer) -> datetime | None:
         """When it is stopped if nothing happens in it until then; null when it does not run, or for never."""

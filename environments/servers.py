@@ -7,14 +7,11 @@ only one at work on the server, and when it is not renewed the reconciler hands 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
-from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet, Window
-from django.db.models.functions import Rank
 from django.utils import timezone
 
 from accounts.models import User
@@ -23,10 +20,9 @@ from environments.errors import UserError
 from environments.live import announce_server
 from environments.models import Build, NotebookServer, Outcome
 from environments.queueing import enqueue
+from environments.quotas import check_server_count
 
 logger = logging.getLogger(__name__)
-
-MAX_KEEP = timedelta(hours=24)
 
 Clock = Callable[[], datetime]
 State = NotebookServer.State
@@ -142,8 +138,10 @@ def delete_server(server: NotebookServer, *, now: datetime) -> None:
 def undelete_server(server: NotebookServer, *, now: datetime) -> None:
     """Bring a deleted server back, asleep, with its files.
 
-    Raises UserError `name_taken` when another server has its name by now.
+    Raises UserError `name_taken` when another server has its name by now, `servers_quota_exceeded` when the person
+    keeps as many others as they may.
     """
+    check_server_count(server.owner)
     deleted = NotebookServer.objects.filter(pk=server.pk, deleted_at__isnull=False)
     try:
         with transaction.atomic():
@@ -157,8 +155,8 @@ def undelete_server(server: NotebookServer, *, now: datetime) -> None:
 def keep_server(server: NotebookServer, *, until: datetime | None, now: datetime) -> None:
     """Do not stop this server for being idle before then; None takes that back.
 
-    Raises UserError `keep_past` or `keep_too_long` for a moment that is not within `MAX_KEEP` from now,
-    and `state_conflict` for a server that neither runs nor is about to.
+    Raises UserError `keep_past` or `keep_too_long` for a moment that is not within `max_keep()` from
+    now, and `state_conflict` for a server that neither runs nor is about to.
     """
     servers = NotebookServer.objects.present().filter(pk=server.pk)
     if until is not None:
@@ -171,24 +169,9 @@ def keep_server(server: NotebookServer, *, until: datetime | None, now: datetime
         announce_server(server)
 
 
-def queue_place(server: NotebookServer) -> int | None:
-    """Its place among those that wait for an environment or a start, the next being 1; None otherwise."""
-    if server.state != State.QUEUED:
-        return None
-    if server.build is not None and server.build.is_active:
-        return builds.queue_place(server.build)
-    return _waiting_starts().filter(state_changed_at__lt=server.state_changed_at).count() + 1
-
-
-def queue_places(servers: Iterable[NotebookServer]) -> dict[UUID, int]:
-    """The places of those of these servers that wait, in two queries however many they are."""
-    queued = [server for server in servers if server.state == State.QUEUED]
-    if not queued:
-        return {}
-    of_builds = _places(Build.objects.filter(state=Build.State.QUEUED), since="created_at")
-    of_starts = _places(_waiting_starts(), since="state_changed_at")
-    places = {server.pk: of_builds.get(server.build_id) or of_starts.get(server.pk) for server in queued}
-    return {key: place for key, place in places.items() if place is not None}
+def max_keep() -> timedelta:
+    """For how long a server can be kept running at a time."""
+    return timedelta(hours=settings.SERVER_KEEP_HOURS)
 
 
 def state_conflict(server: NotebookServer) -> UserError:
@@ -229,18 +212,8 @@ def follow_build(build: Build, *, now: datetime) -> None:
 def _check_keep(until: datetime, now: datetime) -> None:
     if until <= now:
         raise UserError("keep_past")
-    if until > now + MAX_KEEP:
-        raise UserError("keep_too_long", hours=MAX_KEEP // timedelta(hours=1))
-
-
-def _waiting_starts() -> QuerySet[NotebookServer]:
-    """Those that have their environment and wait for a free place."""
-    return NotebookServer.objects.present().filter(state=State.QUEUED).exclude(build__state__in=Build.ACTIVE)
-
-
-def _places(waiting: QuerySet[Any], *, since: str) -> dict[UUID | None, int]:
-    """Each row's place in the order of this column; rows of the same moment share one."""
-    return dict(waiting.annotate(place=Window(Rank(), order_by=since)).values_list("pk", "place"))
+    if until > now + max_keep():
+        raise UserError("keep_too_long", hours=settings.SERVER_KEEP_HOURS)
 
 
 def _follow(server: NotebookServer, build: Build, now: datetime) -> None:

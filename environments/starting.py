@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from environments import credentials, images, naming, probing
@@ -16,9 +17,11 @@ from environments.backends import builder, spawner
 from environments.errors import EnvironmentsError, SystemFailure, UserError
 from environments.leases import Pulse, kept_alive, lease_from
 from environments.live import announce_server
-from environments.models import Build, NotebookServer, Volume
+from environments.models import NotebookServer, Turnstile, Volume
+from environments.places import enqueue_waiting_starts, may_start
 from environments.querysets import NotebookServerQuerySet
 from environments.queueing import enqueue
+from environments.quotas import allowance_of, check_size
 from environments.references import unmarked
 from environments.refreshing import refresh_files
 from environments.servers import request_image
@@ -56,14 +59,6 @@ def carry_out_start(server: NotebookServer, *, clock: Clock = timezone.now) -> N
             enqueue("update_server", server.pk)
 
 
-def enqueue_waiting_starts() -> None:
-    """Ask workers to start as many waiting servers, oldest first, as there are free places."""
-    free = int(settings.START_CONCURRENCY) - NotebookServer.objects.filter(state=State.STARTING).count()
-    waiting = NotebookServer.objects.filter(state=State.QUEUED).exclude(build__state__in=Build.ACTIVE)
-    for server in waiting.order_by("state_changed_at")[: max(0, free)]:
-        enqueue("start_server", server.pk)
-
-
 def _claim_start(server: NotebookServer, *, now: datetime) -> bool:
     """Take the lease on a start: a new one, or one that a dead worker left behind."""
     if server.build is not None and server.build.is_active:
@@ -75,13 +70,29 @@ def _claim_start(server: NotebookServer, *, now: datetime) -> bool:
         return bool(abandoned.update(start_attempts=server.start_attempts, **lease))
     if server.state != State.QUEUED or server.deleted_at is not None:
         return False
-    if NotebookServer.objects.filter(state=State.STARTING).count() >= settings.START_CONCURRENCY:
+    try:
+        check_size(server.limits, allowance_of(server.owner))
+    except UserError as error:
+        _give_up(server, error, now=now)
         return False
     attempt = {"start_id": naming.new_start_id(), "start_attempts": server.start_attempts + 1, "endpoint": ""}
-    claimed = NotebookServer.objects.move(server, State.STARTING, now=now, **attempt, **lease)
-    if claimed:
-        announce_server(server)
+    with transaction.atomic():
+        Turnstile.hold()
+        if not may_start(server):
+            # It may be the turn of somebody whose message got lost, or came before there was a place.
+            enqueue_waiting_starts()
+            return False
+        claimed = NotebookServer.objects.move(server, State.STARTING, now=now, **attempt, **lease)
+        if claimed:
+            announce_server(server)
     return claimed
+
+
+def _give_up(server: NotebookServer, error: UserError, *, now: datetime) -> None:
+    """Say that there will never be room for it: somebody may have less than when they launched it."""
+    failure = {"failure_code": error.code, "failure_facts": error.facts}
+    if NotebookServer.objects.move(server, State.FAILED, now=now, **failure):
+        announce_server(server)
 
 
 def _start(server: NotebookServer, clock: Clock) -> None:

@@ -17,6 +17,7 @@ from environments.errors import SystemFailure
 from environments.leases import kept_alive, lease_from
 from environments.live import announce_server
 from environments.models import NotebookServer
+from environments.places import enqueue_waiting_starts
 from environments.queueing import enqueue
 from environments.servers import delete_server
 
@@ -53,6 +54,7 @@ def carry_out_stop(server: NotebookServer, *, clock: Clock = timezone.now) -> No
             enqueue("update_server", server.pk)
         if server.is_throwaway:
             delete_server(server, now=clock())
+        enqueue_waiting_starts()  # There is a place now.
     purge_server(server, now=clock())
 
 

@@ -27,6 +27,7 @@ from environments.live import announce_server
 from environments.models import Build, NotebookServer, Update
 from environments.models.target import columns_of
 from environments.queueing import enqueue
+from environments.quotas import check_wishes
 from environments.servers import abandon_build, prepare_server, start_server, state_conflict
 from environments.values import LaunchSpec, Limits, ResolvedRepository, Target
 
@@ -107,8 +108,9 @@ def update_server(server: NotebookServer, target: Target, *, now: datetime) -> N
 
     Another path to open or other minutes hold at once. For another commit, other limits or a key a server that runs is
     started anew, as soon as there is an image; one that does not run stays asleep. Asking for what it is takes back
-    what was asked before. Raises UserError `state_conflict` for a server that is on its way up or down, and
-    `credentials_shared` for a key in one that others may enter.
+    what was asked before. Raises UserError `state_conflict` for a server that is on its way up or down,
+    `credentials_shared` for a key in one that others may enter, and `…_quota_exceeded` for what its owner may never
+    have.
     """
 
     def is_done() -> bool:
@@ -120,6 +122,12 @@ def update_server(server: NotebookServer, target: Target, *, now: datetime) -> N
     check_alone(with_credentials=target.with_credentials, has_company=server.collaborators.exists())
     if not server.can_update:
         raise state_conflict(server)
+    check_wishes(
+        server.owner,
+        limits=target.limits,
+        idle_minutes=target.idle_minutes,
+        lifetime_minutes=target.lifetime_minutes,
+    )
     is_same_version = _is_same_version(server, target)
     image_key = server.image_key if is_same_version else _image_key(server, target)
     try:

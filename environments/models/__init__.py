@@ -1,4 +1,4 @@
-"""What is stored: recipes, builds, servers, volumes, admissions, credentials, company."""
+"""What is stored: recipes, builds, servers, volumes, admissions, credentials, company, quotas."""
 
 from environments.models.admission import Admission
 from environments.models.build import Build, BuildLogLine
@@ -6,8 +6,10 @@ from environments.models.collaborator import Collaborator, Invitation, Visit
 from environments.models.environment import Environment, EnvironmentTag, Outcome, Rebuild, Visibility
 from environments.models.git_credential import GitCredential
 from environments.models.image import ImageRecord
+from environments.models.quota import Quota
 from environments.models.server import NotebookServer
 from environments.models.trust import RepositoryTrust
+from environments.models.turnstile import Turnstile
 from environments.models.update import Update
 from environments.models.usage import ServerUsage, SiteReport, SiteSample
 from environments.models.volume import Volume
@@ -24,11 +26,13 @@ __all__ = [
     "Invitation",
     "NotebookServer",
     "Outcome",
+    "Quota",
     "Rebuild",
     "RepositoryTrust",
     "ServerUsage",
     "SiteReport",
     "SiteSample",
+    "Turnstile",
     "Update",
     "Visibility",
     "Visit",

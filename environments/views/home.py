@@ -17,8 +17,8 @@ from environments.errors import EnvironmentsError
 from environments.forms import LaunchForm
 from environments.launching import launch, server_of
 from environments.models import NotebookServer
+from environments.places import Standing, standings_of
 from environments.quotas import disk_use_of
-from environments.servers import queue_places
 from environments.updating import would_change
 from environments.views.company import shared_with
 from environments.views.links import comparison, to_server
@@ -42,7 +42,7 @@ class Row:
     """One server in the list."""
 
     server: NotebookServer
-    queue_place: int | None
+    standing: Standing | None
     ending: Ending | None
 
 
@@ -98,8 +98,8 @@ def _page(request: PageRequest, form: LaunchForm, *, status: int = 200, token_ad
 
 def _server_list(request: PageRequest) -> dict[str, Any]:
     servers = sorted(NotebookServer.objects.visible_to(request.user), key=_last_used_at, reverse=True)
-    places, now = queue_places(servers), timezone.now()
-    rows = [Row(server, places.get(server.pk), ending_of(server, now=now)) for server in servers]
+    standings, now = standings_of(servers), timezone.now()
+    rows = [Row(server, standings.get(server.pk), ending_of(server, now=now)) for server in servers]
     return {"servers": rows, "refresh_seconds": _refresh_seconds(servers), "disk": disk_use_of(request.user)}
 
 

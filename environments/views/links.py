@@ -38,6 +38,7 @@ from environments.forms import typed_for
 from environments.git_credentials import resolve_for
 from environments.launching import (
     bring_company,
+    check_limits,
     check_same_kind,
     free_name,
     lacks_company,
@@ -138,6 +139,8 @@ def _follow(request: PageRequest, spec: LaunchSpec) -> HttpResponse:
             return _meet(server, spec)
     if not needs_consent(request.user, spec):
         return to_server(launch(request.user, spec, now=timezone.now()), spec.urlpath)
+    if server is None:
+        check_limits(request.user, spec, now=timezone.now())
     find_people(spec.collaborators, asker=request.user)  # Who does not exist is better told of now than afterwards.
     proposal = Proposal(spec, resolve_for(request.user, spec.reference, now=timezone.now()))
     return render(request, "environments/launch_consent.html", question_about(request, proposal))

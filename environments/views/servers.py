@@ -24,10 +24,11 @@ from environments.following import version_of
 from environments.forms import InvitationForm, InviteForm, KeepForm
 from environments.launching import spec_of
 from environments.models import Build, BuildLogLine, NotebookServer
+from environments.places import queue_place
 from environments.policies import can_change_server
 from environments.quotas import disk_use_of
 from environments.references import web_url_of
-from environments.servers import delete_server, keep_server, queue_place, start_server, stop_server, undelete_server
+from environments.servers import delete_server, keep_server, start_server, stop_server, undelete_server
 from environments.views.company import company_of, guest_page
 from environments.views.progress import sentence_of, steps_of
 from environments.views.requests import PageRequest

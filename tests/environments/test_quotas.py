@@ -1,23 +1,36 @@
-"""Who has used up their room makes no new servers, and keeps those they have."""
+"""What a person may have: who has used up their room makes no new servers, and keeps those they have."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from django.contrib.auth.models import Group
+from django.db import IntegrityError
 from django.test import Client
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 from rest_framework.test import APIClient
 
 from accounts.models import User
 from environments import servers
 from environments.errors import UserError
 from environments.launching import launch
-from environments.models import NotebookServer, Volume
-from environments.quotas import MEGABYTE, DiskUse, check_disk_quota, disk_use_of
+from environments.models import NotebookServer, Quota, Volume
+from environments.quotas import (
+    MEGABYTE,
+    Allowance,
+    DiskUse,
+    allowance_of,
+    allowances_of,
+    check_disk_quota,
+    check_wishes,
+    disk_use_of,
+)
 from environments.references import parse
-from environments.values import LaunchSpec
+from environments.updating import update_server
+from environments.values import LaunchSpec, Limits
 from tests.environments.api_client import SERVERS, program_of
 from tests.factories import NotebookServerFactory, VolumeFactory, running_server
 from tests.fakes.git_host import GitHost
@@ -155,6 +168,175 @@ def test_refusal_has_files_in_use_measured_soon(student: User, settings: Setting
 
     volume.refresh_from_db()
     assert volume.measure_began_at is None
+
+
+# --- What nobody may ask for
+
+
+TOO_MUCH = [
+    ("memory", {"memory_mb": 4096}, "memory_quota_exceeded", "4096 MB of memory is more than you may have: 2048 MB"),
+    ("cpus", {"cpus": 2.5}, "cpus_quota_exceeded", "2.5 processors is more than you may have: 1"),
+    ("idle", {"idle_minutes": 61}, "idle_quota_exceeded", "unused for 60 minutes before it is stopped, not for 61"),
+    ("lifetime", {"lifetime_minutes": 999}, "lifetime_quota_exceeded", "run for 120 minutes at a time, not for 999"),
+]
+
+
+@pytest.fixture
+def limits(settings: Settings) -> None:
+    """What one server may have on this site."""
+    settings.SERVER_MEMORY_MB, settings.SERVER_CPUS = 1024, 1.0
+    settings.PERSON_MEMORY_MB, settings.PERSON_CPUS = 2048, 1.0
+    settings.PERSON_IDLE_MINUTES, settings.PERSON_LIFETIME_MINUTES = 60, 120
+
+
+@pytest.mark.usefixtures("limits")
+@pytest.mark.parametrize(("option", "fields", "code", "words"), TOO_MUCH)
+def test_api_refuses_more_than_a_person_may_ever_have(
+    host: GitHost, student: User, option: str, fields: dict[str, float], code: str, words: str
+) -> None:
+    response = program_of(student).post(SERVERS, {"repository": host.url("statistics"), **fields}, format="json")
+
+    assert (response.status_code, response.json()["code"]) == (422, code)
+    assert words in response.json()["message"]
+    assert not NotebookServer.objects.exists()
+
+
+@pytest.mark.usefixtures("limits")
+@pytest.mark.parametrize(("option", "fields", "code", "words"), TOO_MUCH)
+def test_link_refuses_more_than_a_person_may_ever_have_before_it_asks(
+    browser: Client, option: str, fields: dict[str, float], code: str, words: str
+) -> None:
+    (value,) = fields.values()
+
+    response = browser.get(f"/v2/example/nowhere/HEAD?{option}={value}")
+
+    assert response.status_code == 422
+    assert words in response.content.decode()
+
+
+@pytest.mark.usefixtures("limits")
+def test_form_refuses_what_the_site_gives_everybody_where_it_is_more_than_somebody_may_have(
+    browser: Client, host: GitHost, student: User
+) -> None:
+    Quota.objects.create(person=student, memory_mb=512)
+
+    response = browser.post("/", {"repository": host.url("statistics")})
+
+    assert response.status_code == 422
+    assert "1024 MB of memory" in str(response.context["form"].errors)
+
+
+@pytest.mark.usefixtures("limits")
+def test_launch_gives_all_that_a_person_may_have(host: GitHost, student: User, now: datetime) -> None:
+    most = LaunchSpec(parse(host.url("statistics")), limits=Limits(2048, 1.0), idle_minutes=60, lifetime_minutes=120)
+
+    assert launch(student, most, now=now).memory_mb == 2048
+
+
+@pytest.mark.usefixtures("limits")
+def test_update_refuses_more_than_a_person_may_ever_have(student: User, now: datetime) -> None:
+    server = NotebookServerFactory.create(owner=student)
+
+    with pytest.raises(UserError) as refusal:
+        update_server(server, replace(server.target, limits=Limits(4096)), now=now)
+
+    assert refusal.value.code == "memory_quota_exceeded"
+
+
+def test_site_memory_is_more_than_anybody_may_have(settings: Settings, student: User) -> None:
+    settings.SITE_MEMORY_MB, settings.PERSON_MEMORY_MB = 4000, 5000
+
+    with pytest.raises(UserError) as refusal:
+        check_wishes(student, limits=Limits(4500))
+
+    assert refusal.value.facts == {"asked_mb": 4500, "limit_mb": 4000}
+
+
+def test_launch_of_one_server_too_many_is_refused(
+    host: GitHost, student: User, settings: Settings, now: datetime
+) -> None:
+    settings.PERSON_SERVERS = 2
+    server_with(None, student)
+    doomed = server_with(None, student)
+
+    with pytest.raises(UserError) as refusal:
+        launch(student, spec(host), now=now)
+    servers.delete_server(doomed, now=now)
+    launch(student, spec(host), now=now)
+
+    assert (refusal.value.code, refusal.value.facts) == ("servers_quota_exceeded", {"count": 2, "limit": 2})
+
+
+def test_undelete_of_one_server_too_many_is_refused(student: User, settings: Settings, now: datetime) -> None:
+    settings.PERSON_SERVERS = 1
+    deleted = server_with(None, student, deleted_at=now)
+    server_with(None, student)
+
+    with pytest.raises(UserError) as refusal:
+        servers.undelete_server(deleted, now=now)
+
+    deleted.refresh_from_db()
+    assert (refusal.value.code, deleted.deleted_at) == ("servers_quota_exceeded", now)
+
+
+# --- Exceptions for people and groups
+
+
+def group_with(person: User, name: str, **limits: float) -> None:
+    """A group of this person's with a quota."""
+    group = Group.objects.create(name=name)
+    person.groups.add(group)
+    Quota.objects.create(group=group, **limits)
+
+
+def test_allowance_is_the_sites_where_nothing_else_is_said(student: User, settings: Settings) -> None:
+    settings.PERSON_SERVERS, settings.PERSON_CPUS = 3, 1.5
+    Quota.objects.create(person=student)
+
+    assert allowance_of(student) == Allowance(servers=3, cpus=1.5)
+
+
+def test_allowance_is_the_largest_of_what_groups_give(student: User, settings: Settings) -> None:
+    settings.PERSON_SERVERS, settings.PERSON_DISK_MB = 9, 50
+    group_with(student, "physics", servers=2, memory_mb=100, cpus=8)
+    group_with(student, "history", servers=5, memory_mb=0)
+
+    assert allowance_of(student) == Allowance(servers=5, memory_mb=0, cpus=8, disk_mb=50)
+
+
+def test_allowance_is_first_the_persons_own(student: User, settings: Settings) -> None:
+    settings.PERSON_SERVERS = 9
+    group_with(student, "physics", servers=5, running_servers=4)
+    Quota.objects.create(person=student, servers=0)
+
+    assert allowance_of(student) == Allowance(servers=0, running_servers=4)
+
+
+def test_allowances_are_each_persons_own(
+    student: User, stranger: User, teacher: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    group_with(student, "physics", servers=5)
+    Quota.objects.create(person=stranger, servers=1)
+
+    with django_assert_num_queries(2):
+        allowances = allowances_of([student.pk, stranger.pk, teacher.pk])
+
+    assert [allowances[person.pk].servers for person in (student, stranger, teacher)] == [5, 1, 0]
+
+
+def test_disk_quota_of_a_person_counts_instead_of_the_sites(student: User, settings: Settings) -> None:
+    settings.PERSON_DISK_MB = 5
+    Quota.objects.create(person=student, disk_mb=7)
+
+    assert disk_use_of(student).limit_bytes == 7 * MEGABYTE
+
+
+@pytest.mark.parametrize("whose", [(), ("person", "group")])
+def test_quota_is_of_a_person_or_a_group(student: User, whose: tuple[str, ...]) -> None:
+    owners = {"person": student, "group": Group.objects.create(name="physics")}
+
+    with pytest.raises(IntegrityError):
+        Quota.objects.create(**{kind: owners[kind] for kind in whose})
 
 
 # --- What is shown

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries, Settings
+from pytest_django import Settings
 
 from accounts.models import User
-from environments import backends, servers, starting, stopping
+from environments import backends, places, servers, starting, stopping
 from environments.errors import SystemFailure, UserError
 from environments.models import Build, NotebookServer, Volume
 from environments.spawners.fake import FakeSpawner
@@ -188,12 +188,12 @@ def test_keep_puts_the_stop_off_and_takes_that_back(now: datetime, state: str) -
     server = NotebookServerFactory.create(state=state)
 
     wishes = []
-    for until in (now + servers.MAX_KEEP, None):
+    for until in (now + servers.max_keep(), None):
         servers.keep_server(server, until=until, now=now)
         server.refresh_from_db()
         wishes.append(server.keep_until)
 
-    assert wishes == [now + servers.MAX_KEEP, None]
+    assert wishes == [now + servers.max_keep(), None]
 
 
 @pytest.mark.parametrize(
@@ -232,40 +232,6 @@ def test_keep_can_be_taken_back_from_a_server_that_sleeps(now: datetime) -> None
 
     server.refresh_from_db()
     assert server.keep_until is None
-
-
-def test_queue_places_are_those_of_each_server(now: datetime) -> None:
-    for build_state in (Build.State.QUEUED, Build.State.BUILDING, Build.State.SUCCEEDED):
-        for minutes in range(3):
-            build = BuildFactory.create(state=build_state)
-            since = now + timedelta(minutes=minutes)
-            NotebookServerFactory.create(state=State.QUEUED, build=build, state_changed_at=since)
-            NotebookServerFactory.create(state=State.QUEUED, build=None, state_changed_at=since)
-    running_server()
-    everybody = list(NotebookServer.objects.select_related("build"))
-
-    places = servers.queue_places(everybody)
-
-    one_by_one = {server.pk: servers.queue_place(server) for server in everybody}
-    assert places == {key: place for key, place in one_by_one.items() if place}
-    assert len(places) == 15
-
-
-def test_queue_places_need_two_queries(django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    for _number in range(15):
-        NotebookServerFactory.create(state=State.QUEUED, build=BuildFactory.create())
-        NotebookServerFactory.create(state=State.QUEUED)
-    everybody = list(NotebookServer.objects.all())
-
-    with django_assert_num_queries(2):
-        servers.queue_places(everybody)
-
-
-def test_queue_places_ask_nothing_when_nobody_waits(django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    everybody = [running_server(), NotebookServerFactory.create()]
-
-    with django_assert_num_queries(0):
-        assert servers.queue_places(everybody) == {}
 
 
 # --- Carrying out
@@ -341,7 +307,7 @@ def test_carry_out_start_waits_for_a_place(fake_backends: None, settings: Settin
     starting.carry_out_start(server)
 
     assert server.state == State.QUEUED
-    assert servers.queue_place(server) == 1
+    assert places.queue_place(server) == 1
 
 
 def test_carry_out_start_fails_when_it_never_answers(use_backends: Callable[..., None], settings: Settings) -> None:

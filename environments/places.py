@@ -1,0 +1,291 @@
+"""Who may run next: the line of servers that wait for a place to run in, and what each of them waits for.
+
+The line is fair between people: it goes by how many places somebody takes already, then by who came first. Nobody
+who waits for something of their own, or for others of the same repository, holds up anybody else; but where the whole
+site has no room for the one in front, nobody passes it, or a large server would wait for ever.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Aggregate, Count, FloatField, IntegerField, Q, QuerySet, Sum, Window
+from django.db.models.functions import Coalesce, Rank
+
+from environments.errors import UserError
+from environments.models import Build, NotebookServer
+from environments.queueing import enqueue
+from environments.quotas import Allowance, allowances_of, check_size
+from environments.values import Limits
+
+State = NotebookServer.State
+TAKING_A_PLACE = (State.STARTING, State.RUNNING, State.STOPPING)
+"""The states in which a server uses memory and processors, or may."""
+
+
+class Hold(StrEnum):
+    """What a server waits for."""
+
+    BUILDS = "builds_busy"
+    """Others are being prepared."""
+    STARTS = "starts_busy"
+    """Others are being started."""
+    SITE_SERVERS = "site_servers_full"
+    SITE_MEMORY = "site_memory_full"
+    PERSON_SERVERS = "person_servers_full"
+    PERSON_MEMORY = "person_memory_full"
+    PERSON_CPUS = "person_cpus_full"
+    REPOSITORY_SERVERS = "repository_servers_full"
+    TOO_LARGE = "too_large"
+    """There will never be room: whoever starts it next says so."""
+
+
+OF_SITE = (Hold.STARTS, Hold.SITE_SERVERS, Hold.SITE_MEMORY)
+OF_PERSON = (Hold.PERSON_SERVERS, Hold.PERSON_MEMORY, Hold.PERSON_CPUS)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a waiting server stands: its place among those that wait for the same, the next being 1, and for what.
+
+    Without a hold it is its turn.
+    """
+
+    place: int
+    hold: Hold | None
+    used: int | float = 0
+    limit: int | float = 0
+    """How much of what it waits for is taken, and how much there is."""
+
+
+def standing_of(server: NotebookServer) -> Standing | None:
+    """Where this server stands; None if it does not wait."""
+    return standings_of([server]).get(server.pk)
+
+
+def standings_of(servers: Iterable[NotebookServer]) -> dict[UUID, Standing]:
+    """Where those of these servers stand that wait, in as many queries for many as for one."""
+    queued = [server for server in servers if server.state == State.QUEUED]
+    if not queued:
+        return {}
+    places = _places_of_builds()
+    in_builds = {server.pk: places[server.build_id] for server in queued if server.build_id in places}
+    standings = {
+        key: Standing(place, Hold.BUILDS, limit=settings.BUILD_CONCURRENCY) for key, place in in_builds.items()
+    }
+    if len(standings) == len(queued):
+        return standings
+    line = line_of_starts()
+    return standings | {server.pk: line[server.pk] for server in queued if server.pk in line}
+
+
+def queue_place(server: NotebookServer) -> int | None:
+    """Its place among those that wait for an environment or a start, the next being 1; None otherwise."""
+    standing = standing_of(server)
+    return standing.place if standing else None
+
+
+def may_start(server: NotebookServer) -> bool:
+    """Whether it is this server's turn. True only as long as the caller holds the turnstile."""
+    standing = line_of_starts().get(server.pk)
+    return standing is not None and standing.hold is None
+
+
+def enqueue_waiting_starts() -> None:
+    """Ask workers to start those whose turn it is, and to give up those there can never be room for."""
+    for key, standing in line_of_starts().items():
+        if standing.hold in (None, Hold.TOO_LARGE):
+            enqueue("start_server", key)
+
+
+def line_of_starts() -> dict[UUID, Standing]:
+    """All that have their environment and wait for a place, in the order of their turns; of what waits, in memory.
+
+    Seven queries at most, however many wait and run.
+    """
+    waiting = [_Waiting(*row) for row in _waiting_starts().values_list(*_COLUMNS)]
+    return dict(_walk(waiting, _Room(waiting))) if waiting else {}
+
+
+# --- Steps -------------------------------------------------------------------------------------------------
+
+
+_COLUMNS = ("pk", "owner_id", "repository_url", "memory_mb", "cpus", "state_changed_at")
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A waiting server, as far as its turn depends on it."""
+
+    pk: UUID
+    owner: UUID
+    repository: str
+    asked_memory_mb: int | None
+    asked_cpus: float | None
+    since: datetime
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self.asked_memory_mb, self.asked_cpus)
+
+    @property
+    def memory_mb(self) -> int:
+        return int(self.asked_memory_mb or settings.SERVER_MEMORY_MB)
+
+    @property
+    def cpus(self) -> float:
+        return float(self.asked_cpus or settings.SERVER_CPUS)
+
+
+@dataclass(slots=True)
+class _Use:
+    """What somebody's servers take now."""
+
+    servers: int = 0
+    memory_mb: int = 0
+    cpus: float = 0.0
+
+    def add(self, one: _Waiting) -> None:
+        self.servers += 1
+        self.memory_mb += one.memory_mb
+        self.cpus += one.cpus
+
+
+Verdict = tuple[Hold, int | float, int | float]
+
+
+@dataclass(slots=True)
+class _Room:
+    """What is taken, by whom, and what there is."""
+
+    waiting: list[_Waiting]
+    starting: int = 0
+    site: _Use = field(default_factory=_Use)
+    people: dict[UUID, _Use] = field(default_factory=lambda: defaultdict(_Use))
+    repositories: Counter[str] = field(default_factory=Counter)
+    allowances: dict[UUID, Allowance] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        owners = {one.owner for one in self.waiting}
+        taking = NotebookServer.objects.filter(state__in=TAKING_A_PLACE).order_by()
+        whole = taking.aggregate(starting=Count("pk", filter=Q(state=State.STARTING)), **_totals())
+        self.starting = whole["starting"]
+        self.site = _Use(whole["count"], whole["memory"], whole["processors"])
+        by_owner = taking.filter(owner__in=owners).values("owner").annotate(**_totals())
+        for owner, *use in by_owner.values_list("owner", "count", "memory", "processors"):
+            self.people[owner] = _Use(*use)
+        if settings.REPOSITORY_RUNNING_SERVERS:
+            names = {one.repository for one in self.waiting}
+            counted = taking.filter(repository_url__in=names).values("repository_url").annotate(count=Count("pk"))
+            self.repositories = Counter(dict(counted.values_list("repository_url", "count")))
+        self.allowances = allowances_of(owners)
+
+    def add(self, one: _Waiting) -> None:
+        self.starting += 1
+        self.site.add(one)
+        self.people[one.owner].add(one)
+        self.repositories[one.repository] += 1
+
+    def is_too_large(self, one: _Waiting) -> bool:
+        try:
+            check_size(one.limits, self.allowances[one.owner])
+        except UserError:
+            return True
+        return False
+
+    def own_hold(self, one: _Waiting) -> Verdict | None:
+        """What of the person's own, or of the repository's, is used up."""
+        used, allowed = self.people[one.owner], self.allowances[one.owner]
+        for hold, taken, more, limit in (
+            (Hold.PERSON_SERVERS, used.servers, 1, allowed.running_servers),
+            (Hold.PERSON_MEMORY, used.memory_mb, one.memory_mb, allowed.memory_mb),
+            (Hold.PERSON_CPUS, used.cpus, one.cpus, allowed.cpus),
+            (Hold.REPOSITORY_SERVERS, self.repositories[one.repository], 1, settings.REPOSITORY_RUNNING_SERVERS),
+        ):
+            if limit and taken + more > limit:
+                return hold, taken, limit
+        return None
+
+    def site_hold(self, one: _Waiting) -> Verdict | None:
+        """What is used up for everybody."""
+        for hold, taken, more, limit in (
+            (Hold.SITE_SERVERS, self.site.servers, 1, settings.SITE_RUNNING_SERVERS),
+            (Hold.SITE_MEMORY, self.site.memory_mb, one.memory_mb, settings.SITE_MEMORY_MB),
+        ):
+            if limit and taken + more > limit:
+                return hold, taken, limit
+        if self.starting >= settings.START_CONCURRENCY:
+            return Hold.STARTS, self.starting, settings.START_CONCURRENCY
+        return None
+
+
+def _totals() -> dict[str, Aggregate | Coalesce]:
+    """How many servers, and what they may use, each of them as it asked or as the site has it."""
+    memory = Sum(Coalesce("memory_mb", settings.SERVER_MEMORY_MB))
+    cpus = Sum(Coalesce("cpus", float(settings.SERVER_CPUS)))
+    return {
+        "count": Count("pk"),
+        "memory": Coalesce(memory, 0, output_field=IntegerField()),
+        "processors": Coalesce(cpus, 0.0, output_field=FloatField()),
+    }
+
+
+def _walk(waiting: list[_Waiting], room: _Room) -> Iterator[tuple[UUID, Standing]]:
+    """Give out what room there is, one by one: to whoever takes the fewest places, then to whoever came first."""
+    for_all: Verdict | None = None
+    places: Counter[object] = Counter()
+    for one in _in_turn(waiting, room):
+        if room.is_too_large(one):
+            yield one.pk, Standing(1, Hold.TOO_LARGE)
+            continue
+        verdict = room.own_hold(one) or for_all or room.site_hold(one)
+        hold, used, limit = verdict or (None, 0, 0)
+        if hold is None:
+            room.add(one)
+        elif hold in OF_SITE:
+            for_all = verdict
+        line = one.owner if hold in OF_PERSON else one.repository if hold == Hold.REPOSITORY_SERVERS else None
+        places[line] += 1
+        yield one.pk, Standing(places[line], hold, used, limit)
+
+
+def _in_turn(waiting: list[_Waiting], room: _Room) -> Iterator[_Waiting]:
+    """In the order of turns. Each who is passed on counts as a place of the person's, unless it waits for itself."""
+    lines: dict[UUID, Iterator[_Waiting]] = {}
+    by_person: dict[UUID, list[_Waiting]] = defaultdict(list)
+    for one in sorted(waiting, key=lambda one: (one.since, one.pk.int)):
+        by_person[one.owner].append(one)
+    turns: list[tuple[int, datetime, int, _Waiting]] = []
+
+    def put_next(owner: UUID, taken: int) -> None:
+        one = next(lines[owner], None)
+        if one is not None:
+            heapq.heappush(turns, (taken, one.since, one.pk.int, one))
+
+    for owner, own in by_person.items():
+        lines[owner] = iter(own)
+        put_next(owner, room.people[owner].servers)
+    while turns:
+        taken, _since, _tie, one = heapq.heappop(turns)
+        waits_for_itself = room.is_too_large(one) or room.own_hold(one) is not None
+        yield one
+        put_next(one.owner, taken if waits_for_itself else taken + 1)
+
+
+def _waiting_starts() -> QuerySet[NotebookServer]:
+    """Those that have their environment and wait for a place."""
+    return NotebookServer.objects.present().filter(state=State.QUEUED).exclude(build__state__in=Build.ACTIVE)
+
+
+def _places_of_builds() -> dict[UUID | None, int]:
+    """Each waiting build's place; those of the same moment share one."""
+    waiting: QuerySet[Any] = Build.objects.filter(state=Build.State.QUEUED)
+    return dict(waiting.annotate(place=Window(Rank(), order_by="created_at")).values_list("pk", "place"))
