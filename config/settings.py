@@ -372,6 +372,8 @@ REPOSITORY_RUNNING_SERVERS: int = env.int("REPOSITORY_RUNNING_SERVERS", default=
 SITE_RUNNING_SERVERS: int = env.int("SITE_RUNNING_SERVERS", default=0)
 SITE_MEMORY_MB: int = env.int("SITE_MEMORY_MB", default=0)
 """How many servers may run at once, of one repository and in all; 0 is no limit."""
+USAGE_KEEP_MONTHS: int = env.int("USAGE_KEEP_MONTHS", default=36)
+"""How many months of accounts are kept beside the present one; 0 is all of them."""
 COPIES_AT_ONCE: int = env.int("COPIES_AT_ONCE", default=20)
 COPIES_PER_PERSON: int = env.int("COPIES_PER_PERSON", default=2)
 COPY_LIFETIME_MINUTES: int = env.int("COPY_LIFETIME_MINUTES", default=120)

@@ -1,4 +1,4 @@
-"""Measures what servers use, for the operator's page now and for accounts later."""
+"""Measures what servers use, for the operator's page and for everybody's accounts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from environments import backends
+from environments import backends, ledger
 from environments.errors import SystemFailure
 from environments.models import Build, NotebookServer, ServerUsage, SiteReport, SiteSample
 from environments.values import EngineProblem, RuntimeReport, Usage
@@ -22,7 +22,7 @@ State = NotebookServer.State
 
 
 def measure_usage(*, now: datetime) -> SiteSample:
-    """Measure what servers run with, every running server, and the site, and keep all three.
+    """Measure what servers run with, every running server, and the site; keep all three, and what it adds up to.
 
     A server that cannot be measured keeps its last measure; an engine that does not answer fails nothing, and is
     not asked a second time.
@@ -30,6 +30,8 @@ def measure_usage(*, now: datetime) -> SiteSample:
     if _report_runtime(now).problem is None:
         _measure_servers()
     ServerUsage.objects.exclude(server__state=State.RUNNING).delete()
+    ledger.end_lost_runs()
+    ledger.charge_storage(now=now)
     return _sample(now)
 
 
@@ -76,6 +78,7 @@ def _measure(server: NotebookServer) -> None:
     used = backends.spawner().usage(server.handle)
     if used is None:
         return
+    ledger.count_use(server, used)
     ServerUsage.objects.update_or_create(
         server=server,
         defaults={

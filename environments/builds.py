@@ -18,6 +18,7 @@ from environments.builders.redaction import redact
 from environments.errors import Cancelled, EnvironmentsError, SystemFailure
 from environments.git_credentials import credential_for_build
 from environments.leases import Pulse, kept_alive, lease_from
+from environments.ledger import charge_build
 from environments.live import announce_build
 from environments.models import Build, BuildLogLine
 from environments.queueing import enqueue
@@ -182,10 +183,12 @@ def _end(build: Build, log: _BuildLog, clock: Clock, error: EnvironmentsError | 
     if error is not None:
         state = Build.State.CANCELLED if isinstance(error, Cancelled) else Build.State.FAILED
         failure = {"failure_code": error.code, "failure_facts": error.facts}
-    if Build.objects.move(build, state, finished_at=clock(), lease_expires_at=None, **failure):
-        announce_build(build)
-    else:
-        logger.warning("build %s was ended by somebody else while it ran", build.pk)
+    with transaction.atomic():
+        if Build.objects.move(build, state, finished_at=clock(), lease_expires_at=None, **failure):
+            charge_build(build)
+            announce_build(build)
+            return
+    logger.warning("build %s was ended by somebody else while it ran", build.pk)
 
 
 class _BuildLog:

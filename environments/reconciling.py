@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from environments import builds, credentials, measuring
+from environments import builds, credentials, ledger, measuring
 from environments.backends import sandbox, spawner
 from environments.errors import SystemFailure
 from environments.live import announce_server
@@ -108,6 +108,7 @@ def _end_lost_server(server: NotebookServer, now: datetime) -> None:
         "lease_expires_at": None,
     }
     if NotebookServer.objects.move(server, State.FAILED, now=now, **died):
+        ledger.end_run(server, now=now)
         measuring.measure_again(server, now=now)
         announce_server(server)
         enqueue_waiting_starts()  # There is a place now.

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from environments import credentials, images, naming, probing
+from environments import credentials, images, ledger, naming, probing
 from environments.backends import builder, spawner
 from environments.errors import EnvironmentsError, SystemFailure, UserError
 from environments.leases import Pulse, kept_alive, lease_from
@@ -84,6 +84,7 @@ def _claim_start(server: NotebookServer, *, now: datetime) -> bool:
             return False
         claimed = NotebookServer.objects.move(server, State.STARTING, now=now, **attempt, **lease)
         if claimed:
+            ledger.begin_run(server, now=now)
             announce_server(server)
     return claimed
 
@@ -145,7 +146,11 @@ def _have_image_made_again(server: NotebookServer, *, now: datetime) -> None:
 
 def _enter_running(server: NotebookServer, endpoint: Endpoint, now: datetime) -> bool:
     running = {"endpoint": str(endpoint), "started_at": now, "last_activity_at": now, "lease_expires_at": None}
-    return _this_start(server).move(server, State.RUNNING, now=now, **running)
+    with transaction.atomic():
+        has_entered = _this_start(server).move(server, State.RUNNING, now=now, **running)
+        if has_entered:
+            ledger.enter_run(server, now=now)
+    return has_entered
 
 
 def _await_ready(server: NotebookServer, endpoint: Endpoint, clock: Clock) -> bool:
@@ -194,6 +199,7 @@ def _fail(server: NotebookServer, error: EnvironmentsError, *, now: datetime) ->
     }
     if not _this_start(server).move(server, State.FAILED, now=now, **failure):
         return  # Whoever moved it on sees to what runs.
+    ledger.end_run(server, now=now)
     announce_server(server)
     try:
         spawner().stop(server.handle)

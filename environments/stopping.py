@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from environments import credentials, images, measuring
+from environments import credentials, images, ledger, measuring
 from environments.backends import spawner, volume_store
 from environments.errors import SystemFailure
 from environments.leases import kept_alive, lease_from
@@ -47,6 +47,7 @@ def carry_out_stop(server: NotebookServer, *, clock: Clock = timezone.now) -> No
         return
     if NotebookServer.objects.move(server, State.STOPPED, now=clock(), endpoint="", lease_expires_at=None):
         credentials.withdraw(server)
+        ledger.end_run(server, now=clock())
         images.note_use(server.image_key, now=clock())
         measuring.measure_again(server, now=clock())
         announce_server(server)

@@ -11,6 +11,7 @@ from environments import (
     collaborating,
     culling,
     images,
+    ledger,
     measuring,
     rebuilding,
     reconciling,
@@ -87,10 +88,11 @@ def measure_usage() -> None:
 
 @shared_task
 def forget_expired() -> None:
-    """Remove what no longer admits anybody, and measures and visits too old to show."""
+    """Remove what no longer admits anybody, and measures, accounts and visits too old to show."""
     now = timezone.now()
     tickets.forget_expired_admissions(now=now)
     accounting.forget_old_samples(now=now)
+    ledger.forget_old_use(now=now)
     collaborating.forget_old_invitations(now)
     visits.forget_old_visits(now)
 

@@ -11,7 +11,7 @@ from environments.models.server import NotebookServer
 from environments.models.trust import RepositoryTrust
 from environments.models.turnstile import Turnstile
 from environments.models.update import Update
-from environments.models.usage import ServerUsage, SiteReport, SiteSample
+from environments.models.usage import MonthlyUse, Run, ServerUsage, SiteReport, SiteSample, StorageClock
 from environments.models.volume import Volume
 
 __all__ = [
@@ -24,14 +24,17 @@ __all__ = [
     "GitCredential",
     "ImageRecord",
     "Invitation",
+    "MonthlyUse",
     "NotebookServer",
     "Outcome",
     "Quota",
     "Rebuild",
     "RepositoryTrust",
+    "Run",
     "ServerUsage",
     "SiteReport",
     "SiteSample",
+    "StorageClock",
     "Turnstile",
     "Update",
     "Visibility",

@@ -57,7 +57,7 @@ class Build(models.Model):
     """Until when the worker that runs it has promised to be alive."""
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True, db_index=True)
 
     objects: ClassVar[BuildQuerySet] = BuildQuerySet.as_manager()  # type: ignore[assignment]
 

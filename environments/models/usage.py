@@ -1,9 +1,10 @@
-"""What is used: each running server's latest measure, the runtime's, and the site's history, for the operator."""
+"""What is used: each running server's latest measure, the runtime's, the site's history, and everybody's accounts."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import models
 
 from environments.models.server import NotebookServer
@@ -85,3 +86,72 @@ class SiteReport(models.Model):
     def is_stale(self, *, now: datetime) -> bool:
         """Whether it is so old that something must be wrong with the workers."""
         return now - self.taken_at > self.STALE_AFTER
+
+
+class Run(models.Model):
+    """One start of one server, from when a worker took it up until its place was free again.
+
+    It remembers up to where its use is in the accounts, so that nothing gets there twice, and how long things take.
+    """
+
+    start_id = models.CharField(max_length=32, unique=True)
+    server = models.ForeignKey(NotebookServer, null=True, on_delete=models.SET_NULL, related_name="runs")
+    began_at = models.DateTimeField()
+    running_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    ended_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    counted_at = models.DateTimeField(null=True, blank=True)
+    """Up to when its use is in the accounts."""
+    cpu_seconds = models.FloatField(default=0)
+    memory_bytes = models.BigIntegerField(default=0)
+    """As last measured."""
+
+    def __str__(self) -> str:
+        return self.start_id
+
+
+class MonthlyUse(models.Model):
+    """What one server of one person used in one month. It outlives the server, whose key and name are only words here.
+
+    What belongs to no server, as building and the personal files, has a row without one; what belongs to no repository,
+    as the personal files, one without that. Months are the site's own.
+    """
+
+    month = models.DateField()
+    """Its first day."""
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="uses")
+    """None for somebody who is no longer here."""
+    repository_url = models.CharField(max_length=1000, blank=True)
+    server_key = models.CharField(max_length=36, blank=True)
+    server_name = models.CharField(max_length=40, blank=True)
+
+    starts = models.PositiveIntegerField(default=0)
+    running_seconds = models.FloatField(default=0)
+    cpu_seconds = models.FloatField(default=0)
+    memory_gib_hours = models.FloatField(default=0)
+    storage_gib_days = models.FloatField(default=0)
+    build_seconds = models.FloatField(default=0)
+
+    class Meta:
+        ordering = ["-month", "repository_url", "server_name", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["month", "person", "server_key", "repository_url"], name="one_use_a_month_and_server"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m} {self.server_name or self.repository_url}"
+
+
+class StorageClock(models.Model):
+    """Up to when stored files are in the accounts. There is one row at most."""
+
+    THE_ONE = 1
+
+    counted_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(pk=1), name="one_storage_clock")]
+
+    def __str__(self) -> str:
+        return self.counted_at.isoformat()
