@@ -13,7 +13,7 @@ from environments import builds
 from environments.builds import log_after
 from environments.culling import stops_at, stops_soon
 from environments.models import BuildLogLine, NotebookServer
-from environments.places import queue_place
+from environments.waiting import Wait, wait_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +35,15 @@ def view_of(server_id: str, *, user: User, build_id: str | None, after: int) -> 
     server = visible.filter(pk=server_id).first()
     if server is None:
         return None
-    build = server.followed_build
+    build, version = server.followed_build, version_of(server, wait_of(server, now=timezone.now()))
     if build is None:
-        return View(server.state, version_of(server), None, [])
+        return View(server.state, version, None, [])
     seen = after if str(build.pk) == build_id else 0
-    return View(server.state, version_of(server), str(build.pk), log_after(build, seen))
+    return View(server.state, version, str(build.pk), log_after(build, seen))
 
 
-def version_of(server: NotebookServer) -> str:
-    """Changes whenever what its page says about the server changes."""
+def version_of(server: NotebookServer, wait: Wait | None = None) -> str:
+    """Changes whenever what its page says about the server, and about its wait, changes."""
     build, ends_at, update = server.followed_build, stops_at(server), server.pending_update
     facts = [
         server.state,
@@ -53,7 +53,7 @@ def version_of(server: NotebookServer) -> str:
         ends_at and ends_at.strftime("%F %H:%M"),
         stops_soon(server, now=timezone.now()),
         build and build.state,
-        queue_place(server),
+        wait and wait.shown,
         update
         and [
             str(update.pk),

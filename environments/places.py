@@ -76,11 +76,8 @@ def standings_of(servers: Iterable[NotebookServer]) -> dict[UUID, Standing]:
     queued = [server for server in servers if server.state == State.QUEUED]
     if not queued:
         return {}
-    places = _places_of_builds()
-    in_builds = {server.pk: places[server.build_id] for server in queued if server.build_id in places}
-    standings = {
-        key: Standing(place, Hold.BUILDS, limit=settings.BUILD_CONCURRENCY) for key, place in in_builds.items()
-    }
+    builds = _line_of_builds()
+    standings = {server.pk: builds[server.build_id] for server in queued if server.build_id in builds}
     if len(standings) == len(queued):
         return standings
     line = line_of_starts()
@@ -109,7 +106,7 @@ def enqueue_waiting_starts() -> None:
 def line_of_starts() -> dict[UUID, Standing]:
     """All that have their environment and wait for a place, in the order of their turns; of what waits, in memory.
 
-    Seven queries at most, however many wait and run.
+    Five queries at most, however many wait and run.
     """
     waiting = [_Waiting(*row) for row in _waiting_starts().values_list(*_COLUMNS)]
     return dict(_walk(waiting, _Room(waiting))) if waiting else {}
@@ -285,7 +282,10 @@ def _waiting_starts() -> QuerySet[NotebookServer]:
     return NotebookServer.objects.present().filter(state=State.QUEUED).exclude(build__state__in=Build.ACTIVE)
 
 
-def _places_of_builds() -> dict[UUID | None, int]:
-    """Each waiting build's place; those of the same moment share one."""
+def _line_of_builds() -> dict[UUID | None, Standing]:
+    """Where each waiting build stands; those of the same moment share a place."""
+    most = settings.BUILD_CONCURRENCY
+    taken = Build.objects.filter(state__in=Build.UNDER_WAY).count()
     waiting: QuerySet[Any] = Build.objects.filter(state=Build.State.QUEUED)
-    return dict(waiting.annotate(place=Window(Rank(), order_by="created_at")).values_list("pk", "place"))
+    places = waiting.annotate(place=Window(Rank(), order_by="created_at")).values_list("pk", "place")
+    return {key: Standing(place, Hold.BUILDS if place > most - taken else None, taken, most) for key, place in places}

@@ -51,14 +51,18 @@ def allowance_of(person: User) -> Allowance:
 
 
 def allowances_of(people: Collection[UUID]) -> dict[UUID, Allowance]:
-    """What each may have, in two queries however many they are.
+    """What each may have, in one query however many they are.
 
     A person's own quota counts before all else; then the largest of what their groups give; then the site's settings.
     """
-    own = {key: row for key, *row in Quota.objects.filter(person__in=people).values_list("person", *_COLUMNS)}
+    own: dict[UUID, _Row] = {}
     of_groups: dict[UUID, list[_Row]] = defaultdict(list)
-    for key, *row in Quota.objects.filter(group__user__in=people).values_list("group__user", *_COLUMNS):
-        of_groups[key].append(tuple(row))
+    quotas = Quota.objects.filter(Q(person__in=people) | Q(group__user__in=people))
+    for person, member, *row in quotas.values_list("person", "group__user", *_COLUMNS):
+        if person is not None:
+            own[person] = tuple(row)
+        else:
+            of_groups[member].append(tuple(row))
     site = astuple(site_allowance())
     return {key: _allowance(own.get(key, ()), _largest(of_groups[key]), site) for key in people}
 

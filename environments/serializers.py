@@ -10,19 +10,20 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
-from environments import builds, culling, places, references
+from environments import builds, culling, references
 from environments.errors import Explanation, UserError, explain
 from environments.links import MAX_COLLABORATORS
 from environments.models import Build, BuildLogLine, NotebookServer
-from environments.places import Standing
 from environments.quotas import DiskUse
 from environments.updating import Stage, stage_of
 from environments.values import LaunchSpec, Limits, Reference
+from environments.waiting import Wait, wait_of, waits_of
 
 MAX_MEMORY_MB = 4 * 1024 * 1024
 MAX_CPUS = 1024
@@ -401,15 +402,29 @@ class UpdateSerializer(serializers.Serializer[NotebookServer]):
         return dict(ReasonSerializer(explain(report["failure_code"], report["failure_facts"])).data)
 
 
-class ServerListSerializer(serializers.ListSerializer[NotebookServer]):
-    """Many servers; their places in the queue are asked for at once."""
+class QueueSerializer(serializers.Serializer[Wait]):
+    """How a server on its way comes along."""
 
-    standings: Mapping[UUID, Standing]
+    place = serializers.IntegerField(
+        allow_null=True,
+        help_text="Among those that wait for the same thing, the next being 1; null while it is prepared or started.",
+    )
+    reason = ReasonSerializer(allow_null=True, help_text="What it waits for; null if it is its turn.")
+    estimate_seconds = serializers.IntegerField(
+        allow_null=True,
+        help_text="In about how many seconds it runs, by what was usual here lately; null if nobody can say.",
+    )
+
+
+class ServerListSerializer(serializers.ListSerializer[NotebookServer]):
+    """Many servers; how those on their way come along is asked for at once."""
+
+    waits: Mapping[UUID, Wait]
 
     def to_representation(self, data: Any) -> list[Any]:
-        """As always, with the places at hand for `ServerSerializer`."""
+        """As always, with what they wait for at hand for `ServerSerializer`."""
         rows = list(data)
-        self.standings = places.standings_of(rows)
+        self.waits = waits_of(rows, now=timezone.now())
         return super().to_representation(rows)
 
 
@@ -429,6 +444,7 @@ class ServerSerializer(serializers.ModelSerializer[NotebookServer]):
         source="with_credentials", read_only=True, help_text="Whether it carries a key of yours to Carrel itself."
     )
     queue_place = serializers.SerializerMethodField()
+    queue = serializers.SerializerMethodField()
     stops_at = serializers.SerializerMethodField()
     disk_bytes = serializers.IntegerField(
         source="volume.bytes",
@@ -449,6 +465,7 @@ class ServerSerializer(serializers.ModelSerializer[NotebookServer]):
             "url",
             "build",
             "queue_place",
+            "queue",
             "repository",
             "ref",
             "commit",
@@ -470,6 +487,10 @@ class ServerSerializer(serializers.ModelSerializer[NotebookServer]):
         ]
         read_only_fields = fields
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._waits: dict[UUID, Wait | None] = {}
+
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         """`update` is a name that serializers keep for themselves, so it is given here."""
         fields = super().get_fields()
@@ -486,10 +507,21 @@ class ServerSerializer(serializers.ModelSerializer[NotebookServer]):
 
     def get_queue_place(self, server: NotebookServer) -> int | None:
         """Its place among those that wait, the next being 1; null when it does not wait."""
+        wait = self._wait_of(server)
+        return wait.place if wait else None
+
+    @extend_schema_field(QueueSerializer(allow_null=True))
+    def get_queue(self, server: NotebookServer) -> dict[str, Any] | None:
+        """What it waits for, and about how long that takes; null when it is not on its way."""
+        wait = self._wait_of(server)
+        return dict(QueueSerializer(wait).data) if wait else None
+
+    def _wait_of(self, server: NotebookServer) -> Wait | None:
         if isinstance(self.parent, ServerListSerializer):
-            standing = self.parent.standings.get(server.pk)
-            return standing.place if standing else None
-        return places.queue_place(server)
+            return self.parent.waits.get(server.pk)
+        if server.pk not in self._waits:
+            self._waits[server.pk] = wait_of(server, now=timezone.now())
+        return self._waits[server.pk]
 
     def get_stops_at(self, server: NotebookServer) -> datetime | None:
         """When it is stopped if nothing happens in it until then; null when it does not run, or for never."""

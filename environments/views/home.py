@@ -17,13 +17,13 @@ from environments.errors import EnvironmentsError
 from environments.forms import LaunchForm
 from environments.launching import launch, server_of
 from environments.models import NotebookServer
-from environments.places import Standing, standings_of
 from environments.quotas import disk_use_of
 from environments.updating import would_change
 from environments.views.company import shared_with
 from environments.views.links import comparison, to_server
 from environments.views.requests import PageRequest
 from environments.views.stopping import Ending, ending_of
+from environments.waiting import Wait, waits_of
 
 CONFLICT, UNPROCESSABLE = 409, 422
 PREFILLED_BY_LINK = ("repository", "ref", "path", "name", "memory", "cpus", "idle", "lifetime", "credentials", "public")
@@ -42,7 +42,7 @@ class Row:
     """One server in the list."""
 
     server: NotebookServer
-    standing: Standing | None
+    wait: Wait | None
     ending: Ending | None
 
 
@@ -97,9 +97,12 @@ def _page(request: PageRequest, form: LaunchForm, *, status: int = 200, token_ad
 
 
 def _server_list(request: PageRequest) -> dict[str, Any]:
-    servers = sorted(NotebookServer.objects.visible_to(request.user), key=_last_used_at, reverse=True)
-    standings, now = standings_of(servers), timezone.now()
-    rows = [Row(server, standings.get(server.pk), ending_of(server, now=now)) for server in servers]
+    servers = sorted(
+        NotebookServer.objects.visible_to(request.user).select_related("build"), key=_last_used_at, reverse=True
+    )
+    now = timezone.now()
+    waits = waits_of(servers, now=now)
+    rows = [Row(server, waits.get(server.pk), ending_of(server, now=now)) for server in servers]
     return {"servers": rows, "refresh_seconds": _refresh_seconds(servers), "disk": disk_use_of(request.user)}
 
 

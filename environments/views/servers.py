@@ -24,7 +24,6 @@ from environments.following import version_of
 from environments.forms import InvitationForm, InviteForm, KeepForm
 from environments.launching import spec_of
 from environments.models import Build, BuildLogLine, NotebookServer
-from environments.places import queue_place
 from environments.policies import can_change_server
 from environments.quotas import disk_use_of
 from environments.references import web_url_of
@@ -35,6 +34,7 @@ from environments.views.requests import PageRequest
 from environments.views.sharing import shared_link
 from environments.views.stopping import ending_of, is_kept
 from environments.views.versions import versions_of
+from environments.waiting import wait_of
 
 LOG_LINES_SHOWN = 500
 LOG_LINES_OF_FAILURE = 12
@@ -178,15 +178,16 @@ def _address(server: NotebookServer) -> str:
 
 def _state_of(request: PageRequest, server: NotebookServer) -> dict[str, Any]:
     now = timezone.now()
+    wait = wait_of(server, now=now)
     is_launching = request.GET.get("launching") == "1"
     place = request.GET.get("next", "")
     open_url = reverse("environments:server-open", args=[server.pk])
     return {
         "server": server,
-        "version": version_of(server),
+        "version": version_of(server, wait),
         "steps": steps_of(server) if server.is_on_the_way or server.state == NotebookServer.State.FAILED else [],
         "sentence": sentence_of(server) if server.is_on_the_way else "",
-        "queue_place": queue_place(server),
+        "wait": wait,
         "is_changing": _is_changing(server),
         "is_launching": is_launching,
         "next": place,

@@ -59,6 +59,11 @@ def test_launch_answers_with_a_new_server_on_its_way(program: APIClient, example
             "log_url": f"http://testserver/api/v1/builds/{build.pk}/log/",
         },
         "queue_place": 1,
+        "queue": {
+            "place": 1,
+            "reason": None,
+            "estimate_seconds": None,
+        },
         "repository": "example/tiny",
         "ref": "",
         "commit": server.commit,
@@ -289,8 +294,8 @@ def test_list_asks_the_database_as_much_for_many_that_wait(
         NotebookServerFactory.create(owner=student, state=State.QUEUED, build=BuildFactory.create())
     program.get(SERVERS)
 
-    # The token, the count, the servers, their company, waiting builds; five for waiting starts.
-    with django_assert_num_queries(10):
+    # The token, the count, the servers, their company; six for the two queues, three for how long things took.
+    with django_assert_num_queries(13):
         body = program.get(SERVERS).json()
 
     assert sorted(server["queue_place"] for server in body["results"]) == sorted([*range(1, 16), *range(1, 16)])

@@ -195,14 +195,19 @@ def test_place_counts_those_who_wait_for_the_same(
     assert (line[own.pk].used, line[own.pk].limit) == (1, 1)
 
 
-def test_place_among_builds_is_that_of_the_build(student: User, now: datetime) -> None:
+@pytest.mark.parametrize(("at_once", "hold"), [(2, Hold.BUILDS), (3, None)])
+def test_place_among_builds_is_that_of_the_build(
+    student: User, now: datetime, settings: Settings, at_once: int, hold: Hold | None
+) -> None:
+    settings.BUILD_CONCURRENCY = at_once
+    BuildFactory.create(state=Build.State.BUILDING)
     BuildFactory.create()
     server = waits(student, now, build=BuildFactory.create())
 
     standing = standing_of(server)
 
     assert standing is not None
-    assert (standing.place, standing.hold) == (2, Hold.BUILDS)
+    assert (standing.place, standing.hold) == (2, hold)
 
 
 def test_standings_are_those_of_each_server(student: User, now: datetime) -> None:
