@@ -19,6 +19,7 @@ router.register("servers", api.ServerViewSet, basename="server")
 router.register("builds", api.BuildViewSet, basename="build")
 router.register("environments", api.EnvironmentViewSet, basename="environment")
 router.register("shared-servers", SharedServerViewSet, basename="shared-server")
+router.register("usage", api.UsageViewSet, basename="usage")
 
 MANY: dict[str, Any] = {"get": "list", "post": "create"}
 ONE: dict[str, Any] = {"delete": "destroy"}

@@ -24,10 +24,15 @@ from environments.catalog_serializers import EnvironmentSerializer, RecipeSerial
 from environments.errors import UserError
 from environments.git_credentials import resolve_for
 from environments.launching import launch, launch_environment, spec_of_environment
-from environments.models import Build, Environment, NotebookServer
+from environments.models import Build, Environment, MonthlyUse, NotebookServer
 from environments.parsers import BoundedJSONParser
 from environments.policies import can_change_environment, can_change_server
-from environments.querysets import BuildQuerySet, EnvironmentQuerySet, NotebookServerQuerySet
+from environments.querysets import (
+    BuildQuerySet,
+    EnvironmentQuerySet,
+    MonthlyUseQuerySet,
+    NotebookServerQuerySet,
+)
 from environments.quotas import disk_use_of
 from environments.serializers import (
     BuildLogSerializer,
@@ -40,6 +45,8 @@ from environments.serializers import (
     LogPositionSerializer,
     PagePositionSerializer,
     ServerSerializer,
+    UsagePositionSerializer,
+    UsageSerializer,
 )
 from environments.throttling import LaunchThrottle
 from environments.values import Target
@@ -496,6 +503,31 @@ class EnvironmentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Gener
     def _answer(self, environment: Environment, status_code: int) -> Response:
         fresh = _environment(_person(self.request), str(environment.pk))
         return Response(self.get_serializer(fresh).data, status=status_code)
+
+
+class UsageViewSet(mixins.ListModelMixin, GenericViewSet[MonthlyUse]):
+    """The accounts: your own, and everybody's for administrators."""
+
+    required_scopes = {"GET": Scope.SERVERS_READ}
+    queryset = MonthlyUse.objects.none()
+    serializer_class = UsageSerializer
+    pagination_class = Pages
+
+    def get_queryset(self) -> MonthlyUseQuerySet:
+        """What whoever asks may see, as far as it is asked for."""
+        wanted = UsagePositionSerializer(data=self.request.query_params.dict())
+        wanted.is_valid(raise_exception=True)
+        visible = MonthlyUse.objects.visible_to(_person(self.request)).select_related("person")
+        return visible.narrowed(**wanted.validated_data)
+
+    @extend_schema(
+        summary="What was used",
+        parameters=[UsagePositionSerializer],
+        responses={200: UsageSerializer(many=True), **_errors({400: "`invalid`."})},
+    )
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Month by month and server by server, the newest month first. An administrator sees everybody's."""
+        return super().list(request, *args, **kwargs)
 
 
 class DiskUseView(APIView):

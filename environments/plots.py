@@ -1,4 +1,4 @@
-"""A line over time as the points of an SVG, drawn on the server. Pure."""
+"""Lines and bars over time as the shapes of an SVG, drawn on the server. Pure."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from statistics import mean
 
 WIDTH = 240
 HEIGHT = 60
+BAR_SHARE = 0.7
+"""How much of the room a bar has it takes."""
 GAP = timedelta(minutes=5)
 """A silence longer than this is left empty rather than bridged by a line."""
 
@@ -40,6 +42,53 @@ def plot_of(
         before = time
     lines = [" ".join(_point(x, mean(found), highest) for x, found in run.items()) for run in runs]
     return Plot(title, unit, lines, values[-1] if values else 0.0, highest)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar, in the units of its chart; as text, since no language may write these numbers its own way."""
+
+    label: str
+    value: float
+    x: str
+    y: str
+    width: str
+    height: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """A titled row of bars."""
+
+    title: str
+    unit: str
+    bars: list[Bar]
+    latest: float
+    highest: float
+    width: int = WIDTH
+    height: int = HEIGHT
+
+    @property
+    def first_label(self) -> str:
+        """What the first bar is of."""
+        return self.bars[0].label if self.bars else ""
+
+    @property
+    def last_label(self) -> str:
+        """What the last bar is of."""
+        return self.bars[-1].label if self.bars else ""
+
+
+def bars_of(title: str, unit: str, labels: Sequence[str], values: Sequence[float]) -> Bars:
+    """One bar for each value, side by side; the highest reaches the top. What is not nothing can be seen."""
+    highest = max(values, default=0.0)
+    room = WIDTH / max(1, len(values))
+    bars = []
+    for index, (label, value) in enumerate(zip(labels, values, strict=True)):
+        height = max(1.0, HEIGHT * value / highest) if value else 0.0
+        shape = (room * (index + (1 - BAR_SHARE) / 2), HEIGHT - height, room * BAR_SHARE, height)
+        bars.append(Bar(label, value, *(f"{number:.1f}" for number in shape)))
+    return Bars(title, unit, bars, values[-1] if values else 0.0, highest)
 
 
 def _point(x: int, value: float, highest: float) -> str:

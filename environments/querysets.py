@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Sum
+
+from accounts.models import Role
 
 from environments.naming import folded
 
 if TYPE_CHECKING:
     from accounts.models import User
-    from environments.models import Build, Environment, Invitation, NotebookServer  # noqa: F401 - named in a base class
+    from environments.models import (  # noqa: F401 - named in a base class
+        Build,
+        Environment,
+        Invitation,
+        MonthlyUse,
+        NotebookServer,
+    )
 
 MAX_SEARCH_WORDS = 10
 
@@ -125,6 +133,40 @@ class NotebookServerQuerySet(models.QuerySet["NotebookServer"]):
         """
         columns = ("image_key", "files_image_key", "previous_image_key", "pending_update__image_key")
         return {key for keys in self.values_list(*columns) for key in keys if key}
+
+
+class MonthlyUseQuerySet(models.QuerySet["MonthlyUse"]):
+    """Questions about the accounts."""
+
+    AMOUNTS: ClassVar = (
+        "starts",
+        "running_seconds",
+        "cpu_seconds",
+        "memory_gib_hours",
+        "storage_gib_days",
+        "build_seconds",
+    )
+    """The columns that add up."""
+
+    def visible_to(self, user: User) -> MonthlyUseQuerySet:
+        """A person's own; an administrator sees everybody's."""
+        return self if user.role == Role.ADMINISTRATOR else self.filter(person=user)
+
+    def narrowed(self, *, month: date | None = None, person: str = "", repository: str = "") -> MonthlyUseQuerySet:
+        """Of one month, of whoever has this username or name, of repositories with this in their address."""
+        rows = self if month is None else self.filter(month=month)
+        if person:
+            rows = rows.filter(Q(person__username__iexact=person) | Q(person__display_name__icontains=person))
+        return rows.filter(repository_url__icontains=repository) if repository else rows
+
+    def sums(self) -> dict[str, Sum]:
+        """For `aggregate` and `annotate`: each amount, summed."""
+        return {name: Sum(name) for name in self.AMOUNTS}
+
+    def summed_by(self, *columns: str) -> models.QuerySet[Any, dict[str, Any]]:
+        """The sums of the rows that agree in these columns; what used the most memory first, then the most disk."""
+        grouped = self.order_by().values(*columns).annotate(**self.sums())
+        return grouped.order_by("-memory_gib_hours", "-storage_gib_days", "-running_seconds", *columns)
 
 
 def _move(rows: models.QuerySet[Any], row: Any, to: str, changes: dict[str, Any]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +19,8 @@ from rest_framework.reverse import reverse
 from environments import builds, culling, references
 from environments.errors import Explanation, UserError, explain
 from environments.links import MAX_COLLABORATORS
-from environments.models import Build, BuildLogLine, NotebookServer
+from environments.models import Build, BuildLogLine, MonthlyUse, NotebookServer
+from environments.querysets import MonthlyUseQuerySet
 from environments.quotas import DiskUse
 from environments.updating import Stage, stage_of
 from environments.values import LaunchSpec, Limits, Reference
@@ -540,6 +541,52 @@ class DiskUseSerializer(serializers.Serializer[DiskUse]):
     def get_limit_bytes(self, use: DiskUse) -> int | None:
         """From where on no new server can be launched; null is no limit."""
         return use.limit_bytes or None
+
+
+class UsagePositionSerializer(serializers.Serializer[Any]):
+    """Which part of the accounts is wanted."""
+
+    month = serializers.RegexField(
+        r"\A[0-9]{4}-(0[1-9]|1[0-2])\Z", required=False, help_text="As `2026-03`; all of them if it is left out."
+    )
+    person = serializers.CharField(
+        max_length=150, required=False, help_text="A username, or a part of a name. You see others as an administrator."
+    )
+    repository = serializers.CharField(max_length=1000, required=False, help_text="A part of an address.")
+
+    def validate_month(self, month: str) -> date:
+        """Its first day."""
+        return date.fromisoformat(f"{month}-01")
+
+
+class UsageSerializer(serializers.ModelSerializer[MonthlyUse]):
+    """What one server used in one month; without a `server`, what building or the personal files did."""
+
+    month = serializers.SerializerMethodField()
+    person = serializers.CharField(
+        source="person.username", default=None, allow_null=True, help_text="Null for somebody who is no longer here."
+    )
+    repository_url = serializers.SerializerMethodField()
+    server = serializers.SerializerMethodField()
+    server_name = serializers.CharField(help_text="The name it had; the server may be deleted.")
+
+    class Meta:
+        model = MonthlyUse
+        fields = ["month", "person", "repository_url", "server", "server_name", *MonthlyUseQuerySet.AMOUNTS]
+        read_only_fields = fields
+
+    def get_month(self, use: MonthlyUse) -> str:
+        """By the site's own time zone, as `2026-03`."""
+        return f"{use.month:%Y-%m}"
+
+    def get_repository_url(self, use: MonthlyUse) -> str:
+        """Where the repository is; empty for personal files."""
+        return references.unmarked(use.repository_url)
+
+    @extend_schema_field(serializers.UUIDField(allow_null=True))
+    def get_server(self, use: MonthlyUse) -> str | None:
+        """The server's id, be it deleted or not."""
+        return use.server_key or None
 
 
 def _repository_of(row: NotebookServer) -> str:

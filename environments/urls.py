@@ -15,6 +15,7 @@ from environments.views import (
     status,
     trust,
     updates,
+    usage,
 )
 
 app_name = "environments"
@@ -70,5 +71,9 @@ urlpatterns = [
     path("environments/<slug:slug>/rebuild/", catalog.environment_rebuild, name="environment-rebuild"),
     path("environments/<slug:slug>/delete/", catalog.environment_delete, name="environment-delete"),
     path("status/", status.status, name="status"),
+    path("status/usage/", usage.site_usage, name="site-usage"),
+    path("status/usage/csv/", usage.site_usage_csv, name="site-usage-csv"),
+    path("usage/", usage.usage, name="usage"),
+    path("usage/csv/", usage.usage_csv, name="usage-csv"),
     path("open/<str:subdomain>/", opening.subdomain_open, name="subdomain-open"),
 ]

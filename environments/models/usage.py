@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
 
 from environments.models.server import NotebookServer
+from environments.querysets import MonthlyUseQuerySet
 from environments.values import EngineProblem, Firewall
 
 
@@ -130,6 +132,8 @@ class MonthlyUse(models.Model):
     memory_gib_hours = models.FloatField(default=0)
     storage_gib_days = models.FloatField(default=0)
     build_seconds = models.FloatField(default=0)
+
+    objects: ClassVar[MonthlyUseQuerySet] = MonthlyUseQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         ordering = ["-month", "repository_url", "server_name", "pk"]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django import template
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
@@ -60,6 +60,15 @@ def breakable(address: str) -> SafeString:
     """The address of a repository without its scheme, to be broken after its slashes where it does not fit."""
     parts = address.removeprefix("https://").split("/")
     return format_html_join(mark_safe("/<wbr>"), "{}", ((part,) for part in parts))
+
+
+@register.filter
+def amount(value: float, digits: int = 1) -> str:
+    """A number to compare with others: nothing is a dash, and a little is not nothing."""
+    if not value:
+        return "–"
+    least = 10**-digits
+    return f"< {number_format(least, digits)}" if value < least / 2 else number_format(round(value, digits), digits)
 
 
 @register.inclusion_tag("environments/_ending.html")

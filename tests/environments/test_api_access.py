@@ -63,6 +63,7 @@ OF_ALL = [
     Endpoint("POST", ENVIRONMENTS, WRITE, 400),
     Endpoint("GET", "/api/v1/disk/", READ, 200),
     Endpoint("GET", "/api/v1/shared-servers/", READ, 200),
+    Endpoint("GET", "/api/v1/usage/", READ, 200),
 ]
 EVERY = pytest.mark.parametrize("endpoint", OF_ONE + OF_ALL, ids=lambda endpoint: f"{endpoint.method} {endpoint.path}")
 EVERY_OF_ONE = pytest.mark.parametrize("endpoint", OF_ONE, ids=lambda endpoint: f"{endpoint.method} {endpoint.path}")

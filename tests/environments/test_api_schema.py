@@ -49,6 +49,7 @@ def test_schema_has_every_address(schema: dict[str, Any]) -> None:
         "GET /api/v1/servers/{id}/collaborators/",
         "GET /api/v1/servers/{id}/invitations/",
         "GET /api/v1/shared-servers/",
+        "GET /api/v1/usage/",
         "PATCH /api/v1/environments/{id}/",
         "POST /api/v1/builds/{id}/cancel/",
         "POST /api/v1/environments/",
