@@ -237,7 +237,7 @@ class KeepForm(forms.Form):
         hours = [(str(n), ngettext("for %(n)d hour", "for %(n)d hours", n) % {"n": n}) for n in possible]
         is_early = _next_morning(now).date() == timezone.localdate(now)
         morning = _("until 8:00 this morning") if is_early else _("until 8:00 tomorrow morning")
-        has_morning = _next_morning(now) <= now + max_keep() + AN_HOUR
+        has_morning = bool(max_keep()) and _next_morning(now) <= now + max_keep() + AN_HOUR
         self.fields["until"].choices = [*hours, *([("morning", morning)] if has_morning else [])]  # type: ignore[attr-defined]
         self._now = now
 

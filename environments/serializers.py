@@ -211,8 +211,8 @@ class KeepSerializer(serializers.Serializer[Any]):
 
     until = serializers.DateTimeField(
         allow_null=True,
-        help_text="At most 24 hours from now, with its offset from UTC: `2026-03-02T18:00:00+01:00`; "
-        "null takes back what was asked before.",
+        help_text="At most 24 hours from now, unless the site says otherwise, with its offset from UTC: "
+        "`2026-03-02T18:00:00+01:00`; null takes back what was asked before.",
     )
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def by_month(rows: MonthlyUseQuerySet, *, until: date) -> dict[date, Amounts]:
 
 def charts_of(months: Mapping[date, Amounts]) -> list[Bars]:
     """What was used, month by month."""
-    labels = [month_words(month) for month in months]
+    labels = [date_format(month, "M Y") for month in months]
     series = (
         (_("Server hours"), "", [amounts.server_hours for amounts in months.values()]),
         (_("Processor hours"), "", [amounts.cpu_hours for amounts in months.values()]),

@@ -17,6 +17,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import F
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
 
 from environments.errors import Explanation
@@ -28,6 +29,15 @@ RUNS_SEEN = 50
 ENDS_SEEN = 20
 ENDS_WITHIN = timedelta(hours=24)
 A_MINUTE, AN_HOUR = 60, 3600
+
+_HOLDS_IN_SHORT = {
+    Hold.BUILDS: _lazy("a place to be prepared"),
+    Hold.STARTS: _lazy("others that start"),
+    Hold.SITE_SERVERS: _lazy("a free place"),
+    Hold.SITE_MEMORY: _lazy("free memory"),
+    Hold.REPOSITORY_SERVERS: _lazy("others of its repository"),
+    **dict.fromkeys(OF_PERSON, _lazy("other servers of the same person")),
+}
 
 State = NotebookServer.State
 
@@ -45,6 +55,16 @@ class Wait:
     """Whether the person can end it by stopping another server of theirs."""
 
     @property
+    def hold(self) -> str:
+        """What it waits for, as a code; empty if nothing holds it up."""
+        return self.reason.code if self.reason else ""
+
+    @property
+    def hold_words(self) -> str:
+        """The same in a few words, for the operator."""
+        return str(_HOLDS_IN_SHORT.get(self.hold, ""))
+
+    @property
     def estimate(self) -> str:
         """How long it usually takes, in words; empty where it depends on the person."""
         if self.is_own:
@@ -58,7 +78,7 @@ class Wait:
     @property
     def shown(self) -> tuple[int | None, str, str]:
         """What changes when a page should be drawn again."""
-        return self.place, self.reason.code if self.reason else "", self.estimate
+        return self.place, self.hold, self.estimate
 
 
 def wait_of(server: NotebookServer, *, now: datetime) -> Wait | None:

@@ -25,6 +25,7 @@ from environments.views.people import heaviest_people
 from environments.views.requests import PageRequest
 from environments.views.runtime_words import choice_sentence, firewall_of, problem_of, runtime_sentence
 from environments.views.stored_images import Summary, images_summary
+from environments.waiting import Wait, waits_of
 
 ROWS_SHOWN = 100
 HISTORY_SHOWN = timedelta(hours=24)
@@ -63,7 +64,7 @@ def status(request: HttpRequest) -> HttpResponse:
         "servers": _running(),
         "people": heaviest_people(),
         "rows_shown": ROWS_SHOWN,
-        "waiting": _waiting(),
+        "waiting": _waiting(now),
         "builds": Build.objects.filter(state__in=Build.ACTIVE).select_related("requested_by")[:ROWS_SHOWN],
         "images": images,
         "plots": _plots(now),
@@ -107,9 +108,12 @@ def _running() -> list[NotebookServer]:
     return list(running.select_related("owner", "usage").order_by("-usage__memory_bytes", "name")[:ROWS_SHOWN])
 
 
-def _waiting() -> list[NotebookServer]:
+def _waiting(now: datetime) -> list[tuple[NotebookServer, Wait | None]]:
+    """Those on their way, with what they wait for."""
     waiting = NotebookServer.objects.present().filter(state__in=NotebookServer.ON_THE_WAY)
-    return list(waiting.select_related("owner").order_by("state_changed_at")[:ROWS_SHOWN])
+    servers = list(waiting.select_related("owner", "build").order_by("state_changed_at")[:ROWS_SHOWN])
+    waits = waits_of(servers, now=now)
+    return [(server, waits.get(server.pk)) for server in servers]
 
 
 def _plots(now: datetime) -> list[Plot]:

@@ -37,7 +37,7 @@ ALL_MONTHS = "all"
 class UsageFilter(forms.Form):
     """Which accounts to show: of one month or all, and of some people and environments."""
 
-    month = forms.ChoiceField(label=_("Month"), required=False)
+    month = forms.ChoiceField(label=_("Month"))
     person = forms.CharField(label=_("Person"), max_length=150, required=False)
     repository = forms.CharField(label=_("Environment"), max_length=1000, required=False)
 

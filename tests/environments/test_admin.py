@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import User
-from environments.models import Build, BuildLogLine, Environment, GitCredential, NotebookServer
+from environments.models import Build, BuildLogLine, Environment, GitCredential, NotebookServer, Quota
 from tests.factories import BuildFactory, EnvironmentFactory, GitCredentialFactory, NotebookServerFactory, update_of
 
 READ_ONLY = ["build", "notebookserver", "update", "volume", "gitcredential"]
@@ -27,10 +28,12 @@ def make_one_of_each() -> None:
     """A server, with its owner, build, update and volume, somebody's credential, and an environment."""
     update_of(NotebookServerFactory.create(build=BuildFactory.create()))
     GitCredentialFactory.create()
-    EnvironmentFactory.create(owner=NotebookServer.objects.first().owner)  # type: ignore[union-attr]
+    owner = NotebookServer.objects.first().owner  # type: ignore[union-attr]
+    EnvironmentFactory.create(owner=owner)
+    Quota.objects.get_or_create(person=owner)
 
 
-@pytest.mark.parametrize("model", [*READ_ONLY, "environment"])
+@pytest.mark.parametrize("model", [*READ_ONLY, "environment", "quota"])
 def test_admin_lists_many_with_as_many_queries_as_one(browser: Client, model: str) -> None:
     address = reverse(f"admin:environments_{model}_changelist")
     make_one_of_each()
@@ -145,3 +148,41 @@ def test_admin_recommends_environments(browser: Client) -> None:
 
     browser.post(address, {"action": "stop_featuring"} | chosen)
     assert not Environment.objects.get().is_featured
+
+
+def test_admin_gives_a_group_a_quota(browser: Client) -> None:
+    group = Group.objects.create(name="physics")
+
+    browser.post(reverse("admin:environments_quota_add"), {"group": group.pk, "running_servers": "3", "cpus": "1.5"})
+
+    quota = Quota.objects.get()
+    assert (quota.group, quota.running_servers, quota.cpus, quota.memory_mb) == (group, 3, 1.5, None)
+
+
+@pytest.mark.parametrize("wrong", [{}, {"cpus": "nan"}, {"cpus": "-1"}, {"servers": "-1"}])
+def test_admin_refuses_a_quota_that_means_nothing(browser: Client, student: User, wrong: dict[str, str]) -> None:
+    whose = {"person": str(student.pk)} if wrong else {}
+
+    response = browser.post(reverse("admin:environments_quota_add"), whose | wrong)
+
+    assert response.status_code == 200
+    assert not Quota.objects.exists()
+
+
+def test_admin_refuses_a_quota_of_a_person_and_a_group(browser: Client, student: User) -> None:
+    group = Group.objects.create(name="physics")
+
+    page = browser.post(reverse("admin:environments_quota_add"), {"person": student.pk, "group": group.pk})
+
+    assert "Choose either a person or a group." in page.content.decode()
+
+
+def test_admin_puts_a_person_into_a_group(browser: Client, student: User) -> None:
+    group = Group.objects.create(name="physics")
+    address = reverse("admin:accounts_user_change", args=[student.pk])
+
+    browser.post(address, {"username": "student", "role": "member", "is_active": "on", "groups": group.pk})
+
+    student.refresh_from_db()
+    assert list(student.groups.all()) == [group]
+    assert not student.is_staff

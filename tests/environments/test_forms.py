@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from environments.errors import UserError
 from environments.forms import KeepForm, LaunchForm, typed_for, urlpath_of
@@ -151,6 +152,24 @@ def test_keep_offers_the_next_morning(hour: int, words: str) -> None:
         form = KeepForm(now=datetime(2026, 3, 2, hour, tzinfo=PARIS))
 
     assert words in str(form["until"])
+
+
+@pytest.mark.parametrize(
+    ("most", "hour", "offered"),
+    [
+        (24, 14, ["1", "2", "4", "8", "morning"]),
+        (3, 14, ["1", "2"]),
+        (3, 6, ["1", "2", "morning"]),
+        (0, 7, []),
+    ],
+)
+def test_keep_offers_no_more_than_the_site_allows(settings: Settings, most: int, hour: int, offered: list[str]) -> None:
+    settings.SERVER_KEEP_HOURS = most
+
+    with timezone.override(PARIS):
+        form = KeepForm(now=datetime(2026, 3, 2, hour, tzinfo=PARIS))
+
+    assert [value for value, _words in form.fields["until"].choices] == offered  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("data", [{}, {"until": ""}])

@@ -215,6 +215,17 @@ def test_keep_refuses_moments_too_early_or_too_late(now: datetime, ahead: timede
     assert (caught.value.code, server.keep_until) == (code, None)
 
 
+def test_keep_is_bounded_by_the_site(now: datetime, settings: Settings) -> None:
+    settings.SERVER_KEEP_HOURS = 2
+    server = running_server()
+    servers.keep_server(server, until=now + timedelta(hours=2), now=now)
+
+    with pytest.raises(UserError) as caught:
+        servers.keep_server(server, until=now + timedelta(hours=3), now=now)
+
+    assert (caught.value.code, caught.value.facts) == ("keep_too_long", {"hours": 2})
+
+
 @pytest.mark.parametrize("fields", [{"state": State.STOPPED}, {"state": State.FAILED}, {"deleted_at": timezone.now()}])
 def test_keep_refuses_a_server_that_is_not_to_run(now: datetime, fields: dict[str, Any]) -> None:
     server = NotebookServerFactory.create(**fields)

@@ -15,7 +15,7 @@ from django.utils.html import strip_tags
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import User
-from environments.following import version_of
+from environments.following import View, version_of, view_of
 from environments.models import Build, BuildLogLine, NotebookServer
 from environments.views.stopping import Ending, ending_of
 from tests.factories import BuildFactory, NotebookServerFactory, running_server
@@ -338,6 +338,30 @@ def test_keep_explains_why_it_cannot(page: Client, student: User) -> None:
     text = response.content.decode()
     assert text.strip().startswith("<section")
     assert "That is not possible while" in text
+
+
+def test_page_offers_no_keeping_where_the_site_has_none(page: Client, student: User, settings: Settings) -> None:
+    settings.SERVER_KEEP_HOURS = 0
+    server = running_server(owner=student, idle_minutes=60)
+
+    text = page.get(f"/servers/{server.pk}/").content.decode()
+
+    assert "if nothing happens in it until then" in text
+    assert 'id="keep-server"' not in text
+
+
+def test_open_page_is_told_of_the_warning(student: User) -> None:
+    server = running_server(owner=student, idle_minutes=60)
+
+    def seen() -> View:
+        view = view_of(str(server.pk), user=student, build_id=None, after=0)
+        assert view is not None
+        return view
+
+    before = seen()
+    NotebookServer.objects.update(last_activity_at=timezone.now() - timedelta(minutes=51))
+
+    assert seen().version != before.version
 
 
 def test_version_changes_with_the_end_and_the_warning(student: User) -> None:

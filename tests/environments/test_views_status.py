@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import User
 from environments.models import NotebookServer, ServerUsage, SiteReport, SiteSample
@@ -67,6 +67,18 @@ def test_status_shows_what_runs_and_waits(operator: Client, fake_backends: None)
     page = operator.get(STATUS).content.decode()
 
     assert all(text in page for text in ("calculus", "0.5", "2.0", "waits", "carrel-tests/<wbr>under-way"))
+
+
+def test_status_says_what_servers_wait_for(operator: Client, settings: Settings) -> None:
+    settings.SITE_RUNNING_SERVERS = 1
+    running_server()
+    NotebookServerFactory.create(state=NotebookServer.State.QUEUED)
+    NotebookServerFactory.create(state=NotebookServer.State.QUEUED)
+
+    page = text_of(operator)
+
+    assert 'a free place <span class="soft">(1)</span>' in page
+    assert 'a free place <span class="soft">(2)</span>' in page
 
 
 def test_status_asks_the_engine_nothing(operator: Client, use_backends: Callable[..., None]) -> None:
@@ -207,5 +219,5 @@ def test_status_asks_as_much_for_many_servers_as_for_one(
         NotebookServerFactory.create(state=NotebookServer.State.QUEUED)
         BuildFactory.create()
 
-    with django_assert_max_num_queries(17):
+    with django_assert_max_num_queries(26):
         operator.get(reverse("environments:status"))
