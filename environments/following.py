@@ -35,7 +35,7 @@ def view_of(server_id: str, *, user: User, build_id: str | None, after: int) -> 
     server = visible.filter(pk=server_id).first()
     if server is None:
         return None
-    build, version = server.followed_build, version_of(server, wait_of(server, now=timezone.now()))
+    build, version = server.followed_build, version_of(server, wait_of(server, now=timezone.now(), is_followed=True))
     if build is None:
         return View(server.state, version, None, [])
     seen = after if str(build.pk) == build_id else 0

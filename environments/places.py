@@ -7,18 +7,19 @@ site has no room for the one in front, nobody passes it, or a large server would
 
 from __future__ import annotations
 
-import heapq
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Aggregate, Count, FloatField, IntegerField, Q, QuerySet, Sum, Window
-from django.db.models.functions import Coalesce, Rank
+from django.db.models import Aggregate, Count, FloatField, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum, Window
+from django.db.models.functions import Coalesce, Rank, RowNumber
 
 from environments.errors import UserError
 from environments.models import Build, NotebookServer
@@ -27,6 +28,8 @@ from environments.quotas import Allowance, allowances_of, check_size
 from environments.values import Limits
 
 State = NotebookServer.State
+FRONT = 50
+"""How many at the front of the line are looked at first."""
 TAKING_A_PLACE = (State.STARTING, State.RUNNING, State.STOPPING)
 """The states in which a server uses memory and processors, or may."""
 
@@ -71,8 +74,11 @@ def standing_of(server: NotebookServer) -> Standing | None:
     return standings_of([server]).get(server.pk)
 
 
-def standings_of(servers: Iterable[NotebookServer]) -> dict[UUID, Standing]:
-    """Where those of these servers stand that wait, in as many queries for many as for one."""
+def standings_of(servers: Iterable[NotebookServer], *, is_followed: bool = False) -> dict[UUID, Standing]:
+    """Where those of these servers stand that wait, in as many queries for many as for one.
+
+    For pages that follow a server and look every other moment, the line may be as it was a moment ago.
+    """
     queued = [server for server in servers if server.state == State.QUEUED]
     if not queued:
         return {}
@@ -80,8 +86,28 @@ def standings_of(servers: Iterable[NotebookServer]) -> dict[UUID, Standing]:
     standings = {server.pk: builds[server.build_id] for server in queued if server.build_id in builds}
     if len(standings) == len(queued):
         return standings
-    line = line_of_starts()
+    line = _RECENT_LINE.read() if is_followed else dict(line_of_starts())
     return standings | {server.pk: line[server.pk] for server in queued if server.pk in line}
+
+
+class RecentLine:
+    """The line of starts, read once a second by this process, however many pages follow it."""
+
+    GOOD_FOR_SECONDS = 1.0
+
+    def __init__(self, tick: Callable[[], float] = time.monotonic) -> None:
+        self._tick = tick
+        self._read_at = -math.inf
+        self._line: dict[UUID, Standing] = {}
+
+    def read(self) -> dict[UUID, Standing]:
+        """The line as it is, or was a moment ago."""
+        if self._tick() - self._read_at > self.GOOD_FOR_SECONDS:
+            self._line, self._read_at = dict(line_of_starts()), self._tick()
+        return self._line
+
+
+_RECENT_LINE = RecentLine()
 
 
 def queue_place(server: NotebookServer) -> int | None:
@@ -92,24 +118,40 @@ def queue_place(server: NotebookServer) -> int | None:
 
 def may_start(server: NotebookServer) -> bool:
     """Whether it is this server's turn. True only as long as the caller holds the turnstile."""
-    standing = line_of_starts().get(server.pk)
-    return standing is not None and standing.hold is None
+    return any(key == server.pk for key in next_in_line())
 
 
 def enqueue_waiting_starts() -> None:
     """Ask workers to start those whose turn it is, and to give up those there can never be room for."""
-    for key, standing in line_of_starts().items():
+    for key in next_in_line():
+        enqueue("start_server", key)
+
+
+def next_in_line() -> Iterator[UUID]:
+    """Those whose turn it is, and those before the last of them for whom there can never be room."""
+    if NotebookServer.objects.filter(state=State.STARTING).count() >= settings.START_CONCURRENCY:
+        return
+    for key, standing in line_of_starts():
+        if standing.hold in OF_SITE:  # Whoever comes after waits for it too.
+            return
         if standing.hold in (None, Hold.TOO_LARGE):
-            enqueue("start_server", key)
+            yield key
 
 
-def line_of_starts() -> dict[UUID, Standing]:
-    """All that have their environment and wait for a place, in the order of their turns; of what waits, in memory.
+def line_of_starts() -> Iterator[tuple[UUID, Standing]]:
+    """All that have their environment and wait for a place, in the order of their turns.
 
-    Five queries at most, however many wait and run.
+    The few at the front are read first: of a long line, whoever gives out places needs no more. A dozen queries at
+    most, however many wait and run.
     """
-    waiting = [_Waiting(*row) for row in _waiting_starts().values_list(*_COLUMNS)]
-    return dict(_walk(waiting, _Room(waiting))) if waiting else {}
+    line = _waiting_in_turn()
+    front = [_Waiting(*row) for row in line[:FRONT]]
+    if not front:
+        return
+    walk = _Walk(_Room())
+    yield from walk.over(front)
+    if len(front) == FRONT:
+        yield from walk.over([_Waiting(*row) for row in line[FRONT:]])
 
 
 # --- Steps -------------------------------------------------------------------------------------------------
@@ -159,31 +201,32 @@ class _Use:
 Verdict = tuple[Hold, int | float, int | float]
 
 
-@dataclass(slots=True)
 class _Room:
     """What is taken, by whom, and what there is."""
 
-    waiting: list[_Waiting]
-    starting: int = 0
-    site: _Use = field(default_factory=_Use)
-    people: dict[UUID, _Use] = field(default_factory=lambda: defaultdict(_Use))
-    repositories: Counter[str] = field(default_factory=Counter)
-    allowances: dict[UUID, Allowance] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        owners = {one.owner for one in self.waiting}
-        taking = NotebookServer.objects.filter(state__in=TAKING_A_PLACE).order_by()
-        whole = taking.aggregate(starting=Count("pk", filter=Q(state=State.STARTING)), **_totals())
-        self.starting = whole["starting"]
+    def __init__(self) -> None:
+        whole = _taking().aggregate(starting=Count("pk", filter=Q(state=State.STARTING)), **_totals())
+        self.starting: int = whole["starting"]
         self.site = _Use(whole["count"], whole["memory"], whole["processors"])
-        by_owner = taking.filter(owner__in=owners).values("owner").annotate(**_totals())
-        for owner, *use in by_owner.values_list("owner", "count", "memory", "processors"):
-            self.people[owner] = _Use(*use)
+        self.people: dict[UUID, _Use] = {}
+        self.repositories: Counter[str] = Counter()
+        self.allowances: dict[UUID, Allowance] = {}
+        self._repositories_seen: set[str] = set()
+
+    def learn_of(self, waiting: Collection[_Waiting]) -> None:
+        """Read what these people have and may have, and how often these repositories run."""
+        owners = {one.owner for one in waiting} - self.people.keys()
+        taken: QuerySet[Any, Any] = _taking().filter(owner__in=owners).values("owner").annotate(**_totals())
+        self.people |= {owner: _Use() for owner in owners}
+        self.people |= {
+            owner: _Use(*use) for owner, *use in taken.values_list("owner", "count", "memory", "processors")
+        }
+        self.allowances |= allowances_of(owners)
         if settings.REPOSITORY_RUNNING_SERVERS:
-            names = {one.repository for one in self.waiting}
-            counted = taking.filter(repository_url__in=names).values("repository_url").annotate(count=Count("pk"))
-            self.repositories = Counter(dict(counted.values_list("repository_url", "count")))
-        self.allowances = allowances_of(owners)
+            names = {one.repository for one in waiting} - self._repositories_seen
+            counted = _taking().filter(repository_url__in=names).values("repository_url").annotate(count=Count("pk"))
+            self.repositories.update(dict(counted.values_list("repository_url", "count")))
+            self._repositories_seen |= names
 
     def add(self, one: _Waiting) -> None:
         self.starting += 1
@@ -235,51 +278,51 @@ def _totals() -> dict[str, Aggregate | Coalesce]:
     }
 
 
-def _walk(waiting: list[_Waiting], room: _Room) -> Iterator[tuple[UUID, Standing]]:
-    """Give out what room there is, one by one: to whoever takes the fewest places, then to whoever came first."""
-    for_all: Verdict | None = None
-    places: Counter[object] = Counter()
-    for one in _in_turn(waiting, room):
+class _Walk:
+    """Gives out what room there is, one by one, along the line."""
+
+    def __init__(self, room: _Room) -> None:
+        self._room = room
+        self._for_all: Verdict | None = None
+        """What everybody waits for from here on."""
+        self._places: Counter[object] = Counter()
+
+    def over(self, waiting: Collection[_Waiting]) -> Iterator[tuple[UUID, Standing]]:
+        """Go on over these, who come next in the line."""
+        self._room.learn_of(waiting)
+        for one in waiting:
+            yield one.pk, self._pass(one)
+
+    def _pass(self, one: _Waiting) -> Standing:
+        room = self._room
         if room.is_too_large(one):
-            yield one.pk, Standing(1, Hold.TOO_LARGE)
-            continue
-        verdict = room.own_hold(one) or for_all or room.site_hold(one)
+            return Standing(1, Hold.TOO_LARGE)
+        verdict = room.own_hold(one) or self._for_all or room.site_hold(one)
         hold, used, limit = verdict or (None, 0, 0)
         if hold is None:
             room.add(one)
         elif hold in OF_SITE:
-            for_all = verdict
+            self._for_all = verdict
         line = one.owner if hold in OF_PERSON else one.repository if hold == Hold.REPOSITORY_SERVERS else None
-        places[line] += 1
-        yield one.pk, Standing(places[line], hold, used, limit)
-
-
-def _in_turn(waiting: list[_Waiting], room: _Room) -> Iterator[_Waiting]:
-    """In the order of turns. Each who is passed on counts as a place of the person's, unless it waits for itself."""
-    lines: dict[UUID, Iterator[_Waiting]] = {}
-    by_person: dict[UUID, list[_Waiting]] = defaultdict(list)
-    for one in sorted(waiting, key=lambda one: (one.since, one.pk.int)):
-        by_person[one.owner].append(one)
-    turns: list[tuple[int, datetime, int, _Waiting]] = []
-
-    def put_next(owner: UUID, taken: int) -> None:
-        one = next(lines[owner], None)
-        if one is not None:
-            heapq.heappush(turns, (taken, one.since, one.pk.int, one))
-
-    for owner, own in by_person.items():
-        lines[owner] = iter(own)
-        put_next(owner, room.people[owner].servers)
-    while turns:
-        taken, _since, _tie, one = heapq.heappop(turns)
-        waits_for_itself = room.is_too_large(one) or room.own_hold(one) is not None
-        yield one
-        put_next(one.owner, taken if waits_for_itself else taken + 1)
+        self._places[line] += 1
+        return Standing(self._places[line], hold, used, limit)
 
 
 def _waiting_starts() -> QuerySet[NotebookServer]:
     """Those that have their environment and wait for a place."""
     return NotebookServer.objects.present().filter(state=State.QUEUED).exclude(build__state__in=Build.ACTIVE)
+
+
+def _waiting_in_turn() -> QuerySet[Any, Any]:
+    """The same in the order of their turns: by the places that their owners take, and the ones they wait for before."""
+    taken = _taking().filter(owner=OuterRef("owner")).values("owner").annotate(count=Count("pk")).values("count")
+    before = Window(RowNumber(), partition_by="owner", order_by=("state_changed_at", "pk"))
+    turns = _waiting_starts().annotate(turn=Coalesce(Subquery(taken), 0) + before)
+    return turns.order_by("turn", "state_changed_at", "pk").values_list(*_COLUMNS)
+
+
+def _taking() -> QuerySet[NotebookServer]:
+    return NotebookServer.objects.filter(state__in=TAKING_A_PLACE).order_by()
 
 
 def _line_of_builds() -> dict[UUID | None, Standing]:

@@ -10,7 +10,6 @@ from django.db import models
 from django.db.models import Q, Sum
 
 from accounts.models import Role
-
 from environments.naming import folded
 
 if TYPE_CHECKING:
@@ -165,7 +164,7 @@ class MonthlyUseQuerySet(models.QuerySet["MonthlyUse"]):
 
     def summed_by(self, *columns: str) -> models.QuerySet[Any, dict[str, Any]]:
         """The sums of the rows that agree in these columns; what used the most memory first, then the most disk."""
-        grouped = self.order_by().values(*columns).annotate(**self.sums())
+        grouped: models.QuerySet[Any, dict[str, Any]] = self.order_by().values(*columns).annotate(**self.sums())
         return grouped.order_by("-memory_gib_hours", "-storage_gib_days", "-running_seconds", *columns)
 
 

@@ -51,10 +51,13 @@ def allowance_of(person: User) -> Allowance:
 
 
 def allowances_of(people: Collection[UUID]) -> dict[UUID, Allowance]:
-    """What each may have, in one query however many they are.
+    """What each may have, in two queries however many they are.
 
     A person's own quota counts before all else; then the largest of what their groups give; then the site's settings.
     """
+    site = site_allowance()
+    if not Quota.objects.exists():
+        return dict.fromkeys(people, site)
     own: dict[UUID, _Row] = {}
     of_groups: dict[UUID, list[_Row]] = defaultdict(list)
     quotas = Quota.objects.filter(Q(person__in=people) | Q(group__user__in=people))
@@ -63,8 +66,10 @@ def allowances_of(people: Collection[UUID]) -> dict[UUID, Allowance]:
             own[person] = tuple(row)
         else:
             of_groups[member].append(tuple(row))
-    site = astuple(site_allowance())
-    return {key: _allowance(own.get(key, ()), _largest(of_groups[key]), site) for key in people}
+    exceptions = {
+        key: _allowance(own.get(key, ()), _largest(of_groups[key]), astuple(site)) for key in {*own, *of_groups}
+    }
+    return dict.fromkeys(people, site) | exceptions
 
 
 def site_allowance() -> Allowance:

@@ -79,8 +79,6 @@ def _claim_start(server: NotebookServer, *, now: datetime) -> bool:
     with transaction.atomic():
         Turnstile.hold()
         if not may_start(server):
-            # It may be the turn of somebody whose message got lost, or came before there was a place.
-            enqueue_waiting_starts()
             return False
         claimed = NotebookServer.objects.move(server, State.STARTING, now=now, **attempt, **lease)
         if claimed:

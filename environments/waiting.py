@@ -17,7 +17,6 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import F
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
 
 from environments.errors import Explanation
@@ -29,15 +28,6 @@ RUNS_SEEN = 50
 ENDS_SEEN = 20
 ENDS_WITHIN = timedelta(hours=24)
 A_MINUTE, AN_HOUR = 60, 3600
-
-_HOLDS_IN_SHORT = {
-    Hold.BUILDS: _lazy("a place to be prepared"),
-    Hold.STARTS: _lazy("others that start"),
-    Hold.SITE_SERVERS: _lazy("a free place"),
-    Hold.SITE_MEMORY: _lazy("free memory"),
-    Hold.REPOSITORY_SERVERS: _lazy("others of its repository"),
-    **dict.fromkeys(OF_PERSON, _lazy("other servers of the same person")),
-}
 
 State = NotebookServer.State
 
@@ -62,7 +52,7 @@ class Wait:
     @property
     def hold_words(self) -> str:
         """The same in a few words, for the operator."""
-        return str(_HOLDS_IN_SHORT.get(self.hold, ""))
+        return _in_short(self.hold)
 
     @property
     def estimate(self) -> str:
@@ -81,17 +71,17 @@ class Wait:
         return self.place, self.hold, self.estimate
 
 
-def wait_of(server: NotebookServer, *, now: datetime) -> Wait | None:
+def wait_of(server: NotebookServer, *, now: datetime, is_followed: bool = False) -> Wait | None:
     """How this server comes along; None if it is not on its way."""
-    return waits_of([server], now=now).get(server.pk)
+    return waits_of([server], now=now, is_followed=is_followed).get(server.pk)
 
 
-def waits_of(servers: Iterable[NotebookServer], *, now: datetime) -> dict[UUID, Wait]:
+def waits_of(servers: Iterable[NotebookServer], *, now: datetime, is_followed: bool = False) -> dict[UUID, Wait]:
     """How those of these servers come along that are on their way, in as many queries for many as for one."""
     coming = [server for server in servers if server.is_on_the_way]
     if not coming:
         return {}
-    standings, history = standings_of(coming), History(now)
+    standings, history = standings_of(coming, is_followed=is_followed), History(now)
     return {server.pk: _wait(server, standings.get(server.pk), history, now) for server in coming}
 
 
@@ -111,7 +101,8 @@ class History:
     def start_seconds(self) -> float | None:
         """How long a start usually takes."""
         recent = Run.objects.exclude(running_at=None).order_by("-running_at")[:RUNS_SEEN]
-        took = [(ran - began).total_seconds() for began, ran in recent.values_list("began_at", "running_at")]
+        times = recent.values_list("began_at", "running_at")
+        took = [(ran - began).total_seconds() for began, ran in times if ran is not None]
         return median(took) if took else None
 
     @cached_property
@@ -191,6 +182,19 @@ def _usually(seconds: int) -> str:
         return ngettext("About %(n)d minute, usually.", "About %(n)d minutes, usually.", minutes) % {"n": minutes}
     hours = round(seconds / AN_HOUR)
     return ngettext("About %(n)d hour, usually.", "About %(n)d hours, usually.", hours) % {"n": hours}
+
+
+def _in_short(hold: str) -> str:
+    if hold in OF_PERSON:
+        return _("other servers of the same person")
+    words = {
+        Hold.BUILDS: _("a place to be prepared"),
+        Hold.STARTS: _("others that start"),
+        Hold.SITE_SERVERS: _("a free place"),
+        Hold.SITE_MEMORY: _("free memory"),
+        Hold.REPOSITORY_SERVERS: _("others of its repository"),
+    }
+    return next((text for known, text in words.items() if known == hold), "")
 
 
 def _reason(standing: Standing) -> Explanation | None:

@@ -101,4 +101,8 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.AddIndex(
+            model_name="notebookserver",
+            index=models.Index(fields=["state", "owner"], name="server_state_and_owner"),
+        ),
     ]

@@ -114,6 +114,7 @@ class NotebookServer(TargetFields):
 
     class Meta:
         ordering = ["-created_at"]
+        indexes = [models.Index(fields=["state", "owner"], name="server_state_and_owner")]
         constraints = [
             models.UniqueConstraint(
                 fields=["owner", "name"],

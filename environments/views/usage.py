@@ -54,6 +54,10 @@ class UsageFilter(forms.Form):
         chosen: str = self.cleaned_data["month"]
         return None if chosen == ALL_MONTHS else date.fromisoformat(f"{chosen}-01")
 
+    def narrow(self, rows: MonthlyUseQuerySet) -> MonthlyUseQuerySet:
+        """Those of these people and environments, of whatever month."""
+        return rows.narrowed(person=self.cleaned_data["person"], repository=self.cleaned_data["repository"])
+
 
 @login_required
 @require_safe
@@ -77,7 +81,7 @@ def usage(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_safe
-def usage_csv(request: HttpRequest) -> HttpResponse:
+def usage_csv(request: HttpRequest) -> StreamingHttpResponse:
     """All of one's own accounts as a file."""
     return _file(MonthlyUse.objects.filter(person=cast("PageRequest", request).user), "use.csv")
 
@@ -88,7 +92,7 @@ def site_usage(request: HttpRequest) -> HttpResponse:
     """Everybody's accounts. Administrators only."""
     _check_administrator(request)
     form = _filter(request)
-    everything = MonthlyUse.objects.narrowed(**_of_whom(form))
+    everything = form.narrow(MonthlyUse.objects.all())
     chosen = everything.narrowed(month=form.chosen_month)
     context = {
         "form": form,
@@ -103,11 +107,11 @@ def site_usage(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_safe
-def site_usage_csv(request: HttpRequest) -> HttpResponse:
+def site_usage_csv(request: HttpRequest) -> StreamingHttpResponse:
     """The same accounts as a file, row by row. Administrators only."""
     _check_administrator(request)
     form = _filter(request)
-    return _file(MonthlyUse.objects.narrowed(month=form.chosen_month, **_of_whom(form)), "site-use.csv")
+    return _file(form.narrow(MonthlyUse.objects.narrowed(month=form.chosen_month)), "site-use.csv")
 
 
 def _check_administrator(request: HttpRequest) -> None:
@@ -120,10 +124,6 @@ def _filter(request: HttpRequest) -> UsageFilter:
     if not form.is_valid():
         raise BadRequest
     return form
-
-
-def _of_whom(form: UsageFilter) -> dict[str, str]:
-    return {"person": form.cleaned_data["person"], "repository": form.cleaned_data["repository"]}
 
 
 def _file(rows: MonthlyUseQuerySet, name: str) -> StreamingHttpResponse:

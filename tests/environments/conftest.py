@@ -7,6 +7,7 @@ from datetime import datetime
 
 import pytest
 
+from environments.places import RecentLine
 from tests.environments.workshop import Workshop
 from tests.fakes.backends import TroubledSpawner
 
@@ -16,3 +17,9 @@ def workshop(now: datetime, monkeypatch: pytest.MonkeyPatch, use_backends: Calla
     """Workers, the reconciler that tells them what to do, and fakes for both that do as a test tells them."""
     use_backends(spawner=TroubledSpawner)
     return Workshop(now, monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def line_is_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages that follow a server see each change at once, and nothing of the test before."""
+    monkeypatch.setattr(RecentLine, "GOOD_FOR_SECONDS", -1.0)

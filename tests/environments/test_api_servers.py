@@ -294,8 +294,8 @@ def test_list_asks_the_database_as_much_for_many_that_wait(
         NotebookServerFactory.create(owner=student, state=State.QUEUED, build=BuildFactory.create())
     program.get(SERVERS)
 
-    # The token, the count, the servers, their company; six for the two queues, three for how long things took.
-    with django_assert_num_queries(13):
+    # The token, the count, the servers, their company; six for the two queues, two for how long things took.
+    with django_assert_num_queries(12):
         body = program.get(SERVERS).json()
 
     assert sorted(server["queue_place"] for server in body["results"]) == sorted([*range(1, 16), *range(1, 16)])

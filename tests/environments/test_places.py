@@ -16,7 +16,7 @@ from accounts.models import User
 from environments import backends, places, servers, starting, stopping
 from environments.builders.fake import FakeBuilder
 from environments.models import Build, NotebookServer, Quota
-from environments.places import Hold, line_of_starts, standing_of
+from environments.places import Hold, RecentLine, line_of_starts, standing_of
 from environments.values import Image
 from tests.factories import BuildFactory, NotebookServerFactory, UserFactory, running_server
 
@@ -42,14 +42,14 @@ def waits(owner: User, now: datetime, minutes: int = 0, **fields: Any) -> Notebo
 
 def holds_of(*waiting: NotebookServer) -> list[Hold | None]:
     """What each of them waits for."""
-    line = line_of_starts()
+    line = dict(line_of_starts())
     return [line[server.pk].hold for server in waiting]
 
 
 def names_in_line() -> list[str]:
     """The servers in the order of their turns."""
     names = dict(NotebookServer.objects.values_list("pk", "name"))
-    return [names[key] for key in line_of_starts()]
+    return [names[key] for key, _standing in line_of_starts()]
 
 
 # --- Whose turn it is
@@ -84,7 +84,7 @@ def test_line_leaves_out_what_waits_for_its_environment_and_what_is_deleted(stud
     waits(student, now, build=BuildFactory.create(state=Build.State.BUILDING))
     waits(student, now, deleted_at=now)
 
-    assert line_of_starts() == {}
+    assert dict(line_of_starts()) == {}
 
 
 # --- What is waited for
@@ -189,7 +189,7 @@ def test_place_counts_those_who_wait_for_the_same(
     own, own_too = waits(student, now), waits(student, now, 1)
     first, second = waits(stranger, now, 2), waits(UserFactory.create(), now, 3)
 
-    line = line_of_starts()
+    line = dict(line_of_starts())
 
     assert [line[server.pk].place for server in (own, own_too, first, second)] == [1, 2, 1, 2]
     assert (line[own.pk].used, line[own.pk].limit) == (1, 1)
@@ -245,6 +245,46 @@ def test_standings_ask_nothing_when_nobody_waits(django_assert_num_queries: Djan
         assert places.standings_of(everybody) == {}
 
 
+def test_line_longer_than_its_front_is_read_to_its_end(
+    student: User, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("environments.places.FRONT", 3)
+    names = [f"server-{number}" for number in range(8)]
+    for minute, name in enumerate(names):
+        waits(student, now, minute, name=name)
+
+    assert names_in_line() == names
+    assert [standing.place for _key, standing in line_of_starts()] == list(range(1, 9))
+
+
+def test_own_limit_at_the_front_of_a_long_line_holds_up_nobody_behind(
+    student: User, stranger: User, now: datetime, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("environments.places.FRONT", 2)
+    Quota.objects.create(person=student, memory_mb=1)
+    running_server(owner=stranger)
+    for minute in range(2):
+        waits(student, now, minute)
+    theirs = waits(stranger, now, 9)
+
+    assert theirs.pk in places.next_in_line()
+
+
+def test_line_that_pages_follow_is_read_once_a_moment(
+    student: User, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RecentLine, "GOOD_FOR_SECONDS", 1.0)
+    times = iter([0.0, 0.0, 0.9, 1.1, 1.1])
+    line = RecentLine(tick=lambda: next(times))
+
+    lengths = []
+    for _look in range(3):
+        waits(student, now)
+        lengths.append(len(line.read()))
+
+    assert lengths == [1, 1, 3]
+
+
 # --- Exceptions
 
 
@@ -278,7 +318,17 @@ def test_start_waits_while_the_person_runs_as_many_as_they_may(
     assert start(waits(student, now)) == State.QUEUED
 
 
-def test_start_out_of_turn_has_the_one_started_whose_turn_it_is(
+def test_start_out_of_turn_waits_for_those_before(
+    student: User, stranger: User, now: datetime, settings: Settings
+) -> None:
+    settings.SITE_RUNNING_SERVERS = 2
+    running_server(owner=student)
+    mine, theirs = waits(student, now), waits(stranger, now, 5)
+
+    assert (start(mine), start(theirs)) == (State.QUEUED, State.RUNNING)
+
+
+def test_those_whose_turn_it_is_are_sent_for(
     student: User,
     stranger: User,
     now: datetime,
@@ -286,16 +336,18 @@ def test_start_out_of_turn_has_the_one_started_whose_turn_it_is(
     monkeypatch: pytest.MonkeyPatch,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    settings.SITE_RUNNING_SERVERS = 2
+    settings.SITE_RUNNING_SERVERS, settings.SITE_MEMORY_MB = 2, 10_000
     running_server(owner=student)
-    mine, theirs = waits(student, now), waits(stranger, now, 5)
+    too_large = waits(student, now, memory_mb=20_000)
+    waits(student, now, 1)
+    theirs = waits(stranger, now, 5)
     sent: list[tuple[str, str]] = []
     monkeypatch.setattr("environments.queueing._send", lambda name, key: sent.append((name, key)))
 
     with django_capture_on_commit_callbacks(execute=True):
-        state = start(mine)
+        places.enqueue_waiting_starts()
 
-    assert (state, sent) == (State.QUEUED, [("start_server", str(theirs.pk))])
+    assert sorted(sent) == sorted([("start_server", str(theirs.pk)), ("start_server", str(too_large.pk))])
 
 
 def test_start_there_will_never_be_room_for_fails_with_the_reason(

@@ -318,7 +318,7 @@ def test_allowances_are_each_persons_own(
     group_with(student, "physics", servers=5)
     Quota.objects.create(person=stranger, servers=1)
 
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         allowances = allowances_of([student.pk, stranger.pk, teacher.pk])
 
     assert [allowances[person.pk].servers for person in (student, stranger, teacher)] == [5, 1, 0]

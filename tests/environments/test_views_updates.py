@@ -301,7 +301,7 @@ def test_query_as_often_with_an_update(
     update_of(server, build=BuildFactory.create(state=Build.State.BUILDING))
 
     # The session, the person, the server with all this, the log, and what the files take.
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(6):
         page.get(f"/servers/{server.pk}/")
 
 
