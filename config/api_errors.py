@@ -115,5 +115,13 @@ def _body(code: str, error: Exception) -> dict[str, Any]:
         "next_step": str(reason.next_step).format_map(facts),
     }
     if isinstance(error, ValidationError):
-        body["fields"] = error.detail if isinstance(error.detail, dict) else {"non_field_errors": error.detail}
+        fields = error.detail if isinstance(error.detail, dict) else {"non_field_errors": error.detail}
+        body["fields"] = {name: _flat(words) for name, words in fields.items()}
     return body
+
+
+def _flat(words: Any) -> list[Any]:
+    """What is wrong with a field; of a list, what is wrong with any of its items, each thing once."""
+    if not isinstance(words, dict):
+        return list(words)
+    return list(dict.fromkeys(each for item in words.values() for each in _flat(item)))

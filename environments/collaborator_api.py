@@ -245,6 +245,7 @@ class SharedServerViewSet(mixins.ListModelMixin, GenericViewSet[NotebookServer])
     queryset = NotebookServer.objects.none()
     serializer_class = SharedServerSerializer
     pagination_class = Pages
+    lookup_value_converter = "uuid"
 
     def get_queryset(self) -> NotebookServerQuerySet:
         """Those of whoever asks."""

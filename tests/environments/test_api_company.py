@@ -163,3 +163,14 @@ def test_guest_has_none_of_the_owners_rights(guest: APIClient, server: NotebookS
     server.refresh_from_db()
     assert response.status_code == 404
     assert (server.state, server.deleted_at) == ("running", None)
+
+
+@pytest.mark.parametrize("collaborators", [[None, None], [["bob"]], [{"a": 1}, "x" * 300], "bob"])
+def test_launch_says_what_is_wrong_with_a_list_as_with_any_field(program: APIClient, collaborators: object) -> None:
+    fields = {"repository": "example/none", "collaborators": collaborators}
+
+    response = program.post(SERVERS, fields, format="json")
+
+    assert response.status_code == 400
+    assert list(response.json()["fields"]) == ["collaborators"]
+    assert all(isinstance(words, str) for words in response.json()["fields"]["collaborators"])

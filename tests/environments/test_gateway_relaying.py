@@ -52,7 +52,9 @@ async def test_browser_that_does_not_read_cannot_go_on_talking(monkeypatch: pyte
         await said.put({"type": "websocket.receive", "text": "and one more thing", "bytes": None})
         await asyncio.Event().wait()
 
-    relaying_it = relay(said.get, send, cast("Any", upstream), allowed=cast("Any", None), access=cast("Any", access))
+    relaying_it = relay(
+        cast("Any", said.get), send, cast("Any", upstream), allowed=cast("Any", None), access=cast("Any", access)
+    )
     task = asyncio.create_task(relaying_it)
     access.is_lost.set()
 
