@@ -5,13 +5,16 @@ from environments.models.build import Build, BuildLogLine
 from environments.models.environment import Environment, Visibility
 from environments.models.git_credential import GitCredential
 from environments.models.image import ImageRecord
+from environments.models.mount import ServerMount
 from environments.models.server import NotebookServer
+from environments.models.shared_volume import Access, SharedVolume, VolumeMember
 from environments.models.trust import RepositoryTrust
 from environments.models.update import Update
 from environments.models.usage import ServerUsage, SiteReport, SiteSample
 from environments.models.volume import Volume
 
 __all__ = [
+    "Access",
     "Admission",
     "Build",
     "BuildLogLine",
@@ -20,10 +23,13 @@ __all__ = [
     "ImageRecord",
     "NotebookServer",
     "RepositoryTrust",
+    "ServerMount",
     "ServerUsage",
+    "SharedVolume",
     "SiteReport",
     "SiteSample",
     "Update",
     "Visibility",
     "Volume",
+    "VolumeMember",
 ]
