@@ -19,7 +19,8 @@ from environments.credentials import check_alone
 from environments.errors import UserError
 from environments.git_credentials import resolve_for
 from environments.live import announce_server
-from environments.models import Build, Environment, NotebookServer, Volume
+from environments.models import Build, Environment, NotebookServer, ServerMount, Volume
+from environments.mounts import check_mounts, wishes_in, wishes_of, write_mounts
 from environments.quotas import check_copy_quota, check_disk_quota
 from environments.servers import prepare_server, start_server
 from environments.updating import would_change
@@ -34,20 +35,21 @@ def launch(
     Without a name the server is derived from the reference, so the same person and reference always
     meet the same server; what they leave open, it may have as it likes. One that was created at `now` was made by
     this very call. A new one is made from `resolved` if that is known, else the repository's host is asked, which may
-    take some seconds. Raises `UserError` `name_invalid`, `server_differs`, `option_unavailable`,
-    `name_taken`, `credentials_shared`, `copy_alone`, for a new one `disk_quota_exceeded`, `copies_own_exhausted` or
-    `copies_exhausted`, or whatever finding the repository raises.
+    take some seconds. Raises `UserError` `name_invalid`, `server_differs`, `mounts_differ`, `option_unavailable`,
+    `name_taken`, `credentials_shared`, `copy_alone`, for a new one what `mounts.check_mounts` raises,
+    `disk_quota_exceeded`, `copies_own_exhausted` or `copies_exhausted`, or whatever finding the repository raises.
     """
     _check_available(spec)
     existing = server_of(user, spec)
     if existing is not None:
         return _connect(existing, spec, now=now)
+    mounts = check_mounts(user, wishes_in(spec))
     if spec.is_public:
         check_copy_quota(user)
     else:
         check_disk_quota(user, now=now)
     try:
-        return _create(user, spec, resolved or resolve_for(user, spec.reference, now=now), now=now)
+        return _create(user, spec, resolved or resolve_for(user, spec.reference, now=now), mounts, now=now)
     except IntegrityError:  # Two clicks: the other made it first.
         existing = server_of(user, spec)
         if existing is None:
@@ -61,6 +63,7 @@ def make_image(user: User, spec: LaunchSpec, *, now: datetime) -> Build:
     Raises what `launch` raises, except for what concerns the server's name.
     """
     _check_available(spec)
+    check_mounts(user, wishes_in(spec))
     resolved = resolve_for(user, spec.reference, now=now)
     return request_build(_image_key(user, resolved), resolved, requested_by=user, now=now)
 
@@ -110,10 +113,19 @@ def spec_of(server: NotebookServer) -> LaunchSpec:
         limits=server.limits,
         idle_minutes=server.idle_minutes,
         lifetime_minutes=server.lifetime_minutes,
+        mounts=wishes_of(server),
         with_credentials=server.with_credentials,
         is_public=server.is_throwaway,
     )
     return spec if name_of(spec) == server.name else replace(spec, name=server.name)
+
+
+def check_has_mounts(server: NotebookServer, spec: LaunchSpec) -> None:
+    """Raise UserError `mounts_differ` unless this server has all the shared files that are asked for."""
+    present = wishes_of(server) if spec.mounts else ()
+    missing = [wish.volume for wish in wishes_in(spec) if wish not in present]
+    if missing:
+        raise UserError("mounts_differ", name=server.name, mounts=", ".join(missing))
 
 
 def _check_available(spec: LaunchSpec) -> None:
@@ -121,7 +133,6 @@ def _check_available(spec: LaunchSpec) -> None:
     if spec.is_public and (spec.with_credentials or spec.collaborators):
         raise UserError("copy_alone")
     wishes = {
-        "mounts": spec.mounts,
         "collaborators": spec.collaborators,
     }
     for option, value in wishes.items():
@@ -131,6 +142,7 @@ def _check_available(spec: LaunchSpec) -> None:
 
 def _connect(server: NotebookServer, spec: LaunchSpec, *, now: datetime) -> NotebookServer:
     check_same_kind(server, spec)
+    check_has_mounts(server, spec)
     if would_change(server, spec):
         raise UserError("server_differs", name=server.name)
     if server.can_start:
@@ -139,7 +151,9 @@ def _connect(server: NotebookServer, spec: LaunchSpec, *, now: datetime) -> Note
 
 
 @transaction.atomic
-def _create(user: User, spec: LaunchSpec, resolved: ResolvedRepository, *, now: datetime) -> NotebookServer:
+def _create(
+    user: User, spec: LaunchSpec, resolved: ResolvedRepository, mounts: list[ServerMount], *, now: datetime
+) -> NotebookServer:
     name = name_of(spec)
     server = NotebookServer.objects.create(
         owner=user,
@@ -163,6 +177,7 @@ def _create(user: User, spec: LaunchSpec, resolved: ResolvedRepository, *, now: 
         state_changed_at=now,
         created_at=now,
     )
+    write_mounts(server, mounts)
     prepare_server(server, now=now)
     announce_server(server)
     return server

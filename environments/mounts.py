@@ -8,7 +8,7 @@ servers (`withdrawn_mounts`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import PurePosixPath
@@ -22,7 +22,7 @@ from environments.errors import UserError
 from environments.links import mount_path
 from environments.models import Access, NotebookServer, ServerMount, SharedVolume
 from environments.querysets import ServerMountQuerySet, SharedVolumeQuerySet
-from environments.values import Mount, MountWish
+from environments.values import LaunchSpec, Mount, MountWish
 
 HOME_MOUNT = PurePosixPath("home")
 """Where a person's own volume is, in all their servers."""
@@ -31,6 +31,11 @@ HOME_MOUNT = PurePosixPath("home")
 def usable_volumes(person: User) -> SharedVolumeQuerySet:
     """What this person may place in their servers, each with `can_write`, by title."""
     return SharedVolume.objects.usable_by(person).select_related("owner", "volume")
+
+
+def wishes_in(spec: LaunchSpec) -> tuple[MountWish, ...]:
+    """The mounts that this launch means: in a copy to try, all of them are there to be read."""
+    return tuple(replace(wish, read_only=True) for wish in spec.mounts) if spec.is_public else spec.mounts
 
 
 def check_mounts(person: User, wishes: Sequence[MountWish]) -> list[ServerMount]:
