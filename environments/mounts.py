@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import prefetch_related_objects
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
@@ -26,6 +27,8 @@ from environments.values import LaunchSpec, Mount, MountWish
 
 HOME_MOUNT = PurePosixPath("home")
 """Where a person's own volume is, in all their servers."""
+MOUNTS = "mounts__volume"
+"""What to prefetch with servers whose mounts are asked for."""
 
 
 def usable_volumes(person: User) -> SharedVolumeQuerySet:
@@ -52,15 +55,19 @@ def check_mounts(person: User, wishes: Sequence[MountWish]) -> list[ServerMount]
 
 def write_mounts(server: NotebookServer, mounts: Iterable[ServerMount]) -> None:
     """Have this server get these from its next start on, and no others."""
-    server.mounts.all().delete()
-    for mount in mounts:
-        mount.server = server
-        mount.save()
+    ServerMount.objects.filter(server=server).delete()
+    server.mounts.add(*mounts, bulk=False)
 
 
 def wishes_of(server: NotebookServer) -> tuple[MountWish, ...]:
     """What was asked for when the server was made, by path."""
-    return tuple(mount.wish for mount in server.mounts.select_related("volume"))
+    return tuple(mount.wish for mount in mounts_of(server))
+
+
+def mounts_of(server: NotebookServer) -> list[ServerMount]:
+    """The server's mounts with their volumes, by path; asked for once if they were prefetched with it."""
+    prefetch_related_objects([server], MOUNTS)
+    return list(server.mounts.all())
 
 
 def mounts_for_start(server: NotebookServer) -> tuple[Mount, ...]:
@@ -120,10 +127,19 @@ class MountView:
     standing: Standing
 
     @property
-    def access(self) -> Access:
-        """What can be done with the files."""
-        only_read = self.mount.read_only or self.standing is Standing.ONLY_TO_READ
-        return Access.READ if only_read else Access.WRITE
+    def can_write(self) -> bool:
+        """Whether the files can be changed."""
+        return not self.mount.read_only and self.standing is not Standing.ONLY_TO_READ
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the server's owner may know more of the files than their name."""
+        return self.standing in (Standing.AS_ASKED, Standing.ONLY_TO_READ)
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether the server does without them."""
+        return self.standing is Standing.WITHDRAWN
 
     @property
     def words(self) -> str:
@@ -133,7 +149,7 @@ class MountView:
 
 def mount_views(server: NotebookServer) -> list[MountView]:
     """The mounts of this server and how it stands with each."""
-    mounts = list(server.mounts.select_related("volume"))
+    mounts = mounts_of(server)
     if not mounts:
         return []
     usable = {

@@ -6,7 +6,7 @@ For now a server is its owner's alone; collaborators will be let in here and now
 from __future__ import annotations
 
 from accounts.models import User
-from environments.models import NotebookServer
+from environments.models import NotebookServer, SharedVolume
 
 
 def can_view_server(user: User, server: NotebookServer) -> bool:
@@ -22,3 +22,8 @@ def can_change_server(user: User, server: NotebookServer) -> bool:
 def can_enter_server(user: User, server: NotebookServer) -> bool:
     """Whether this person may work inside the server: run code, read and write files."""
     return user.is_active and server.owner_id == user.pk
+
+
+def can_manage_volume(user: User, shared: SharedVolume) -> bool:
+    """Whether this person may say who uses these shared files, rename and delete them."""
+    return user.is_active and shared.owner_id == user.pk

@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from environments.views import builds, git_credentials, home, links, opening, servers, sharing, status, trust, updates
+from environments.views import (
+    builds,
+    git_credentials,
+    home,
+    links,
+    opening,
+    servers,
+    sharing,
+    status,
+    trust,
+    updates,
+    volumes,
+)
 
 app_name = "environments"
 
@@ -33,6 +45,24 @@ urlpatterns = [
         git_credentials.git_credential_remove,
         name="git-credential-remove",
     ),
+    path("volumes/", volumes.volume_list, name="volume-list"),
+    path("volumes/new/", volumes.volume_create, name="volume-create"),
+    path("volumes/<uuid:volume_id>/", volumes.volume_detail, name="volume-detail"),
+    path("volumes/<uuid:volume_id>/rename/", volumes.volume_rename, name="volume-rename"),
+    path("volumes/<uuid:volume_id>/invite/", volumes.volume_invite, name="volume-invite"),
+    path(
+        "volumes/<uuid:volume_id>/members/<uuid:member_id>/change/",
+        volumes.volume_member_change,
+        name="volume-member-change",
+    ),
+    path(
+        "volumes/<uuid:volume_id>/members/<uuid:member_id>/remove/",
+        volumes.volume_member_remove,
+        name="volume-member-remove",
+    ),
+    path("volumes/<uuid:volume_id>/leave/", volumes.volume_leave, name="volume-leave"),
+    path("volumes/<uuid:volume_id>/delete/", volumes.volume_delete, name="volume-delete"),
+    path("volumes/<uuid:volume_id>/undelete/", volumes.volume_undelete, name="volume-undelete"),
     path("status/", status.status, name="status"),
     path("open/<str:subdomain>/", opening.subdomain_open, name="subdomain-open"),
 ]

@@ -245,7 +245,7 @@ def test_start_places_files_to_be_read_that_may_only_be_read_by_now(
 
     assert [mount.read_only for mount in placed(server)] == [True]
     (view,) = mount_views(server)
-    assert (view.standing, view.access) == (Standing.ONLY_TO_READ, READ)
+    assert (view.standing, view.can_write) == (Standing.ONLY_TO_READ, False)
 
 
 def test_start_leaves_out_what_may_not_be_used_by_now(workshop: Workshop, student: User, member: VolumeMember) -> None:
