@@ -60,6 +60,7 @@ class InviteForm(AccessForm):
         help_text=_("Their username, or the e-mail address they have confirmed here."),
         max_length=254,
         required=False,
+        error_messages={"required": _("Name a person.")},
         widget=forms.TextInput(attrs=_PLAIN),
     )
     group = forms.ChoiceField(
@@ -75,14 +76,13 @@ class InviteForm(AccessForm):
             self.fields["group"].choices = choices  # type: ignore[attr-defined]
         else:
             del self.fields["group"]
+            self.fields["who"].required = True
 
     def clean(self) -> dict[str, Any]:
         """One of the two, and not both."""
         data = super().clean() or {}
         if "who" in data and bool(data["who"]) == bool(data.get("group")):
-            has_groups = "group" in self.fields
-            words = _("Name a person or choose a group, one of the two.") if has_groups else _("Name a person.")
-            self.add_error("who", words)
+            self.add_error("who", _("Name a person or choose a group, one of the two."))
         return data
 
     def add_refusal(self, error: UserError) -> None:

@@ -242,6 +242,14 @@ def test_invite_says_what_is_wrong_at_the_field(
     assert not own.members.exists()
 
 
+def test_invite_without_groups_asks_for_a_person(page: Client, own: SharedVolume) -> None:
+    response = page.post(address(own, "invite/"), {"who": "", "access": "read"})
+
+    assert response.status_code == 422
+    assert "Name a person." in str(response.context["invite_form"]["who"].errors)
+    assert "group" not in response.context["invite_form"].fields
+
+
 @pytest.mark.parametrize(("before", "after"), [(READ, WRITE), (WRITE, READ)])
 def test_change_gives_more_or_less(page: Client, own: SharedVolume, before: str, after: str) -> None:
     member = VolumeMemberFactory.create(volume=own, access=before)
