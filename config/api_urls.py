@@ -15,6 +15,7 @@ router = SimpleRouter(use_regex_path=False)
 router.register("servers", api.ServerViewSet, basename="server")
 router.register("builds", api.BuildViewSet, basename="build")
 router.register("environments", api.EnvironmentViewSet, basename="environment")
+router.register("volumes", api.VolumeViewSet, basename="volume")
 
 
 urlpatterns = [

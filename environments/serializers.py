@@ -17,10 +17,12 @@ from rest_framework.reverse import reverse
 
 from environments import builds, culling, references, servers
 from environments.errors import Explanation, UserError, explain
+from environments.links import MAX_MOUNTS
 from environments.models import Build, BuildLogLine, Environment, NotebookServer
 from environments.quotas import DiskUse
 from environments.updating import Stage, stage_of
 from environments.values import LaunchSpec, Limits, Reference
+from environments.volume_serializers import MountWishSerializer, ServerMountSerializer, wish_of
 
 MAX_MEMORY_MB = 4 * 1024 * 1024
 MAX_CPUS = 1024
@@ -45,7 +47,7 @@ def refuse_unknown_fields(serializer: serializers.Serializer[Any], data: object)
 class LaunchSerializer(serializers.Serializer[LaunchSpec]):
     """What a program may ask for when it launches a server. Every other field is refused."""
 
-    UNAVAILABLE = ("mounts", "collaborators")
+    UNAVAILABLE = ("collaborators",)
     """Asked for in links and clients written for later versions; ignoring them would be a lie."""
 
     repository = serializers.CharField(
@@ -86,8 +88,12 @@ class LaunchSerializer(serializers.Serializer[LaunchSpec]):
         allow_null=True,
         help_text="Stop it after so many minutes whatever it does; null for the site's own setting.",
     )
-    mounts = serializers.ListField(
-        child=serializers.JSONField(), required=False, allow_null=True, help_text="Not available yet: leave empty."
+    mounts = MountWishSerializer(
+        many=True,
+        required=False,
+        allow_null=True,
+        max_length=MAX_MOUNTS,
+        help_text="Shared files to place in the server; a server that you have already must have them too.",
     )
     collaborators = serializers.ListField(
         child=serializers.CharField(), required=False, allow_null=True, help_text="Not available yet: leave empty."
@@ -121,6 +127,7 @@ class LaunchSerializer(serializers.Serializer[LaunchSpec]):
             limits=Limits(values["memory_mb"], values["cpus"]),
             idle_minutes=values["idle_minutes"],
             lifetime_minutes=values["lifetime_minutes"],
+            mounts=tuple(dict.fromkeys(map(wish_of, values.get("mounts") or ()))),
             with_credentials=values["credentials"],
             is_public=values["public"],
         )
@@ -398,6 +405,7 @@ class ServerSerializer(serializers.ModelSerializer[NotebookServer]):
         allow_null=True,
         help_text="What its files took when they were last measured; null before that.",
     )
+    mounts = ServerMountSerializer(many=True, read_only=True)
     update_ = UpdateSerializer(source="*", read_only=True)
 
     class Meta:
@@ -419,6 +427,7 @@ class ServerSerializer(serializers.ModelSerializer[NotebookServer]):
             "cpus",
             "idle_minutes",
             "lifetime_minutes",
+            "mounts",
             "credentials",
             "public",
             "keep_until",

@@ -16,12 +16,13 @@ from environments.models import Build, NotebookServer
 from tests.environments.api_client import (
     BUILDS,
     SERVERS,
+    VOLUMES,
     browser_of,
     program_of,
     program_with,
     program_with_expired_token,
 )
-from tests.factories import BuildFactory, NotebookServerFactory
+from tests.factories import BuildFactory, NotebookServerFactory, SharedVolumeFactory, VolumeMemberFactory
 
 pytestmark = pytest.mark.usefixtures("fake_backends")
 
@@ -46,7 +47,20 @@ OF_ONE = [
     Endpoint("GET", BUILDS + "{build}/log/", READ, 200),
     Endpoint("POST", BUILDS + "{build}/cancel/", WRITE, 202),
 ]
+OF_ONE += [
+    Endpoint("GET", VOLUMES + "{shared}/", READ, 200),
+    Endpoint("PATCH", VOLUMES + "{shared}/", WRITE, 400),
+    Endpoint("DELETE", VOLUMES + "{shared}/", WRITE, 204),
+    Endpoint("POST", VOLUMES + "{shared}/leave/", WRITE, 204),
+    Endpoint("POST", VOLUMES + "{deleted}/undelete/", WRITE, 200),
+    Endpoint("GET", VOLUMES + "{shared}/members/", READ, 200),
+    Endpoint("POST", VOLUMES + "{shared}/members/", WRITE, 400),
+    Endpoint("PATCH", VOLUMES + "{shared}/members/{member}/", WRITE, 400),
+    Endpoint("DELETE", VOLUMES + "{shared}/members/{member}/", WRITE, 204),
+]
 OF_ALL = [
+    Endpoint("GET", VOLUMES, READ, 200),
+    Endpoint("POST", VOLUMES, WRITE, 400),
     Endpoint("GET", SERVERS, READ, 200),
     Endpoint("POST", SERVERS, WRITE, 400),
     Endpoint("GET", "/api/v1/environments/", READ, 200),
@@ -63,9 +77,12 @@ def ask(student: User) -> Ask:
     """Asks an address about a server of the student that waits for its build; gives the status."""
     build = BuildFactory.create(requested_by=student, state=Build.State.QUEUED)
     server = NotebookServerFactory.create(owner=student, state=NotebookServer.State.QUEUED, build=build)
+    member = VolumeMemberFactory.create(volume__owner=student)
+    deleted = SharedVolumeFactory.create(owner=student, deleted_at=timezone.now())
 
     def asking(client: APIClient, endpoint: Endpoint) -> int:
-        path = endpoint.path.format(server=server.pk, build=build.pk)
+        ids = {"shared": member.volume.pk, "member": member.pk, "deleted": deleted.pk}
+        path = endpoint.path.format(server=server.pk, build=build.pk, **ids)
         return client.generic(endpoint.method, path, content_type="application/json").status_code
 
     return asking
@@ -157,7 +174,8 @@ def test_api_knows_tokens_as_bearers_only(student: User, header: str) -> None:
 
 @EVERY_OF_ONE
 def test_api_hides_what_there_is_not(student: User, endpoint: Endpoint) -> None:
-    path = endpoint.path.format(server=uuid.uuid4(), build=uuid.uuid4())
+    names = ("server", "build", "shared", "member", "deleted")
+    path = endpoint.path.format(**{name: uuid.uuid4() for name in names})
 
     response = program_of(student).generic(endpoint.method, path)
 

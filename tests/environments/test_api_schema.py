@@ -35,12 +35,19 @@ def test_schema_is_valid_and_raises_no_warning() -> None:
 def test_schema_has_every_address(schema: dict[str, Any]) -> None:
     assert sorted(name for name, _operation in operations(schema)) == [
         "DELETE /api/v1/servers/{id}/",
+        "DELETE /api/v1/volumes/{id}/",
+        "DELETE /api/v1/volumes/{id}/members/{member_id}/",
         "GET /api/v1/builds/{id}/",
         "GET /api/v1/builds/{id}/log/",
         "GET /api/v1/disk/",
         "GET /api/v1/environments/",
         "GET /api/v1/servers/",
         "GET /api/v1/servers/{id}/",
+        "GET /api/v1/volumes/",
+        "GET /api/v1/volumes/{id}/",
+        "GET /api/v1/volumes/{id}/members/",
+        "PATCH /api/v1/volumes/{id}/",
+        "PATCH /api/v1/volumes/{id}/members/{member_id}/",
         "POST /api/v1/builds/{id}/cancel/",
         "POST /api/v1/servers/",
         "POST /api/v1/servers/{id}/keep/",
@@ -49,6 +56,10 @@ def test_schema_has_every_address(schema: dict[str, Any]) -> None:
         "POST /api/v1/servers/{id}/stop/",
         "POST /api/v1/servers/{id}/undelete/",
         "POST /api/v1/servers/{id}/update/",
+        "POST /api/v1/volumes/",
+        "POST /api/v1/volumes/{id}/leave/",
+        "POST /api/v1/volumes/{id}/members/",
+        "POST /api/v1/volumes/{id}/undelete/",
     ]
 
 

@@ -67,6 +67,7 @@ def test_launch_answers_with_a_new_server_on_its_way(program: APIClient, example
         "cpus": None,
         "idle_minutes": None,
         "lifetime_minutes": None,
+        "mounts": [],
         "credentials": False,
         "public": False,
         "keep_until": None,
@@ -193,9 +194,6 @@ def test_launch_with_a_key_says_so(program: APIClient, example: str) -> None:
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        ("mounts", ["data:data"]),
-        ("mounts", [{"volume": "data", "path": "data"}]),
-        ("mounts", "data:data"),
         ("collaborators", ["stranger"]),
     ],
 )
@@ -234,6 +232,15 @@ def test_launch_says_what_is_not_available_yet(program: APIClient, example: str,
         ({"cpus": 10**400}, "cpus"),
         ({"idle_minutes": 0}, "idle_minutes"),
         ({"lifetime_minutes": 10**9}, "lifetime_minutes"),
+        ({"mounts": "data:data"}, "mounts"),
+        ({"mounts": ["data:data"]}, "mounts"),
+        ({"mounts": {"volume": "data"}}, "mounts"),
+        ({"mounts": [{}]}, "mounts"),
+        ({"mounts": [{"volume": None}]}, "mounts"),
+        ({"mounts": [{"volume": "data", "mode": "ro"}]}, "mounts"),
+        ({"mounts": [{"volume": "data", "read_only": "maybe"}]}, "mounts"),
+        ({"mounts": [{"volume": "data", "path": "x" * 501}]}, "mounts"),
+        ({"mounts": [{"volume": f"data-{n}"} for n in range(21)]}, "mounts"),
         ({"Repository": "example/tiny"}, "Repository"),
         ({"state": "running"}, "state"),
         ({"owner": "stranger"}, "owner"),
@@ -277,7 +284,7 @@ def test_list_asks_the_database_as_much_for_many(
     for _number in range(10):
         running_server(owner=student, build=BuildFactory.create(state=Build.State.SUCCEEDED))
 
-    with django_assert_num_queries(3):  # The token, the count, the servers with their builds.
+    with django_assert_num_queries(4):  # The token, the count, the servers with their builds, the mounts.
         program.get(SERVERS)
 
 
@@ -289,7 +296,7 @@ def test_list_asks_the_database_as_much_for_many_that_wait(
         NotebookServerFactory.create(owner=student, state=State.QUEUED, build=BuildFactory.create())
     program.get(SERVERS)
 
-    with django_assert_num_queries(5):  # The token, the count, the servers, the two queues.
+    with django_assert_num_queries(6):  # The token, the count, the servers, their mounts, the two queues.
         body = program.get(SERVERS).json()
 
     assert sorted(server["queue_place"] for server in body["results"]) == sorted([*range(1, 16), *range(1, 16)])
