@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 
-from environments.models import Build, BuildLogLine, Environment, GitCredential, NotebookServer, Update, Volume
+from environments.models import (
+    Build,
+    BuildLogLine,
+    Environment,
+    GitCredential,
+    NotebookServer,
+    SharedVolume,
+    Update,
+    Volume,
+    VolumeMember,
+)
 
 if TYPE_CHECKING:
     from django.contrib.admin.options import InlineModelAdmin
@@ -107,6 +117,24 @@ class VolumeAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]  # gene
     list_filter = ["purpose"]
     list_select_related = ["owner"]
     search_fields = ["id", "owner__username", "owner__display_name"]
+
+
+class VolumeMemberInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only
+    """With whom files are shared."""
+
+    model = VolumeMember
+    fields = ["person", "group", "access", "created_at"]
+
+
+@admin.register(SharedVolume)
+class SharedVolumeAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    """Shared files: whose, with whom, and since when deleted."""
+
+    list_display = ["name", "title", "owner", "created_at", "deleted_at"]
+    list_filter = [("deleted_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["owner"]
+    search_fields = ["name", "title", "owner__username", "owner__display_name"]
+    inlines = [VolumeMemberInline]
 
 
 @admin.register(GitCredential)

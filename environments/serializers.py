@@ -88,7 +88,7 @@ class LaunchSerializer(serializers.Serializer[LaunchSpec]):
         allow_null=True,
         help_text="Stop it after so many minutes whatever it does; null for the site's own setting.",
     )
-    mounts = MountWishSerializer(
+    mounts = MountWishSerializer(  # type: ignore[call-arg]  # what becomes of it with `many`
         many=True,
         required=False,
         allow_null=True,

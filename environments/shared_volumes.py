@@ -149,8 +149,8 @@ def _check_room(owner: User, *, now: datetime) -> None:
     use = disk_use_of(owner)
     if use.is_exceeded:
         measure_soon(owner, now=now)
-        facts = {"used_mb": use.used_bytes // MEGABYTE, "limit_mb": use.limit_bytes // MEGABYTE}
-        raise UserError("shared_volume_quota_exceeded", **facts)
+        used, limit = use.used_bytes // MEGABYTE, use.limit_bytes // MEGABYTE
+        raise UserError("shared_volume_quota_exceeded", used_mb=used, limit_mb=limit)
 
 
 def _add(member: VolumeMember) -> VolumeMember:

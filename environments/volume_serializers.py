@@ -39,7 +39,7 @@ class MountWishSerializer(StrictSerializer):
         allow_blank=True,
         help_text="Where to find them, relative to the server's home; empty for `shared/<name>`.",
     )
-    read_only = serializers.BooleanField(
+    read_only = serializers.BooleanField(  # type: ignore[assignment]  # a serializer's own is of no use here
         default=False, help_text="Must be true for files that you may only read: less is never given silently."
     )
 

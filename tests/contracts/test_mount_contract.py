@@ -89,9 +89,10 @@ class DockerServers:
     def _run(self, spec: ServerSpec, command: str, *arguments: str) -> str:
         container = client().containers.get(name_of(spec.handle))
         status, output = container.exec_run(["sh", "-ec", command, "sh", *arguments], workdir="/home/jovyan")
+        text = b"".join([output] if isinstance(output, bytes) else output).decode()
         if status:
-            raise PermissionError(output.decode())
-        return str(output.decode())
+            raise PermissionError(text)
+        return text
 
 
 @pytest.fixture(params=["fake", "process", pytest.param("docker", marks=pytest.mark.docker)])
