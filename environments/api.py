@@ -136,7 +136,7 @@ class ServerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
                     403: "`scope_missing`, `permission_denied`; `mount_unknown`: no shared files of this name that "
                     "you may use; `mount_read_only`: you may only read them.",
                     409: "`server_differs`: you have this server, and it is not what you ask for: update it, or give "
-                    "another name; `mounts_differ`: you have it without these mounts; "
+                    "another name; "
                     "`disk_quota_exceeded`: your files take all the room they may; `state_conflict`.",
                     413: _TOO_LARGE,
                     415: _NOT_JSON,
@@ -230,7 +230,9 @@ class ServerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
             202: ServerSerializer,
             **_errors(
                 {
-                    400: "`invalid`, `parse_error`, `repository_invalid` and other codes about the address.",
+                    400: "`invalid`, `parse_error`, `repository_invalid` and other codes about the address; "
+                    "`mount_path_invalid`, `mount_path_taken`.",
+                    403: "`scope_missing`, `permission_denied`; `mount_unknown`, `mount_read_only`.",
                     404: _NOT_FOUND,
                     409: _CONFLICT,
                     413: _TOO_LARGE,

@@ -633,11 +633,6 @@ REASONS: dict[str, Reason] = {
         _("“{path}” and “{other}” cannot both be folders of shared or personal files, since one would hide the other."),
         _("Give each a folder of its own, for example below shared. “home” is for your personal files."),
     ),
-    "mounts_differ": Reason(
-        _("Your server “{name}” does not have the shared files that were asked for: {mounts}."),
-        _("Give the new server another name, or delete the old one first."),
-        status=409,
-    ),
     "mount_withdrawn": Reason(
         _("The server was stopped, because you may no longer use the shared files “{name}” that were in it."),
         _("Your own files are untouched. When you start the server again, it does without the shared ones."),

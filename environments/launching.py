@@ -20,7 +20,7 @@ from environments.errors import UserError
 from environments.git_credentials import resolve_for
 from environments.live import announce_server
 from environments.models import Build, Environment, NotebookServer, ServerMount, Volume
-from environments.mounts import check_mounts, wishes_in, wishes_of, write_mounts
+from environments.mounts import check_mounts, wishes_in, write_mounts
 from environments.quotas import check_copy_quota, check_disk_quota
 from environments.servers import prepare_server, start_server
 from environments.updating import would_change
@@ -35,9 +35,9 @@ def launch(
     Without a name the server is derived from the reference, so the same person and reference always
     meet the same server; what they leave open, it may have as it likes. One that was created at `now` was made by
     this very call. A new one is made from `resolved` if that is known, else the repository's host is asked, which may
-    take some seconds. Raises `UserError` `name_invalid`, `server_differs`, `mounts_differ`, `option_unavailable`,
-    `name_taken`, `credentials_shared`, `copy_alone`, for a new one what `mounts.check_mounts` raises,
-    `disk_quota_exceeded`, `copies_own_exhausted` or `copies_exhausted`, or whatever finding the repository raises.
+    take some seconds. Raises `UserError` `name_invalid`, `server_differs`, `option_unavailable`, `name_taken`,
+    `credentials_shared`, `copy_alone`, for a new one what `mounts.check_mounts` raises, `disk_quota_exceeded`,
+    `copies_own_exhausted` or `copies_exhausted`, or whatever finding the repository raises.
     """
     _check_available(spec)
     existing = server_of(user, spec)
@@ -113,19 +113,11 @@ def spec_of(server: NotebookServer) -> LaunchSpec:
         limits=server.limits,
         idle_minutes=server.idle_minutes,
         lifetime_minutes=server.lifetime_minutes,
-        mounts=wishes_of(server),
+        mounts=server.wishes,
         with_credentials=server.with_credentials,
         is_public=server.is_throwaway,
     )
     return spec if name_of(spec) == server.name else replace(spec, name=server.name)
-
-
-def check_has_mounts(server: NotebookServer, spec: LaunchSpec) -> None:
-    """Raise UserError `mounts_differ` unless this server has all the shared files that are asked for."""
-    present = wishes_of(server) if spec.mounts else ()
-    missing = [wish.volume for wish in wishes_in(spec) if wish not in present]
-    if missing:
-        raise UserError("mounts_differ", name=server.name, mounts=", ".join(missing))
 
 
 def _check_available(spec: LaunchSpec) -> None:
@@ -142,7 +134,6 @@ def _check_available(spec: LaunchSpec) -> None:
 
 def _connect(server: NotebookServer, spec: LaunchSpec, *, now: datetime) -> NotebookServer:
     check_same_kind(server, spec)
-    check_has_mounts(server, spec)
     if would_change(server, spec):
         raise UserError("server_differs", name=server.name)
     if server.can_start:

@@ -22,13 +22,12 @@ from accounts.models import User
 from environments.errors import UserError
 from environments.links import mount_path
 from environments.models import Access, NotebookServer, ServerMount, SharedVolume
+from environments.models.server import MOUNTS
 from environments.querysets import ServerMountQuerySet, SharedVolumeQuerySet
 from environments.values import LaunchSpec, Mount, MountWish
 
 HOME_MOUNT = PurePosixPath("home")
 """Where a person's own volume is, in all their servers."""
-MOUNTS = "mounts__volume"
-"""What to prefetch with servers whose mounts are asked for."""
 
 
 def usable_volumes(person: User) -> SharedVolumeQuerySet:
@@ -59,9 +58,29 @@ def write_mounts(server: NotebookServer, mounts: Iterable[ServerMount]) -> None:
     server.mounts.add(*mounts, bulk=False)
 
 
-def wishes_of(server: NotebookServer) -> tuple[MountWish, ...]:
-    """What was asked for when the server was made, by path."""
-    return tuple(mount.wish for mount in mounts_of(server))
+def write_wishes(server: NotebookServer, wishes: Sequence[MountWish]) -> None:
+    """Have this server get what was asked for, from its next start on, and nothing else.
+
+    Whether its owner may is looked at then; files that are gone by now are passed over.
+    """
+    volumes = {volume.name: volume for volume in SharedVolume.objects.filter(name__in=[wish.volume for wish in wishes])}
+    rows = (
+        ServerMount(volume=volumes[wish.volume], path=wish.path, read_only=wish.read_only)
+        for wish in wishes
+        if wish.volume in volumes
+    )
+    write_mounts(server, rows)
+
+
+def with_mounts(server: NotebookServer, present: Sequence[MountWish], wishes: Sequence[MountWish]) -> list[MountWish]:
+    """What a server has if it gets these mounts too, by path: each takes the place of one that is at its path.
+
+    Raises what `check_mounts` raises, of those that are new.
+    """
+    check_mounts(server.owner, [wish for wish in wishes if wish not in present])
+    by_path = {wish.path: wish for wish in (*present, *wishes)}
+    _check_apart(by_path)
+    return [by_path[path] for path in sorted(by_path)]
 
 
 def mounts_of(server: NotebookServer) -> list[ServerMount]:

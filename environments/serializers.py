@@ -149,6 +149,12 @@ class ChangeSerializer(serializers.Serializer[Any]):
     cpus = serializers.FloatField(min_value=0.01, max_value=MAX_CPUS, required=False, validators=[refuse_not_finite])
     idle_minutes = serializers.IntegerField(min_value=1, max_value=MAX_MINUTES, required=False)
     lifetime_minutes = serializers.IntegerField(min_value=1, max_value=MAX_MINUTES, required=False)
+    mounts = MountWishSerializer(  # type: ignore[call-arg]  # what becomes of it with `many`
+        many=True,
+        required=False,
+        max_length=MAX_MOUNTS,
+        help_text="Shared files it should have besides, or in another way at the same path.",
+    )
     credentials = serializers.BooleanField(required=False, help_text="True gives it a key of yours to Carrel itself.")
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
@@ -170,6 +176,7 @@ class ChangeSerializer(serializers.Serializer[Any]):
             limits=Limits(values.get("memory_mb"), values.get("cpus")),
             idle_minutes=values.get("idle_minutes"),
             lifetime_minutes=values.get("lifetime_minutes"),
+            mounts=tuple(dict.fromkeys(map(wish_of, values.get("mounts", ())))),
             with_credentials=values.get("credentials", False),
         )
 

@@ -34,7 +34,7 @@ from environments.differences import differences
 from environments.errors import EnvironmentsError, UserError
 from environments.forms import typed_for
 from environments.git_credentials import resolve_for
-from environments.launching import check_has_mounts, check_same_kind, free_name, launch, name_of, server_of
+from environments.launching import check_same_kind, free_name, launch, name_of, server_of
 from environments.links import PREFIX, check_length, read_link
 from environments.models import NotebookServer
 from environments.mounts import check_mounts, wishes_in
@@ -123,7 +123,6 @@ def _follow(request: PageRequest, spec: LaunchSpec) -> HttpResponse:
     server = server_of(request.user, spec)
     if server is not None:
         check_same_kind(server, spec)
-        check_has_mounts(server, spec)
         return comparison(request, server, spec) if would_change(server, spec) else _meet(server, spec)
     check_mounts(request.user, wishes_in(spec))
     if not needs_consent(request.user, spec):

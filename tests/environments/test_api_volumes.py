@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from environments.models import Access, NotebookServer, ServerMount, SharedVolume, Volume
+from environments.models import Access, NotebookServer, ServerMount, SharedVolume, Update, Volume
 from tests.environments.api_client import SERVERS, VOLUMES, make_example, program_of
 from tests.factories import NotebookServerFactory, ServerMountFactory, SharedVolumeFactory, VolumeMemberFactory
 
@@ -292,7 +292,38 @@ def test_launch_that_needs_other_mounts_is_refused(program: APIClient, own: Shar
 
     response = launch(program, {"volume": "data"})
 
-    assert (response.status_code, response.json()["code"]) == (409, "mounts_differ")
+    assert (response.status_code, response.json()["code"]) == (409, "server_differs")
+
+
+def test_update_adds_mounts_to_a_server(program: APIClient, student: User, own: SharedVolume) -> None:
+    server = NotebookServerFactory.create(owner=student)
+    ServerMountFactory.create(server=server, path="input")
+
+    response = send(program, "post", f"{SERVERS}{server.pk}/update/", mounts=[{"volume": "data"}])
+
+    assert response.status_code == 202
+    assert {wish.path for wish in Update.objects.get().wishes} == {"input", "shared/data"}
+
+
+@pytest.mark.parametrize(
+    ("mount", "status", "code"),
+    [
+        ({"volume": "secret"}, 403, "mount_unknown"),
+        ({"volume": "data", "path": "input/x"}, 400, "mount_path_taken"),
+        ({"volume": "data", "path": "../x"}, 400, "mount_path_invalid"),
+    ],
+)
+def test_update_refuses_mounts_with_a_code(
+    program: APIClient, student: User, own: SharedVolume, mount: dict[str, str], status: int, code: str
+) -> None:
+    SharedVolumeFactory.create(name="secret")
+    server = NotebookServerFactory.create(owner=student)
+    ServerMountFactory.create(server=server, path="input")
+
+    response = send(program, "post", f"{SERVERS}{server.pk}/update/", mounts=[mount])
+
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert not Update.objects.exists()
 
 
 def test_server_says_what_became_of_a_mount(program: APIClient, student: User, own: SharedVolume) -> None:

@@ -11,15 +11,15 @@ from django.contrib.auth.models import Group
 from pytest_django import Settings
 
 from accounts.models import User
-from environments import shared_volumes, starting
+from environments import shared_volumes, starting, updating
 from environments.errors import UserError
 from environments.launching import launch, make_image, spec_of
 from environments.links import read_mount
-from environments.models import Access, NotebookServer, ServerMount, SharedVolume, VolumeMember
+from environments.models import Access, NotebookServer, ServerMount, SharedVolume, Update, VolumeMember
 from environments.mounts import Standing, check_mounts, mount_views
 from environments.references import parse
 from environments.values import LaunchSpec, Mount, MountWish
-from tests.environments.workshop import Workshop, fake_spawner, fresh, has_image
+from tests.environments.workshop import SECOND, Workshop, fake_spawner, fresh, has_image, other, updated_server
 from tests.factories import NotebookServerFactory, ServerMountFactory, SharedVolumeFactory, VolumeMemberFactory
 from tests.fakes.git_host import GitHost
 
@@ -191,7 +191,7 @@ def test_launch_does_not_meet_a_server_without_what_is_asked_for(
     SharedVolumeFactory.create(owner=student, name="other")
     launch(student, spec(host, "data"), now=now)
 
-    with pytest.raises(UserError, match="mounts_differ"):
+    with pytest.raises(UserError, match="server_differs"):
         launch(student, spec(host, mount), now=now)
 
 
@@ -271,6 +271,72 @@ def test_start_places_again_what_was_given_back(workshop: Workshop, student: Use
     shared_volumes.undelete_shared_volume(member.volume)
 
     assert len(placed(start(server, workshop))) == 1
+
+
+# --- Giving a server more
+
+
+def other_files(owner: User) -> SharedVolume:
+    return SharedVolumeFactory.create(owner=owner, name="other")
+
+
+def test_update_gives_a_running_server_files_besides(workshop: Workshop, student: User, member: VolumeMember) -> None:
+    server = start(server_with("data", student, member.volume), workshop)
+    other = other_files(student)
+    wish = LaunchSpec(server.reference, mounts=(read_mount("other:more:ro"),))
+
+    updating.update_server(server, updating.target_of_launch(server, wish), now=workshop.now)
+    workshop.work_until_done()
+
+    assert fresh(server).state == State.RUNNING
+    assert [(mount.volume, str(mount.path), mount.read_only) for mount in placed(server)] == [
+        (other.volume.key, "more", True),
+        (member.volume.volume.key, "shared/data", False),
+    ]
+
+
+def test_update_puts_files_in_the_place_of_others(workshop: Workshop, student: User, member: VolumeMember) -> None:
+    server = start(server_with("data", student, member.volume), workshop)
+    wish = LaunchSpec(server.reference, mounts=(read_mount("data:shared/data:ro"),))
+
+    updating.update_server(server, updating.target_of_launch(server, wish), now=workshop.now)
+    workshop.work_until_done()
+
+    assert [mount.read_only for mount in placed(server)] == [True]
+
+
+def test_update_to_another_version_keeps_the_files(workshop: Workshop, student: User, member: VolumeMember) -> None:
+    server = start(server_with("data", student, member.volume), workshop)
+
+    updating.update_server(server, other(server), now=workshop.now)
+    has_image(Update.objects.get())
+    workshop.work_until_done()
+
+    assert len(placed(server)) == 1
+
+
+def test_roll_back_keeps_the_files(workshop: Workshop, student: User, member: VolumeMember) -> None:
+    server = updated_server(workshop, commit=SECOND)
+    ServerMountFactory.create(server=server)
+
+    updating.roll_back(server, now=workshop.now)
+    workshop.work_until_done()
+
+    assert len(placed(server)) == 1
+
+
+def test_update_passes_over_files_that_are_gone_by_then(
+    workshop: Workshop, student: User, member: VolumeMember
+) -> None:
+    server = start(server_with("data", student, member.volume), workshop)
+    wish = LaunchSpec(server.reference, mounts=(read_mount("other"),))
+    gone = other_files(student)
+    updating.update_server(server, updating.target_of_launch(server, wish), now=workshop.now)
+    gone.delete()
+
+    workshop.work_until_done()
+
+    assert (fresh(server).state, len(placed(server))) == (State.RUNNING, 1)
 
 
 # --- Taking back

@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from accounts.models import User
 from environments.consent import trust_repository
-from environments.models import Build, NotebookServer, RepositoryTrust, Volume
+from environments.models import Build, NotebookServer, RepositoryTrust, Update, Volume
 from environments.references import parse
 from environments.views.links import launch_link
 from tests.factories import NotebookServerFactory, SharedVolumeFactory, running_server
@@ -252,13 +252,31 @@ def test_word_launches_with_the_shared_files_that_were_shown(page: Client, stude
     assert (mount.volume, mount.path, mount.read_only) == (shared, "input", True)
 
 
-def test_link_does_not_lead_into_a_server_without_the_files_it_asks_for(
-    page: Client, student: User, host: GitHost
-) -> None:
+def test_link_that_asks_for_other_files_shows_what_would_change(page: Client, student: User, host: GitHost) -> None:
     SharedVolumeFactory.create(owner=student, name="data")
     page.post("/launch/", {"proposal": proposal_on(page, link(host))})
 
-    response = page.get(link(host, "?mount=data"))
+    text = page.get(link(host, "?mount=data:input:ro")).content.decode()
 
-    assert response.status_code == 409
-    assert "does not have the shared files" in response.content.decode()
+    assert "Change “" in text
+    assert "“data” in the folder input, to read" in text
+
+
+def test_word_gives_a_server_the_files_that_were_shown(page: Client, student: User, host: GitHost) -> None:
+    SharedVolumeFactory.create(owner=student, name="data")
+    page.post("/launch/", {"proposal": proposal_on(page, link(host))})
+    NotebookServer.objects.update(state=NotebookServer.State.STOPPED)
+    proposal = proposal_on(page, link(host, "?mount=data"))
+
+    page.post("/launch/", {"proposal": proposal, "choice": "update"})
+
+    assert [wish.volume for wish in Update.objects.get().wishes] == ["data"]
+
+
+def test_link_that_asks_for_files_one_may_not_use_changes_no_server(
+    page: Client, stranger: User, host: GitHost
+) -> None:
+    SharedVolumeFactory.create(owner=stranger, name="data")
+    page.post("/launch/", {"proposal": proposal_on(page, link(host))})
+
+    assert page.get(link(host, "?mount=data")).status_code == 403
