@@ -10,6 +10,7 @@ from typing import Literal
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, ViewportSize, expect
@@ -18,7 +19,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Role, User
 from config.demo import publish_examples
-from environments.models import Build, BuildLogLine, NotebookServer, ServerUsage, SiteSample
+from environments.models import Build, BuildLogLine, NotebookServer, ServerUsage, SharedVolume, SiteSample
 from tests.e2e.conftest import ARTEFACTS
 from tests.factories import (
     BuildFactory,
@@ -26,9 +27,12 @@ from tests.factories import (
     GitCredentialFactory,
     ImageRecordFactory,
     NotebookServerFactory,
+    ServerMountFactory,
+    SharedVolumeFactory,
     SiteReportFactory,
     UserFactory,
     VolumeFactory,
+    VolumeMemberFactory,
     update_of,
 )
 
@@ -90,6 +94,12 @@ VISITS = {
     "another hub": Visit("/v2/gh/ada/engine/HEAD?hub=mybinder&mount=data:in:ro&collaborator=bob"),
     "unknown hub": Visit("/v2/gh/ada/engine/HEAD?hub=nowhere"),
     "link refused": Visit("/v2/file/etc"),
+    "shared files": Visit("/volumes/"),
+    "make shared files": Visit("/volumes/new/"),
+    "own shared files": Visit("/volumes/{own}/"),
+    "others' shared files": Visit("/volumes/{others}/"),
+    "leave shared files": Visit("/volumes/{others}/leave/"),
+    "delete shared files": Visit("/volumes/{own}/delete/"),
     "trusted repositories": Visit("/trusted-repositories/"),
     "status": Visit("/status/", role=Role.ADMINISTRATOR),
 }
@@ -140,7 +150,22 @@ def prepare(person: User, visit: Visit) -> str:
     kept = GitCredentialFactory.create(owner=person, last_used_at=timezone.now())
     if not visit.has_credentials:
         kept.delete()
-    return visit.path.format(server=server.pk, credential=kept.pk)
+    own, others = share_files(server)
+    return visit.path.format(server=server.pk, credential=kept.pk, own=own.pk, others=others.pk)
+
+
+def share_files(server: NotebookServer) -> tuple[SharedVolume, SharedVolume]:
+    """Shared files of the server's owner and of somebody else, and some that cannot be used any more, all in it."""
+    own = SharedVolumeFactory.create(owner=server.owner, title="Data of the spring course")
+    group = Group.objects.create(name="a-group-with-rather-a-long-name")
+    group.user_set.add(server.owner)
+    VolumeMemberFactory.create(volume=own, group=group)
+    VolumeMemberFactory.create(volume=own, access="write")
+    others = VolumeMemberFactory.create(person=server.owner).volume
+    SharedVolumeFactory.create(owner=server.owner, deleted_at=timezone.now())
+    for shared in (own, others, SharedVolumeFactory.create()):
+        ServerMountFactory.create(server=server, volume=shared)
+    return own, others
 
 
 def measure(server: NotebookServer) -> None:
