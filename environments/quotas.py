@@ -41,10 +41,7 @@ class DiskUse:
 
 
 def disk_use_of(person: User) -> DiskUse:
-    """Of all their files but deleted ones (who deletes a server, or shared files of their own, has made room) and copies.
-
-    Those are to try something, and gone when they stop.
-    """
+    """Of all their files but deleted ones and copies to try: who deletes a server, or shared files, has made room."""
     of_server = Q(server__isnull=False, server__deleted_at=None, server__is_throwaway=False)
     is_shared = Q(shared__isnull=False, shared__deleted_at=None)
     counted = Volume.objects.filter(Q(purpose=Volume.Purpose.HOME) | of_server | is_shared, owner=person)

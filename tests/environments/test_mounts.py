@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
@@ -204,6 +205,22 @@ def test_launch_again_meets_the_server_of_who_may_use_the_files_no_more(
     assert launch(student, spec(host, "data"), now=now) == server
 
 
+def test_copy_to_try_only_reads(host: GitHost, student: User, member: VolumeMember, now: datetime) -> None:
+    server = launch(student, replace(spec(host, "data"), is_public=True), now=now)
+
+    assert [wish.read_only for wish in server.wishes] == [True]
+
+
+def test_copy_to_try_is_enough_for_who_may_only_read(
+    host: GitHost, student: User, member: VolumeMember, now: datetime
+) -> None:
+    shared_volumes.change_access(member, access=READ)
+
+    server = launch(student, replace(spec(host, "data"), is_public=True), now=now)
+
+    assert len(server.wishes) == 1
+
+
 # --- Starting
 
 
@@ -234,6 +251,18 @@ def test_start_places_files_as_asked(workshop: Workshop, student: User, member: 
     assert placed(server) == [Mount(member.volume.volume.key, PurePosixPath("input"), mount.endswith(":ro"))]
     (view,) = mount_views(server)
     assert (view.standing, view.words) == (Standing.AS_ASKED, "")
+
+
+def test_start_of_a_copy_to_try_places_them_and_no_personal_files(
+    workshop: Workshop, student: User, member: VolumeMember
+) -> None:
+    server = server_with("data:input:ro", student, member.volume)
+    NotebookServer.objects.update(is_throwaway=True)
+
+    start(server, workshop)
+
+    mounts = fake_spawner().specs[fresh(server).handle].mounts
+    assert [(str(mount.path), mount.read_only) for mount in mounts] == [("input", True)]
 
 
 def test_start_places_files_to_be_read_that_may_only_be_read_by_now(
