@@ -22,7 +22,8 @@ from environments.errors import UserError
 from environments.git_credentials import resolve_for
 from environments.launching import launch
 from environments.models import Access, Build, Environment, NotebookServer, SharedVolume, VolumeMember
-from environments.mounts import MOUNTS, usable_volumes
+from environments.models.server import MOUNTS
+from environments.mounts import usable_volumes
 from environments.parsers import BoundedJSONParser
 from environments.policies import can_change_server, can_manage_volume
 from environments.querysets import BuildQuerySet, EnvironmentQuerySet, NotebookServerQuerySet, SharedVolumeQuerySet
