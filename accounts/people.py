@@ -10,12 +10,13 @@ from accounts.models import User
 def find_person(name: str) -> User | None:
     """The active person with this username, or with this e-mail address if they have shown that it is theirs.
 
-    An address that somebody merely typed into their account finds nobody: it may be another's.
+    What has an `@` in it is an address and nothing else: who takes the address of somebody else for a username, or
+    merely types it into their account, is not found by it.
     """
     name = name.strip()
     if not name or "\x00" in name:
         return None
-    return _of_username(name) or (_of_address(name) if "@" in name else None)
+    return _of_address(name) if "@" in name else _of_username(name)
 
 
 def _of_username(name: str) -> User | None:

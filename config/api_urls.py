@@ -20,6 +20,7 @@ router.register("builds", api.BuildViewSet, basename="build")
 router.register("environments", api.EnvironmentViewSet, basename="environment")
 router.register("shared-servers", SharedServerViewSet, basename="shared-server")
 router.register("usage", api.UsageViewSet, basename="usage")
+router.register("volumes", api.VolumeViewSet, basename="volume")
 
 MANY: dict[str, Any] = {"get": "list", "post": "create"}
 ONE: dict[str, Any] = {"delete": "destroy"}

@@ -20,8 +20,10 @@ from environments.models import (
     GitCredential,
     NotebookServer,
     Quota,
+    SharedVolume,
     Update,
     Volume,
+    VolumeMember,
 )
 from environments.naming import MAX_TAGS
 
@@ -182,6 +184,24 @@ class VolumeAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]  # gene
     list_filter = ["purpose"]
     list_select_related = ["owner"]
     search_fields = ["id", "owner__username", "owner__display_name"]
+
+
+class VolumeMemberInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only
+    """With whom files are shared."""
+
+    model = VolumeMember
+    fields = ["person", "group", "access", "created_at"]
+
+
+@admin.register(SharedVolume)
+class SharedVolumeAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    """Shared files: whose, with whom, and since when deleted."""
+
+    list_display = ["name", "title", "owner", "created_at", "deleted_at"]
+    list_filter = [("deleted_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["owner"]
+    search_fields = ["name", "title", "owner__username", "owner__display_name"]
+    inlines = [VolumeMemberInline]
 
 
 @admin.register(GitCredential)

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework import mixins, status
+from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
 from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.pagination import LimitOffsetPagination
@@ -19,19 +19,30 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.models import Scope, User
-from environments import builds, catalog, rebuilding, servers, updating
+from environments import builds, catalog, rebuilding, servers, shared_volumes, updating
 from environments.catalog_serializers import EnvironmentSerializer, RecipeSerializer, SearchSerializer
 from environments.errors import UserError
 from environments.git_credentials import resolve_for
 from environments.launching import launch, launch_environment, spec_of_environment
-from environments.models import Build, Environment, MonthlyUse, NotebookServer
+from environments.models import (
+    Access,
+    Build,
+    Environment,
+    MonthlyUse,
+    NotebookServer,
+    SharedVolume,
+    VolumeMember,
+)
+from environments.models.server import MOUNTS
+from environments.mounts import usable_volumes
 from environments.parsers import BoundedJSONParser
-from environments.policies import can_change_environment, can_change_server
+from environments.policies import can_change_environment, can_change_server, can_manage_volume
 from environments.querysets import (
     BuildQuerySet,
     EnvironmentQuerySet,
     MonthlyUseQuerySet,
     NotebookServerQuerySet,
+    SharedVolumeQuerySet,
 )
 from environments.quotas import disk_use_of
 from environments.serializers import (
@@ -50,6 +61,14 @@ from environments.serializers import (
 )
 from environments.throttling import LaunchThrottle
 from environments.values import Target
+from environments.volume_serializers import (
+    AccessSerializer,
+    InviteSerializer,
+    MakeVolumeSerializer,
+    MemberSerializer,
+    RenameVolumeSerializer,
+    VolumeSerializer,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -121,7 +140,7 @@ class ServerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
         """The servers of whoever asks."""
         visible = NotebookServer.objects.visible_to(_person(self.request))
         return visible.select_related("build", "volume", "pending_update__build").prefetch_related(
-            "collaborators__person"
+            "collaborators__person", MOUNTS
         )
 
     @extend_schema(
@@ -132,8 +151,11 @@ class ServerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
             201: OpenApiResponse(ServerSerializer, "A new server is on its way."),
             **_errors(
                 {
-                    400: "`invalid`, `parse_error`, `option_unavailable`, `name_invalid`, `repository_invalid` and "
-                    "other codes about the repository's address.",
+                    400: "`invalid`, `parse_error`, `name_invalid`, `repository_invalid` and "
+                    "other codes about the repository's address; `volume_name_invalid`, `mount_path_invalid`, "
+                    "`mount_path_taken`: mounts that cannot be.",
+                    403: "`scope_missing`, `permission_denied`; `mount_unknown`: no shared files of this name that "
+                    "you may use; `mount_read_only`: you may only read them.",
                     409: "`server_differs`: you have this server, and it is not what you ask for: update it, or give "
                     "another name; `disk_quota_exceeded`, `servers_quota_exceeded`: your files take all the room they "
                     "may, or your servers are as many as you may keep; `state_conflict`.",
@@ -238,7 +260,9 @@ class ServerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
             202: ServerSerializer,
             **_errors(
                 {
-                    400: "`invalid`, `parse_error`, `repository_invalid` and other codes about the address.",
+                    400: "`invalid`, `parse_error`, `repository_invalid` and other codes about the address; "
+                    "`mount_path_invalid`, `mount_path_taken`.",
+                    403: "`scope_missing`, `permission_denied`; `mount_unknown`, `mount_read_only`.",
                     404: _NOT_FOUND,
                     409: _CONFLICT,
                     413: _TOO_LARGE,
@@ -530,6 +554,177 @@ class UsageViewSet(mixins.ListModelMixin, GenericViewSet[MonthlyUse]):
         return super().list(request, *args, **kwargs)
 
 
+@extend_schema_view(
+    list=extend_schema(
+        summary="Shared files", responses={200: VolumeSerializer(many=True), **_errors({400: "`invalid`."})}
+    ),
+    retrieve=extend_schema(
+        summary="Some shared files", responses={200: VolumeSerializer, **_errors({404: _NOT_FOUND})}
+    ),
+)
+class VolumeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[SharedVolume]):
+    """Shared files: those of whoever asks, and those that others share with them."""
+
+    required_scopes = {
+        "GET": Scope.SERVERS_READ,
+        "POST": Scope.SERVERS_WRITE,
+        "PATCH": Scope.SERVERS_WRITE,
+        "DELETE": Scope.SERVERS_WRITE,
+    }
+    queryset = SharedVolume.objects.none()
+    serializer_class = VolumeSerializer
+    parser_classes = [BoundedJSONParser]
+    pagination_class = Pages
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> SharedVolumeQuerySet:
+        """What whoever asks may use."""
+        return usable_volumes(_person(self.request))
+
+    @extend_schema(
+        summary="Make shared files",
+        request=MakeVolumeSerializer,
+        responses={
+            201: VolumeSerializer,
+            **_errors(
+                {
+                    400: "`invalid`, `parse_error`, `volume_name_invalid`.",
+                    409: "`shared_volume_name_taken`, `shared_volumes_too_many`, `shared_volume_quota_exceeded`.",
+                    413: _TOO_LARGE,
+                    415: _NOT_JSON,
+                }
+            ),
+        },
+    )
+    def create(self, request: Request) -> Response:
+        """Makes a folder that nobody else sees until you share it. Its size counts as yours."""
+        asked = _asked(MakeVolumeSerializer, request)
+        shared = shared_volumes.make_shared_volume(_person(request), **asked, now=timezone.now())
+        return self._answer(shared, status.HTTP_201_CREATED)
+
+    @extend_schema(
+        summary="Give shared files another title",
+        request=RenameVolumeSerializer,
+        responses={
+            200: VolumeSerializer,
+            **_errors({400: "`invalid`, `parse_error`.", 404: _NOT_FOUND, 413: _TOO_LARGE, 415: _NOT_JSON}),
+        },
+    )
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Changes the title. The name stays, because links say it."""
+        shared = self._own()
+        shared_volumes.rename_shared_volume(shared, **_asked(RenameVolumeSerializer, request))
+        return self._answer(shared, status.HTTP_200_OK)
+
+    @extend_schema(summary="Delete shared files", responses={204: None, **_errors({404: _NOT_FOUND})})
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Takes them away from everybody; for some days they can be brought back.
+
+        Servers that have them keep them until they stop.
+        """
+        shared_volumes.delete_shared_volume(self._own(), now=timezone.now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(
+        summary="Bring deleted shared files back",
+        request=None,
+        responses={200: VolumeSerializer, **_errors({404: _NOT_FOUND})},
+    )
+    @action(detail=True, methods=["post"])
+    def undelete(self, request: Request, pk: str) -> Response:
+        """Brings them back, with everybody they were shared with, for some days after they were deleted."""
+        shared = get_object_or_404(SharedVolume.objects.deleted_by(_person(request)), pk=pk)
+        shared_volumes.undelete_shared_volume(shared)
+        return self._answer(shared, status.HTTP_200_OK)
+
+    @extend_schema(
+        summary="Leave shared files",
+        request=None,
+        responses={
+            204: None,
+            **_errors(
+                {404: _NOT_FOUND, 409: "`membership_by_group`: you have them by a group, which you cannot leave."}
+            ),
+        },
+    )
+    @action(detail=True, methods=["post"])
+    def leave(self, request: Request, pk: str) -> Response:
+        """Gives up what was given to you by name. A running server of yours that has the files is stopped."""
+        shared_volumes.leave_shared_volume(self.get_object(), person=_person(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(
+        summary="With whom files are shared",
+        responses={200: MemberSerializer(many=True), **_errors({404: _NOT_FOUND})},
+        filters=False,
+    )
+    @action(detail=True, pagination_class=None)
+    def members(self, request: Request, pk: str) -> Response:
+        """All of them; for the owner alone."""
+        members = self._own().members.select_related("person", "group")
+        return Response(MemberSerializer(members, many=True).data)
+
+    @extend_schema(
+        summary="Share files with somebody",
+        request=InviteSerializer,
+        responses={
+            201: MemberSerializer,
+            **_errors(
+                {
+                    400: "`invalid`, `parse_error`.",
+                    404: _NOT_FOUND,
+                    409: "`member_there_already`, `member_is_owner`, `members_too_many`.",
+                    413: _TOO_LARGE,
+                    415: _NOT_JSON,
+                    422: "`member_unknown`, `group_unknown`.",
+                }
+            ),
+        },
+    )
+    @members.mapping.post
+    def invite(self, request: Request, pk: str) -> Response:
+        """Lets a person, or everybody in a group of yours, use them."""
+        shared, asked, now = self._own(), _asked(InviteSerializer, request), timezone.now()
+        verb = shared_volumes.invite_group if asked["group"] else shared_volumes.invite_person
+        who, access = asked["group"] or asked["person"], Access(asked["access"])
+        member = verb(shared, who=who, access=access, now=now)
+        return Response(MemberSerializer(member).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(
+        summary="Let a member do more or less",
+        request=AccessSerializer,
+        responses={
+            200: MemberSerializer,
+            **_errors({400: "`invalid`, `parse_error`.", 404: _NOT_FOUND, 413: _TOO_LARGE, 415: _NOT_JSON}),
+        },
+    )
+    @action(detail=True, methods=["patch"], url_path="members/<uuid:member_id>", url_name="member")
+    def member(self, request: Request, pk: str, member_id: str) -> Response:
+        """Changes what they may do. A running server of theirs that could do more than that is stopped."""
+        member = self._member(member_id)
+        shared_volumes.change_access(member, access=Access(_asked(AccessSerializer, request)["access"]))
+        return Response(MemberSerializer(member).data)
+
+    @extend_schema(summary="Share files with a member no more", responses={204: None, **_errors({404: _NOT_FOUND})})
+    @member.mapping.delete
+    def remove_member(self, request: Request, pk: str, member_id: str) -> Response:
+        """Takes it back. A running server of theirs that has the files is stopped."""
+        shared_volumes.remove_member(self._member(member_id))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def _own(self) -> SharedVolume:
+        shared = self.get_object()
+        if not can_manage_volume(_person(self.request), shared):
+            raise PermissionDenied
+        return shared
+
+    def _member(self, member_id: str) -> VolumeMember:
+        return get_object_or_404(self._own().members.select_related("person", "group"), pk=member_id)
+
+    def _answer(self, shared: SharedVolume, status_code: int) -> Response:
+        return Response(self.get_serializer(self.get_queryset().get(pk=shared.pk)).data, status=status_code)
+
+
 class DiskUseView(APIView):
     """What your files take."""
 
@@ -548,6 +743,14 @@ def _target(server: NotebookServer, asked: ChangeSerializer, now: datetime) -> T
     is_other = spec.reference != server.reference
     resolved = resolve_for(server.owner, spec.reference, now=now) if is_other else None
     return updating.target_of_launch(server, spec, resolved)
+
+
+def _asked(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+    """What was sent, if it can be understood."""
+    asked = serializer(data=request.data)
+    asked.is_valid(raise_exception=True)
+    values: dict[str, Any] = asked.validated_data
+    return values
 
 
 def _person(request: Request) -> User:

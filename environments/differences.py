@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from environments.references import title_of
-from environments.values import Target
+from environments.values import MountWish, Target
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -45,6 +45,7 @@ _LABELS = {
     "cpus": gettext_lazy("Processors"),
     "idle": gettext_lazy("Stops when nobody uses it for"),
     "lifetime": gettext_lazy("Stops in any case after"),
+    "mounts": gettext_lazy("Shared files"),
     "credentials": gettext_lazy("A key to act in your name"),
 }
 
@@ -59,8 +60,16 @@ def _told(target: Target) -> dict[str, str]:
         "cpus": number_format(f"{target.limits.cpus:g}") if target.limits.cpus else _default(),
         "idle": _duration(target.idle_minutes),
         "lifetime": _duration(target.lifetime_minutes),
+        "mounts": "; ".join(map(_mount, target.mounts)) or _("none"),
         "credentials": _("yes") if target.with_credentials else _("no"),
     }
+
+
+def _mount(wish: MountWish) -> str:
+    facts = {"name": wish.volume, "path": wish.path}
+    if wish.read_only:
+        return _("“%(name)s” in the folder %(path)s, to read") % facts
+    return _("“%(name)s” in the folder %(path)s, to read and change") % facts
 
 
 def _default() -> str:

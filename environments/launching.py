@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from itertools import count
@@ -21,7 +22,8 @@ from environments.errors import UserError
 from environments.git_credentials import resolve_for
 from environments.links import read_mount
 from environments.live import announce_server
-from environments.models import Build, Environment, NotebookServer, Volume
+from environments.models import Build, Environment, NotebookServer, ServerMount, Volume
+from environments.mounts import check_mounts, usable_volumes, wishes_in, write_mounts
 from environments.quotas import check_copy_quota, check_disk_quota, check_server_count, check_wishes
 from environments.rebuilding import adopt
 from environments.servers import prepare_server, start_server
@@ -37,18 +39,19 @@ def launch(
     Without a name the server is derived from the reference, so the same person and reference always
     meet the same server; what they leave open, it may have as it likes. One that was created at `now` was made by
     this very call. A new one is made from `resolved` if that is known, else the repository's host is asked, which may
-    take some seconds. Raises `UserError` `name_invalid`, `server_differs`, `option_unavailable`,
-    `name_taken`, `credentials_shared`, `copy_alone`, `collaborator_unknown`, `collaborators_too_many`, for a new one
-    what `check_limits` raises, or whatever finding the repository raises.
+    take some seconds. Raises `UserError` `name_invalid`, `server_differs`, `name_taken`, `credentials_shared`,
+    `copy_alone`, `collaborator_unknown`, `collaborators_too_many`, for a new one what `mounts.check_mounts` and
+    `check_limits` raise, or whatever finding the repository raises.
     """
-    _check_available(spec)
+    _check_together(spec)
     people = find_people(spec.collaborators, asker=user)
     existing = server_of(user, spec)
     if existing is not None:
         return _connect(existing, spec, people, now=now)
+    mounts = check_mounts(user, wishes_in(spec))
     check_limits(user, spec, now=now)
     try:
-        return _create(user, spec, resolved or resolve_for(user, spec.reference, now=now), people, now=now)
+        return _create(user, spec, resolved or resolve_for(user, spec.reference, now=now), mounts, people, now=now)
     except IntegrityError:  # Two clicks: the other made it first.
         existing = server_of(user, spec)
         if existing is None:
@@ -75,7 +78,8 @@ def make_image(user: User, spec: LaunchSpec, *, now: datetime) -> Build:
 
     Raises what `launch` raises, except for what concerns the server's name.
     """
-    _check_available(spec)
+    _check_together(spec)
+    check_mounts(user, wishes_in(spec))
     resolved = resolve_for(user, spec.reference, now=now)
     return request_build(_image_key(user, resolved), resolved, requested_by=user, now=now)
 
@@ -141,7 +145,7 @@ def spec_of_environment(environment: Environment, user: User) -> LaunchSpec:
         limits=environment.limits,
         idle_minutes=environment.idle_minutes,
         lifetime_minutes=environment.lifetime_minutes,
-        mounts=_usable(tuple(map(read_mount, environment.mounts.splitlines())), user),
+        mounts=_usable(map(read_mount, environment.mounts.splitlines()), user),
     )
 
 
@@ -178,6 +182,7 @@ def spec_of(server: NotebookServer) -> LaunchSpec:
         limits=server.limits,
         idle_minutes=server.idle_minutes,
         lifetime_minutes=server.lifetime_minutes,
+        mounts=server.wishes,
         collaborators=tuple(each.person.username for each in server.collaborators.select_related("person")),
         with_credentials=server.with_credentials,
         is_public=server.is_throwaway,
@@ -185,21 +190,20 @@ def spec_of(server: NotebookServer) -> LaunchSpec:
     return spec if name_of(spec) == server.name else replace(spec, name=server.name)
 
 
-def _check_available(spec: LaunchSpec) -> None:
+def _check_together(spec: LaunchSpec) -> None:
     check_alone(with_credentials=spec.with_credentials, has_company=bool(spec.collaborators))
     if spec.is_public and (spec.with_credentials or spec.collaborators):
         raise UserError("copy_alone")
-    wishes = {
-        "mounts": spec.mounts,
-    }
-    for option, value in wishes.items():
-        if value:
-            raise UserError("option_unavailable", option=option)
 
 
-def _usable(mounts: tuple[MountWish, ...], user: User) -> tuple[MountWish, ...]:
-    """Those of the shared files that this person may use: none, as long as there are no shared files."""
-    return ()
+def _usable(wishes: Iterable[MountWish], user: User) -> tuple[MountWish, ...]:
+    """Those of the shared files that this person may use, to be read where they may not change them."""
+    can_write = {volume.name: volume.can_write for volume in usable_volumes(user)}  # type: ignore[attr-defined]
+    return tuple(
+        replace(wish, read_only=wish.read_only or not can_write[wish.volume])
+        for wish in wishes
+        if wish.volume in can_write
+    )
 
 
 def _connect(server: NotebookServer, spec: LaunchSpec, people: list[User], *, now: datetime) -> NotebookServer:
@@ -215,7 +219,13 @@ def _connect(server: NotebookServer, spec: LaunchSpec, people: list[User], *, no
 
 @transaction.atomic
 def _create(
-    user: User, spec: LaunchSpec, resolved: ResolvedRepository, people: list[User], *, now: datetime
+    user: User,
+    spec: LaunchSpec,
+    resolved: ResolvedRepository,
+    mounts: list[ServerMount],
+    people: list[User],
+    *,
+    now: datetime,
 ) -> NotebookServer:
     name = name_of(spec)
     server = NotebookServer.objects.create(
@@ -240,6 +250,7 @@ def _create(
         state_changed_at=now,
         created_at=now,
     )
+    write_mounts(server, mounts)
     if people:
         let_in(server, people, by=user, now=now)
     prepare_server(server, now=now)

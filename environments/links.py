@@ -23,6 +23,8 @@ MAX_MOUNTS = 20
 MAX_COLLABORATORS = 50
 MAX_LENGTH = 8000
 """Browsers and proxies between them carry addresses of about this length everywhere."""
+MAX_FILE_NAME = 255
+"""In bytes: what file systems take."""
 SHARED_FOLDER = "shared"
 
 _WHOLE_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
@@ -45,7 +47,7 @@ def read_link(path: str, query: str = "") -> LaunchLink:
     """Understand a link: its path after `/v2/` and its query, both as they stand in the address.
 
     Raises whatever reading the reference raises, and UserError `link_too_long`, `option_invalid`,
-    `option_too_often`, `name_invalid`, `volume_name_invalid` or `path_invalid`.
+    `option_too_often`, `name_invalid`, `volume_name_invalid`, `mount_path_invalid` or `path_invalid`.
     """
     check_length(path, query)
     asked = _Parameters(query)
@@ -115,7 +117,7 @@ def parameters(spec: LaunchSpec) -> Iterator[tuple[str, str]]:
 def read_mount(text: str) -> MountWish:
     """Understand `<volume>[:<path>][:ro]`; without a path it is `shared/<volume>`.
 
-    Raises UserError `volume_name_invalid` or `path_invalid`.
+    Raises UserError `volume_name_invalid` or `mount_path_invalid`.
     """
     volume, *rest = text.split(":")
     is_read_only = rest[-1:] == ["ro"]
@@ -129,10 +131,18 @@ def write_mount(mount: MountWish) -> str:
 
 
 def mount_path(path: str, *, volume: str) -> str:
-    """Where a volume goes, relative to the home: as asked, or below `shared`. Raises UserError `path_invalid`."""
-    parts = [part for part in check_path(path).split("/") if part not in ("", ".")]
-    if ":" in path or any(part.startswith(".") for part in parts[:1]):
-        raise UserError("path_invalid", path=shown(path))
+    """Where a volume goes, relative to the home: as asked, or below `shared`.
+
+    Raises UserError `mount_path_invalid` for what would leave the home, or could change what runs there: the
+    hidden folders hold settings that programs obey.
+    """
+    try:
+        parts = [part for part in check_path(path).split("/") if part not in ("", ".")]
+    except UserError as error:
+        raise UserError("mount_path_invalid", path=shown(path)) from error
+    too_long = any(len(part.encode()) > MAX_FILE_NAME for part in parts)
+    if ":" in path or too_long or any(part.startswith(".") for part in parts[:1]):
+        raise UserError("mount_path_invalid", path=shown(path))
     return "/".join(parts) or f"{SHARED_FOLDER}/{volume}"
 
 
@@ -169,6 +179,12 @@ class _Parameters:
                 if not value.isprintable() or "\ufffd" in value:
                     raise UserError("option_invalid", option=name, value=shown(value))
                 yield value.strip()
+
+
+def _mount(mount: MountWish) -> str:
+    """As `read_mount` reads it: a folder that is called “ro” must not look like the mark at the end."""
+    path = "./ro" if mount.path == "ro" and not mount.read_only else mount.path
+    return f"{mount.volume}:{path}{':ro' if mount.read_only else ''}"
 
 
 def _given(name: str, value: object) -> Iterator[tuple[str, str]]:

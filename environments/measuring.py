@@ -16,7 +16,7 @@ from django.utils import timezone
 from accounts.models import User
 from environments.backends import volume_store
 from environments.errors import SystemFailure
-from environments.models import NotebookServer, Volume
+from environments.models import NotebookServer, ServerMount, Volume
 from environments.queueing import enqueue
 from environments.values import VolumeUsage
 
@@ -58,9 +58,10 @@ def measure_volume(volume: Volume, *, clock: Clock = timezone.now) -> None:
 
 
 def measure_again(server: NotebookServer, *, now: datetime) -> None:
-    """Have the files of a server that has ended measured once more: its own, and its owner's personal ones."""
+    """Have the files of a server that has ended measured once more: its own, its owner's personal, and shared ones."""
     personal = Q(owner=server.owner_id, purpose=Volume.Purpose.HOME)
-    Volume.objects.filter(Q(pk=server.volume_id) | personal).update(measure_began_at=None)
+    shared = Q(pk__in=ServerMount.objects.filter(server=server, read_only=False).values("volume__volume"))
+    Volume.objects.filter(Q(pk=server.volume_id) | personal | shared).update(measure_began_at=None)
     enqueue_due_measures(now=now)
 
 
@@ -74,7 +75,8 @@ def measure_soon(person: User, *, now: datetime) -> None:
 def _is_in_use() -> Q:
     running = NotebookServer.objects.filter(state=NotebookServer.State.RUNNING)
     personal = Q(purpose=Volume.Purpose.HOME, owner__in=running.values("owner"))
-    return Q(pk__in=running.values("volume")) | personal
+    shared = ServerMount.objects.filter(server__in=running, read_only=False).values("volume__volume")
+    return Q(pk__in=running.values("volume")) | personal | Q(pk__in=shared)
 
 
 def _is_unfinished() -> Q:

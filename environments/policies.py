@@ -7,7 +7,7 @@ owner's, and so are its log, its versions and its end.
 from __future__ import annotations
 
 from accounts.models import User
-from environments.models import Environment, NotebookServer
+from environments.models import Environment, NotebookServer, SharedVolume
 
 
 def can_view_server(user: User, server: NotebookServer) -> bool:
@@ -33,3 +33,8 @@ def can_enter_server(user: User, server: NotebookServer) -> bool:
 def can_change_environment(user: User, environment: Environment) -> bool:
     """Whether this person may edit, rebuild or delete an environment of the catalog."""
     return user.is_active and environment.owner_id == user.pk
+
+
+def can_manage_volume(user: User, shared: SharedVolume) -> bool:
+    """Whether this person may say who uses these shared files, rename and delete them."""
+    return user.is_active and shared.owner_id == user.pk

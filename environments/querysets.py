@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.apps import apps
 from django.conf import settings
 from django.db import models
-from django.db.models import Q, Sum
+from django.db.models import Exists, F, OuterRef, Q, Sum
 
 from accounts.models import Role
 from environments.naming import folded
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
         Invitation,
         MonthlyUse,
         NotebookServer,
+        ServerMount,
+        SharedVolume,
     )
 
 MAX_SEARCH_WORDS = 10
@@ -166,6 +169,64 @@ class MonthlyUseQuerySet(models.QuerySet["MonthlyUse"]):
         """The sums of the rows that agree in these columns; what used the most memory first, then the most disk."""
         grouped: models.QuerySet[Any, dict[str, Any]] = self.order_by().values(*columns).annotate(**self.sums())
         return grouped.order_by("-memory_gib_hours", "-storage_gib_days", "-running_seconds", *columns)
+
+
+class SharedVolumeQuerySet(models.QuerySet["SharedVolume"]):
+    """Questions about shared files."""
+
+    def present(self) -> SharedVolumeQuerySet:
+        """Those that nobody has deleted."""
+        return self.filter(deleted_at__isnull=True)
+
+    def deleted_by(self, user: User) -> SharedVolumeQuerySet:
+        """This person's deleted ones that still can be brought back."""
+        return self.filter(owner=user, deleted_at__isnull=False)
+
+    def gone_for_good(self, *, deleted_before: datetime) -> SharedVolumeQuerySet:
+        """Those deleted so long ago that they cannot be brought back."""
+        return self.filter(deleted_at__lte=deleted_before)
+
+    def usable_by(self, user: User) -> SharedVolumeQuerySet:
+        """Those this person may place in their servers: their own, and what they or a group of theirs may use.
+
+        `can_write` says whether they may change the files there: the best of all that they have.
+        """
+        every = self.model._default_manager
+        may_use = every.filter(_reaches(user), pk=OuterRef("pk"))
+        may_change = every.filter(_reaches(user, access="write"), pk=OuterRef("pk"))
+        return self.present().filter(Exists(may_use)).annotate(can_write=Exists(may_change))
+
+
+class ServerMountQuerySet(models.QuerySet["ServerMount"]):
+    """Questions about shared files in servers."""
+
+    def in_use(self) -> ServerMountQuerySet:
+        """Those that are in a server which runs, or is on its way up or down."""
+        states = ("starting", "running", "stopping")
+        placed = self.filter(server__state__in=states, placed_in=F("server__start_id"))
+        return placed.exclude(placed_in="").exclude(placed_to="")
+
+    def withdrawn(self, *, deleted_before: datetime) -> ServerMountQuerySet:
+        """Those in running servers whose owners may no longer do with the files what they can do with them there.
+
+        Of files that were deleted only those count that cannot be brought back any more. `may_read` says whether
+        the owner may at least still read them.
+        """
+        volumes = apps.get_model("environments", "SharedVolume")._default_manager
+        owner = OuterRef("server__owner")
+        there = volumes.filter(Q(deleted_at=None) | Q(deleted_at__gt=deleted_before), pk=OuterRef("volume"))
+        rows = self.in_use().annotate(
+            may_read=Exists(there.filter(_reaches(owner))),
+            may_write=Exists(there.filter(_reaches(owner, access="write"))),
+        )
+        is_withdrawn = Q(may_read=False) | Q(placed_to="write", may_write=False)
+        return rows.filter(is_withdrawn, server__state="running")
+
+
+def _reaches(user: User | OuterRef, **how: str) -> Q:
+    """Whose shared files they are, and whom they are shared with, by name or by group; only so, if it is said how."""
+    member = Q(members__person=user) | Q(members__group__user=user)
+    return Q(owner=user) | (member & Q(**{f"members__{name}": value for name, value in how.items()}))
 
 
 def _move(rows: models.QuerySet[Any], row: Any, to: str, changes: dict[str, Any]) -> bool:

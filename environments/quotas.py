@@ -144,11 +144,11 @@ class DiskUse:
 
 
 def disk_use_of(person: User) -> DiskUse:
-    """Of all their files but those of deleted servers (who deletes one has made room) and of copies to try."""
-    counted = Volume.objects.filter(
-        Q(purpose=Volume.Purpose.HOME) | Q(server__isnull=False, server__deleted_at=None), owner=person
-    )
-    used = counted.exclude(server__is_throwaway=True).aggregate(used=Sum("bytes"))["used"] or 0
+    """Of all their files but deleted ones and copies to try: who deletes a server, or shared files, has made room."""
+    of_server = Q(server__isnull=False, server__deleted_at=None, server__is_throwaway=False)
+    is_shared = Q(shared__isnull=False, shared__deleted_at=None)
+    counted = Volume.objects.filter(Q(purpose=Volume.Purpose.HOME) | of_server | is_shared, owner=person)
+    used = counted.aggregate(used=Sum("bytes"))["used"] or 0
     return DiskUse(used, int(allowance_of(person).disk_mb) * MEGABYTE)
 
 

@@ -10,12 +10,14 @@ from datetime import datetime
 
 from environments import builds, credentials, ledger, measuring
 from environments.backends import sandbox, spawner
-from environments.errors import SystemFailure
+from environments.errors import SystemFailure, UserError
 from environments.live import announce_server
-from environments.models import Build, NotebookServer
+from environments.models import Build, NotebookServer, SharedVolume
+from environments.mounts import grace_period, withdrawn_mounts
 from environments.places import enqueue_waiting_starts
 from environments.queueing import enqueue
 from environments.servers import follow_build, stop_server
+from environments.shared_volumes import purge_shared_volume
 from environments.starting import MAX_FAILURE_LOG
 from environments.stopping import purge_server, throw_away_copies
 from environments.updating import enqueue_waiting_updates
@@ -34,6 +36,7 @@ def reconcile(*, now: datetime) -> None:
     _end_interrupted_builds(now)
     _follow_ended_builds(now)
     _resume_abandoned_work(now)
+    _end_withdrawn_access(now)
     builds.enqueue_waiting_builds()
     enqueue_waiting_starts()
     enqueue_waiting_updates()
@@ -42,6 +45,7 @@ def reconcile(*, now: datetime) -> None:
     try:
         _compare_with_engine(now)
         _purge_deleted(now)
+        _purge_shared_volumes(now)
         sandbox().discard_leftovers()
     except SystemFailure as error:
         logger.error("the engine could not be asked what runs: %s", error)
@@ -66,6 +70,16 @@ def _resume_abandoned_work(now: datetime) -> None:
     stopping = NotebookServer.objects.filter(state=State.STOPPING)
     for server in stopping.exclude(lease_expires_at__gte=now):
         enqueue("stop_server", server.pk)
+
+
+def _end_withdrawn_access(now: datetime) -> None:
+    """Stop servers that have shared files their owners may no longer have: no engine can take those out."""
+    for mount in withdrawn_mounts(now=now):
+        code = "mount_became_read_only" if mount.may_read else "mount_withdrawn"  # type: ignore[attr-defined]
+        try:
+            stop_server(mount.server, now=now, reason=UserError(code, name=mount.volume.name))
+        except UserError:  # Somebody else changed it in this moment.
+            continue
 
 
 def _compare_with_engine(now: datetime) -> None:
@@ -121,3 +135,11 @@ def _purge_deleted(now: datetime) -> None:
             purge_server(server, now=now)
         except SystemFailure as error:
             logger.error("what is left of deleted server %s could not be removed: %s", server.pk, error)
+
+
+def _purge_shared_volumes(now: datetime) -> None:
+    for shared in SharedVolume.objects.gone_for_good(deleted_before=now - grace_period()).select_related("volume"):
+        try:
+            purge_shared_volume(shared, now=now)
+        except SystemFailure as error:
+            logger.error("the deleted shared files %s could not be removed: %s", shared.name, error)

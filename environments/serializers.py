@@ -17,13 +17,14 @@ from rest_framework import serializers
 from rest_framework.reverse import reverse
 
 from environments import builds, culling, references
-from environments.errors import Explanation, UserError, explain
-from environments.links import MAX_COLLABORATORS
+from environments.errors import Explanation, explain
+from environments.links import MAX_COLLABORATORS, MAX_MOUNTS
 from environments.models import Build, BuildLogLine, MonthlyUse, NotebookServer
 from environments.querysets import MonthlyUseQuerySet
 from environments.quotas import DiskUse
 from environments.updating import Stage, stage_of
 from environments.values import LaunchSpec, Limits, Reference
+from environments.volume_serializers import MountWishSerializer, ServerMountSerializer, wish_of
 from environments.waiting import Wait, wait_of, waits_of
 
 MAX_MEMORY_MB = 4 * 1024 * 1024
@@ -48,9 +49,6 @@ def refuse_unknown_fields(serializer: serializers.Serializer[Any], data: object)
 
 class LaunchSerializer(serializers.Serializer[LaunchSpec]):
     """What a program may ask for when it launches a server. Every other field is refused."""
-
-    UNAVAILABLE = ("mounts",)
-    """Asked for in links and clients written for later versions; ignoring them would be a lie."""
 
     environment = serializers.CharField(
         max_length=100,
@@ -97,8 +95,12 @@ class LaunchSerializer(serializers.Serializer[LaunchSpec]):
         allow_null=True,
         help_text="Stop it after so many minutes whatever it does; null for the site's own setting.",
     )
-    mounts = serializers.ListField(
-        child=serializers.JSONField(), required=False, allow_null=True, help_text="Not available yet: leave empty."
+    mounts = MountWishSerializer(  # type: ignore[call-arg]  # what becomes of it with `many`
+        many=True,
+        required=False,
+        allow_null=True,
+        max_length=MAX_MOUNTS,
+        help_text="Shared files to place in the server; a server that you have already must have them too.",
     )
     collaborators = serializers.ListField(
         child=serializers.CharField(max_length=254),
@@ -116,12 +118,8 @@ class LaunchSerializer(serializers.Serializer[LaunchSpec]):
     )
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
-        """As always, but nothing is ignored. Raises UserError `option_unavailable`."""
+        """As always, but nothing is ignored."""
         refuse_unknown_fields(self, data)
-        if isinstance(data, Mapping):
-            for name in self.UNAVAILABLE:
-                if data.get(name):
-                    raise UserError("option_unavailable", option=name)
         values: dict[str, Any] = super().to_internal_value(data)
         return values
 
@@ -146,6 +144,7 @@ class LaunchSerializer(serializers.Serializer[LaunchSpec]):
             limits=Limits(values["memory_mb"], values["cpus"]),
             idle_minutes=values["idle_minutes"],
             lifetime_minutes=values["lifetime_minutes"],
+            mounts=tuple(dict.fromkeys(map(wish_of, values.get("mounts") or ()))),
             collaborators=tuple(values.get("collaborators") or ()),
             with_credentials=values["credentials"],
             is_public=values["public"],
@@ -181,6 +180,12 @@ class ChangeSerializer(serializers.Serializer[Any]):
     cpus = serializers.FloatField(min_value=0.01, max_value=MAX_CPUS, required=False, validators=[refuse_not_finite])
     idle_minutes = serializers.IntegerField(min_value=1, max_value=MAX_MINUTES, required=False)
     lifetime_minutes = serializers.IntegerField(min_value=1, max_value=MAX_MINUTES, required=False)
+    mounts = MountWishSerializer(  # type: ignore[call-arg]  # what becomes of it with `many`
+        many=True,
+        required=False,
+        max_length=MAX_MOUNTS,
+        help_text="Shared files it should have besides, or in another way at the same path.",
+    )
     credentials = serializers.BooleanField(required=False, help_text="True gives it a key of yours to Carrel itself.")
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
@@ -202,6 +207,7 @@ class ChangeSerializer(serializers.Serializer[Any]):
             limits=Limits(values.get("memory_mb"), values.get("cpus")),
             idle_minutes=values.get("idle_minutes"),
             lifetime_minutes=values.get("lifetime_minutes"),
+            mounts=tuple(dict.fromkeys(map(wish_of, values.get("mounts", ())))),
             with_credentials=values.get("credentials", False),
         )
 
@@ -453,6 +459,7 @@ class ServerSerializer(serializers.ModelSerializer[NotebookServer]):
         allow_null=True,
         help_text="What its files took when they were last measured; null before that.",
     )
+    mounts = ServerMountSerializer(many=True, read_only=True)
     update_ = UpdateSerializer(source="*", read_only=True)
 
     class Meta:
@@ -476,6 +483,7 @@ class ServerSerializer(serializers.ModelSerializer[NotebookServer]):
             "idle_minutes",
             "lifetime_minutes",
             "collaborators",
+            "mounts",
             "credentials",
             "public",
             "keep_until",

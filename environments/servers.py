@@ -67,10 +67,11 @@ def request_image(server: NotebookServer, *, now: datetime) -> None:
     follow_build(server.build, now=now)
 
 
-def stop_server(server: NotebookServer, *, now: datetime) -> None:
+def stop_server(server: NotebookServer, *, now: datetime, reason: UserError | None = None) -> None:
     """Have the server stopped; nothing if it is not running nor about to.
 
-    A server that waits for its environment leaves the queue; the build goes on only if others wait too.
+    A server that waits for its environment leaves the queue; the build goes on only if others wait too. Where it is
+    not its owner who stops it, its page says for what reason, until it is started again.
     """
     if not server.can_stop:
         return
@@ -80,7 +81,8 @@ def stop_server(server: NotebookServer, *, now: datetime) -> None:
             if moved and server.build is not None:
                 abandon_build(server.build, now=now)
         else:
-            moved = NotebookServer.objects.move(server, State.STOPPING, now=now, lease_expires_at=None)
+            told = {"failure_code": reason.code, "failure_facts": reason.facts} if reason else {}
+            moved = NotebookServer.objects.move(server, State.STOPPING, now=now, lease_expires_at=None, **told)
             enqueue("stop_server", server.pk)
         if not moved:
             raise state_conflict(server)

@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import PurePosixPath
 
 from django.conf import settings
 from django.db import transaction
@@ -18,6 +17,7 @@ from environments.errors import EnvironmentsError, SystemFailure, UserError
 from environments.leases import Pulse, kept_alive, lease_from
 from environments.live import announce_server
 from environments.models import NotebookServer, Turnstile, Volume
+from environments.mounts import HOME_MOUNT, mounts_for_start
 from environments.places import enqueue_waiting_starts, may_start
 from environments.querysets import NotebookServerQuerySet
 from environments.queueing import enqueue
@@ -32,7 +32,6 @@ logger = logging.getLogger(__name__)
 
 MAX_START_ATTEMPTS = 3
 MAX_FAILURE_LOG = 4000
-HOME_MOUNT = PurePosixPath("home")
 _PROBE_SECONDS = 0.05
 _LOOK_SECONDS = 0.5
 """How often the engine is asked whether a server is alive that does not answer yet: that costs more than knocking."""
@@ -224,8 +223,12 @@ def _spec(server: NotebookServer, image: Image, *, now: datetime) -> ServerSpec:
 
 
 def _mounts(server: NotebookServer) -> tuple[Mount, ...]:
-    """What is in its home beside its own files: the person's, but for a copy to try, which anybody may have made."""
+    """What is in its home beside its own files: shared ones, and the person's.
+
+    Not the person's in a copy to try, which anybody may have made.
+    """
+    shared = mounts_for_start(server)
     if server.is_throwaway:
-        return ()
+        return shared
     home, _ = Volume.objects.get_or_create(owner=server.owner, purpose=Volume.Purpose.HOME)
-    return (Mount(home.key, HOME_MOUNT),)
+    return (Mount(home.key, HOME_MOUNT), *shared)

@@ -26,10 +26,11 @@ from environments.git_credentials import resolve_for
 from environments.live import announce_server
 from environments.models import Build, NotebookServer, Update
 from environments.models.target import columns_of
+from environments.mounts import with_mounts, write_wishes
 from environments.queueing import enqueue
 from environments.quotas import check_wishes
 from environments.servers import abandon_build, prepare_server, start_server, state_conflict
-from environments.values import LaunchSpec, Limits, ResolvedRepository, Target
+from environments.values import LaunchSpec, Limits, MountWish, ResolvedRepository, Target
 
 logger = logging.getLogger(__name__)
 
@@ -88,16 +89,17 @@ def would_change(server: NotebookServer, spec: LaunchSpec) -> bool:
     if server.is_throwaway:
         return False
     becoming = _becoming(server)
-    return _with_wishes(becoming, spec) != becoming
+    return _with_wishes(becoming, spec) != becoming or not set(spec.mounts) <= set(becoming.mounts)
 
 
 def target_of_launch(server: NotebookServer, spec: LaunchSpec, resolved: ResolvedRepository | None = None) -> Target:
     """What the server would be by this launch: what the launch leaves open stays as it is.
 
     `resolved` is what the launch's reference means now; it is needed where that is another reference than the
-    server's, which otherwise keeps its commit.
+    server's, which otherwise keeps its commit. Raises what `mounts.check_mounts` raises of mounts it does not have.
     """
     target = _with_wishes(_becoming(server), spec)
+    target = replace(target, mounts=tuple(with_mounts(server, target.mounts, spec.mounts)))
     if resolved is None:
         return target
     return replace(target, url=resolved.url, commit=resolved.commit, is_private=resolved.is_private)
@@ -106,9 +108,9 @@ def target_of_launch(server: NotebookServer, spec: LaunchSpec, resolved: Resolve
 def update_server(server: NotebookServer, target: Target, *, now: datetime) -> None:
     """Have the server become this, keeping its files; nothing if it is that already or on its way to it.
 
-    Another path to open or other minutes hold at once. For another commit, other limits or a key a server that runs is
-    started anew, as soon as there is an image; one that does not run stays asleep. Asking for what it is takes back
-    what was asked before. Raises UserError `state_conflict` for a server that is on its way up or down,
+    Another path to open or other minutes hold at once. For another commit, other limits, other mounts or a key, a
+    server that runs is started anew, as soon as there is an image; one that does not run stays asleep. Asking for what
+    it is takes back what was asked before. Raises UserError `state_conflict` for a server on its way up or down,
     `credentials_shared` for a key in one that others may enter, and `…_quota_exceeded` for what its owner may never
     have.
     """
@@ -134,7 +136,7 @@ def update_server(server: NotebookServer, target: Target, *, now: datetime) -> N
         if is_same_version and _started_with(target) == _started_with(server.target):
             _put_in_place(server, None, columns_of(target), now=now)
         else:
-            _set_off(server, Update(**columns_of(target), image_key=image_key), now=now)
+            _set_off(server, _update_to(target, image_key=image_key), now=now)
     except _ChangedMeanwhile as error:
         if not is_done():
             raise state_conflict(server) from error
@@ -158,7 +160,7 @@ def roll_back(server: NotebookServer, *, now: datetime) -> None:
         raise state_conflict(server)
     before = {name: getattr(server, f"previous_{name}") for name in VERSION}
     try:
-        _set_off(server, Update(**{**columns_of(server.target), **before}, is_rollback=True), now=now)
+        _set_off(server, _update_to(server.target, **before, is_rollback=True), now=now)
     except _ChangedMeanwhile as error:
         if not is_done():
             raise state_conflict(server) from error
@@ -227,9 +229,15 @@ def _with_wishes(target: Target, spec: LaunchSpec) -> Target:
     )
 
 
-def _started_with(target: Target) -> tuple[Limits, bool]:
+def _started_with(target: Target) -> tuple[Limits, bool, tuple[MountWish, ...]]:
     """What only another start can change."""
-    return target.limits, target.with_credentials
+    return target.limits, target.with_credentials, target.mounts
+
+
+def _update_to(target: Target, **columns: Any) -> Update:
+    """An update that is not stored yet, to this but for these columns."""
+    mounts = [[wish.volume, wish.path, wish.read_only] for wish in target.mounts]
+    return Update(**{**columns_of(target), "mounts": mounts, **columns})
 
 
 class _ChangedMeanwhile(Exception):
@@ -347,6 +355,8 @@ def _switch(server: NotebookServer, update: Update, *, now: datetime) -> None:
             is_switched = ours.change(server, **changes)
         if not is_switched:
             return
+        if update.wishes != server.wishes:
+            write_wishes(server, update.wishes)
         Update.objects.filter(pk=update.pk).delete()
         if update.was_running:
             prepare_server(server, now=now)

@@ -16,6 +16,7 @@ from environments.views import (
     trust,
     updates,
     usage,
+    volumes,
 )
 
 app_name = "environments"
@@ -70,6 +71,24 @@ urlpatterns = [
     path("environments/<slug:slug>/fork/", catalog.environment_fork, name="environment-fork"),
     path("environments/<slug:slug>/rebuild/", catalog.environment_rebuild, name="environment-rebuild"),
     path("environments/<slug:slug>/delete/", catalog.environment_delete, name="environment-delete"),
+    path("volumes/", volumes.volume_list, name="volume-list"),
+    path("volumes/new/", volumes.volume_create, name="volume-create"),
+    path("volumes/<uuid:volume_id>/", volumes.volume_detail, name="volume-detail"),
+    path("volumes/<uuid:volume_id>/rename/", volumes.volume_rename, name="volume-rename"),
+    path("volumes/<uuid:volume_id>/invite/", volumes.volume_invite, name="volume-invite"),
+    path(
+        "volumes/<uuid:volume_id>/members/<uuid:member_id>/change/",
+        volumes.volume_member_change,
+        name="volume-member-change",
+    ),
+    path(
+        "volumes/<uuid:volume_id>/members/<uuid:member_id>/remove/",
+        volumes.volume_member_remove,
+        name="volume-member-remove",
+    ),
+    path("volumes/<uuid:volume_id>/leave/", volumes.volume_leave, name="volume-leave"),
+    path("volumes/<uuid:volume_id>/delete/", volumes.volume_delete, name="volume-delete"),
+    path("volumes/<uuid:volume_id>/undelete/", volumes.volume_undelete, name="volume-undelete"),
     path("status/", status.status, name="status"),
     path("status/usage/", usage.site_usage, name="site-usage"),
     path("status/usage/csv/", usage.site_usage_csv, name="site-usage-csv"),

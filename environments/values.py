@@ -112,6 +112,8 @@ class Target:
     lifetime_minutes: int | None = None
     with_credentials: bool = False
     is_private: bool = False
+    mounts: tuple[MountWish, ...] = ()
+    """By path."""
 
     @property
     def resolved(self) -> ResolvedRepository:

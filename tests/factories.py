@@ -15,10 +15,13 @@ from environments.models import (
     GitCredential,
     ImageRecord,
     NotebookServer,
+    ServerMount,
+    SharedVolume,
     SiteReport,
     Update,
     Visibility,
     Volume,
+    VolumeMember,
 )
 from environments.models.target import columns_of
 
@@ -92,6 +95,39 @@ class NotebookServerFactory(factory.django.DjangoModelFactory[NotebookServer]):
     volume = factory.LazyAttribute(lambda server: VolumeFactory.create(owner=server.owner))
     state = NotebookServer.State.STOPPED
     state_changed_at = factory.LazyFunction(timezone.now)
+
+
+class SharedVolumeFactory(factory.django.DjangoModelFactory[SharedVolume]):
+    class Meta:
+        model = SharedVolume
+
+    owner = factory.SubFactory(UserFactory)
+    name = factory.Sequence(lambda n: f"data-{n}")
+    title = factory.LazyAttribute(lambda shared: shared.name.capitalize())
+    volume = factory.LazyAttribute(
+        lambda shared: VolumeFactory.create(owner=shared.owner, purpose=Volume.Purpose.SHARED)
+    )
+
+
+class VolumeMemberFactory(factory.django.DjangoModelFactory[VolumeMember]):
+    """A person who may read, unless said otherwise."""
+
+    class Meta:
+        model = VolumeMember
+
+    volume = factory.SubFactory(SharedVolumeFactory)
+    person = factory.LazyAttribute(lambda member: None if getattr(member, "group", None) else UserFactory.create())
+
+
+class ServerMountFactory(factory.django.DjangoModelFactory[ServerMount]):
+    """Shared files of the server's owner, unless said otherwise."""
+
+    class Meta:
+        model = ServerMount
+
+    server = factory.SubFactory(NotebookServerFactory)
+    volume = factory.LazyAttribute(lambda mount: SharedVolumeFactory.create(owner=mount.server.owner))
+    path = factory.LazyAttribute(lambda mount: f"shared/{mount.volume.name}")
 
 
 class SiteReportFactory(factory.django.DjangoModelFactory[SiteReport]):

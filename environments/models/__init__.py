@@ -6,8 +6,10 @@ from environments.models.collaborator import Collaborator, Invitation, Visit
 from environments.models.environment import Environment, EnvironmentTag, Outcome, Rebuild, Visibility
 from environments.models.git_credential import GitCredential
 from environments.models.image import ImageRecord
+from environments.models.mount import ServerMount
 from environments.models.quota import Quota
 from environments.models.server import NotebookServer
+from environments.models.shared_volume import Access, SharedVolume, VolumeMember
 from environments.models.trust import RepositoryTrust
 from environments.models.turnstile import Turnstile
 from environments.models.update import Update
@@ -15,6 +17,7 @@ from environments.models.usage import MonthlyUse, Run, ServerUsage, SiteReport, 
 from environments.models.volume import Volume
 
 __all__ = [
+    "Access",
     "Admission",
     "Build",
     "BuildLogLine",
@@ -31,7 +34,9 @@ __all__ = [
     "Rebuild",
     "RepositoryTrust",
     "Run",
+    "ServerMount",
     "ServerUsage",
+    "SharedVolume",
     "SiteReport",
     "SiteSample",
     "StorageClock",
@@ -40,4 +45,5 @@ __all__ = [
     "Visibility",
     "Visit",
     "Volume",
+    "VolumeMember",
 ]

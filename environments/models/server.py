@@ -19,7 +19,10 @@ from environments.models.target import TargetFields
 from environments.models.update import Update
 from environments.models.volume import Volume
 from environments.querysets import NotebookServerQuerySet
-from environments.values import Endpoint, Handle
+from environments.values import Endpoint, Handle, MountWish
+
+MOUNTS = "mounts__volume"
+"""What to prefetch with servers whose mounts are asked for."""
 
 
 class NotebookServer(TargetFields):
@@ -125,6 +128,12 @@ class NotebookServer(TargetFields):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def wishes(self) -> tuple[MountWish, ...]:
+        """The shared files it should have, by path; asked for once if they were prefetched with it."""
+        models.prefetch_related_objects([self], MOUNTS)
+        return tuple(sorted((mount.wish for mount in self.mounts.all()), key=lambda wish: wish.path))
 
     @property
     def handle(self) -> Handle:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import models
 
-from environments.values import Limits, Reference, ResolvedRepository, Target
+from environments.values import Limits, MountWish, Reference, ResolvedRepository, Target
 
 
 class LaunchFields(models.Model):
@@ -56,6 +56,11 @@ class TargetFields(LaunchFields):
         return ResolvedRepository(self.repository_url, self.commit, self.ref, self.is_private)
 
     @property
+    def wishes(self) -> tuple[MountWish, ...]:
+        """The shared files it should have, by path: kept where each kind of row keeps them."""
+        raise NotImplementedError
+
+    @property
     def target(self) -> Target:
         """All of it but the image as one value, to be compared with another."""
         return Target(
@@ -68,11 +73,12 @@ class TargetFields(LaunchFields):
             idle_minutes=self.idle_minutes,
             lifetime_minutes=self.lifetime_minutes,
             with_credentials=self.with_credentials,
+            mounts=self.wishes,
         )
 
 
 def columns_of(target: Target) -> dict[str, Any]:
-    """The inverse of `target`: what the columns have to hold."""
+    """The inverse of `target`: what the columns have to hold. Mounts are in no column that both kinds of row have."""
     return {
         "provider": target.reference.provider,
         "repository": target.reference.repository,

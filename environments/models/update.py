@@ -9,7 +9,7 @@ from django.db import models
 from environments.errors import Explanation, explain
 from environments.models.build import Build
 from environments.models.target import TargetFields
-from environments.values import short_commit
+from environments.values import MountWish, short_commit
 
 
 class Update(TargetFields):
@@ -24,9 +24,16 @@ class Update(TargetFields):
     failure_code = models.CharField(max_length=64, blank=True)
     failure_facts = models.JSONField(default=dict, blank=True)
     requested_at = models.DateTimeField()
+    mounts = models.JSONField(default=list, blank=True)
+    """The shared files it is to have, each as name, path, and whether it is read only."""
 
     def __str__(self) -> str:
         return f"{self.repository_url}@{short_commit(self.commit)}"
+
+    @property
+    def wishes(self) -> tuple[MountWish, ...]:
+        """The shared files it is to have, by path."""
+        return tuple(MountWish(*mount) for mount in self.mounts)
 
     @property
     def failure(self) -> Explanation | None:

@@ -15,6 +15,7 @@ class Volume(models.Model):
     class Purpose(models.TextChoices):
         SERVER = "server", _("Files of one server")
         HOME = "home", _("Personal files")
+        SHARED = "shared", _("Shared files")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="volumes")

@@ -17,7 +17,9 @@ class Spawner(Protocol):
     def start(self, spec: ServerSpec) -> Endpoint:
         """Start the server and return where it will listen; it need not listen yet.
 
-        The home volume is seeded from the image the first time. Starting a handle that is already alive
+        The home volume is seeded from the image the first time. It has the mounts of this start and none of an earlier
+        one; what is mounted read-only cannot be written to, except where processes run without anything that holds
+        them, which is for one person alone. Starting a handle that is already alive
         returns its endpoint and starts nothing. May take minutes where the image has to be fetched first. Raises
         `UserError("image_missing")`, `SystemFailure("runtime_unavailable")` or `SystemFailure("disk_full")`, and
         leaves nothing then.

@@ -12,12 +12,23 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import PurePosixPath
 from typing import Any
 
 from environments import merging
 from environments.errors import UserError
 from environments.merging import Merged
-from environments.values import Endpoint, Handle, Image, Liveness, RuntimeReport, ServerSpec, ServerStatus, Usage
+from environments.values import (
+    Endpoint,
+    Handle,
+    Image,
+    Liveness,
+    Mount,
+    RuntimeReport,
+    ServerSpec,
+    ServerStatus,
+    Usage,
+)
 
 Files = dict[str, str | None]
 """Contents by path; None for a folder."""
@@ -36,6 +47,8 @@ class FakeSpawner:
         """What is in images, by their location; nothing unless set."""
         self.homes: dict[str, Files] = {}
         """What is in the homes of servers, by their volume."""
+        self.volumes: dict[str, dict[str, str]] = {}
+        """What is in the volumes that are mounted in servers."""
         self.refreshed: list[tuple[str, str]] = []
         """The volumes and commits of every refresh, in order."""
         self.activity: dict[Handle, Activity] = {}
@@ -97,6 +110,28 @@ class FakeSpawner:
         """Have a server end by itself."""
         del self.specs[handle]
         self.ended[handle] = ServerStatus(Liveness.EXITED, exit_code=exit_code, log_tail=log_tail)
+
+    def write(self, handle: Handle, path: str, text: str) -> None:
+        """Have a file written in a server that is alive. Raises PermissionError in what is to be read only."""
+        mount = self._mount_of(handle, path)
+        if mount.read_only:
+            raise PermissionError(path)
+        self.volumes.setdefault(mount.volume, {})[str(PurePosixPath(path).relative_to(mount.path))] = text
+
+    def read(self, handle: Handle, path: str) -> str:
+        """A file as it is seen in a server that is alive. Raises FileNotFoundError."""
+        mount = self._mount_of(handle, path)
+        files = self.volumes.get(mount.volume, {})
+        try:
+            return files[str(PurePosixPath(path).relative_to(mount.path))]
+        except KeyError as error:
+            raise FileNotFoundError(path) from error
+
+    def _mount_of(self, handle: Handle, path: str) -> Mount:
+        for mount in self.specs[handle].mounts:
+            if PurePosixPath(path).is_relative_to(mount.path):
+                return mount
+        raise FileNotFoundError(path)
 
     @property
     def endpoint(self) -> Endpoint:

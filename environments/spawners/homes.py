@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,11 +16,11 @@ from environments.local_images import held
 from environments.merging import Merged
 from environments.trees import copy_tree, full_disk_reported, remove_tree
 from environments.values import Image, Mount, ServerSpec
-from environments.volumes.local import volume_directory
+from environments.volumes.local import mounts_record, volume_directory
 
 
 def prepare_home(spec: ServerSpec) -> Path:
-    """The home folder, seeded from the image when it is empty, with every mount in its place.
+    """The home folder, seeded from the image when it is empty, with every mount in its place and no other.
 
     Safe to repeat: what an interrupted attempt left is done again. Raises SystemFailure `disk_full` and
     UserError `volume_path_invalid` for a mount outside the home.
@@ -29,6 +30,7 @@ def prepare_home(spec: ServerSpec) -> Path:
         _check(mount)
     with full_disk_reported():
         _seed(home, Path(spec.image.location) / "repo", leave_out={mount.path.parts[0] for mount in spec.mounts})
+        _unlink_others(home, spec)
         for mount in spec.mounts:
             _link(home, mount)
     return home
@@ -90,6 +92,25 @@ def _seed(home: Path, repository: Path, *, leave_out: set[str]) -> None:
     except BaseException:
         remove_tree(unfinished)
         raise
+
+
+def _unlink_others(home: Path, spec: ServerSpec) -> None:
+    """Take out the mounts of earlier starts that are not wanted any more, and remember those that are."""
+    record, wanted = mounts_record(spec.home), sorted(str(mount.path) for mount in spec.mounts)
+    for path in set(_recorded(record)) - set(wanted):
+        place = home / path
+        if place.is_symlink() and place.readlink().parent == home.parent:
+            place.unlink()
+    unfinished = record.with_name(f"{record.name}.unfinished")
+    unfinished.write_text(json.dumps(wanted))
+    unfinished.replace(record)
+
+
+def _recorded(record: Path) -> list[str]:
+    try:
+        return [str(path) for path in json.loads(record.read_text())]
+    except (FileNotFoundError, ValueError, TypeError):
+        return []
 
 
 def _link(home: Path, mount: Mount) -> None:

@@ -48,6 +48,7 @@ from environments.launching import (
 )
 from environments.links import PREFIX, check_length, read_link
 from environments.models import NotebookServer
+from environments.mounts import check_mounts, wishes_in
 from environments.naming import check_server_name
 from environments.updating import target_of_launch, update_server, would_change
 from environments.values import LaunchSpec, Reference
@@ -140,6 +141,7 @@ def _follow(request: PageRequest, spec: LaunchSpec) -> HttpResponse:
     if not needs_consent(request.user, spec):
         return to_server(launch(request.user, spec, now=timezone.now()), spec.urlpath)
     if server is None:
+        check_mounts(request.user, wishes_in(spec))
         check_limits(request.user, spec, now=timezone.now())
     find_people(spec.collaborators, asker=request.user)  # Who does not exist is better told of now than afterwards.
     proposal = Proposal(spec, resolve_for(request.user, spec.reference, now=timezone.now()))

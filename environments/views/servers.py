@@ -24,6 +24,7 @@ from environments.following import version_of
 from environments.forms import InvitationForm, InviteForm, KeepForm
 from environments.launching import spec_of
 from environments.models import Build, BuildLogLine, NotebookServer
+from environments.mounts import mount_views
 from environments.policies import can_change_server
 from environments.quotas import disk_use_of
 from environments.references import web_url_of
@@ -224,6 +225,7 @@ def _details_of(server: NotebookServer) -> dict[str, Any]:
         "followed_build": build,
         "web_url": web_url_of(server.reference),
         "shared": shared_link(replace(spec_of(server), collaborators=())),
+        "mounts": mount_views(server),
         "log_lines": lines,
         "log_after": lines[-1].sequence if lines else 0,
         "log_is_cut": bool(lines) and lines[0].sequence > 1,

@@ -37,6 +37,11 @@ def volume_directory(volume: str) -> Path:
     return Path(settings.CARREL_DATA) / "volumes" / volume
 
 
+def mounts_record(volume: str) -> Path:
+    """Beside a volume that is a home: which places in it are links to other volumes."""
+    return volume_directory(volume).with_name(f".{volume}.mounts")
+
+
 class LocalVolumeStore:
     """Keeps each volume in a folder of its own below the data directory."""
 
@@ -93,6 +98,7 @@ class LocalVolumeStore:
         with suppress(FileNotFoundError):
             directory.rename(doomed)
         remove_tree(doomed)
+        mounts_record(volume).unlink(missing_ok=True)
 
     def _existing(self, volume: str) -> Path:
         directory = volume_directory(volume)

@@ -17,7 +17,15 @@ from accounts.tokens import create_token
 from config.asgi import application
 from environments.binder import http_urlpatterns
 from environments.models import Visibility
-from tests.factories import BuildFactory, EnvironmentFactory, GitCredentialFactory, NotebookServerFactory, UserFactory
+from tests.factories import (
+    BuildFactory,
+    EnvironmentFactory,
+    GitCredentialFactory,
+    NotebookServerFactory,
+    SharedVolumeFactory,
+    UserFactory,
+    VolumeMemberFactory,
+)
 
 SIGN_IN = 302
 OTHERS = {"accounts", "admin", "api"}
@@ -103,6 +111,19 @@ PAGES = [
     Page("environments:environment-rebuild", "/environments/{open}/rebuild/", "post", SIGN_IN, 403, 302),
     Page("environments:environment-delete", "/environments/{private}/delete/", "get", SIGN_IN, 404, 200),
     Page("environments:environment-delete", "/environments/{open}/delete/", "post", SIGN_IN, 403, 302),
+    Page("environments:volume-list", "/volumes/", "get", SIGN_IN, 200, 200),
+    Page("environments:volume-create", "/volumes/new/", "get", SIGN_IN, 200, 200),
+    Page("environments:volume-create", "/volumes/new/", "post", SIGN_IN, 422, 422),
+    Page("environments:volume-detail", "/volumes/{shared}/", "get", SIGN_IN, 404, 200),
+    Page("environments:volume-rename", "/volumes/{shared}/rename/", "post", SIGN_IN, 404, 422),
+    Page("environments:volume-invite", "/volumes/{shared}/invite/", "post", SIGN_IN, 404, 422),
+    Page("environments:volume-member-change", "/volumes/{shared}/members/{member}/change/", "post", SIGN_IN, 404, 400),
+    Page("environments:volume-member-remove", "/volumes/{shared}/members/{member}/remove/", "post", SIGN_IN, 404, 302),
+    Page("environments:volume-leave", "/volumes/{shared}/leave/", "get", SIGN_IN, 404, 403),
+    Page("environments:volume-leave", "/volumes/{shared}/leave/", "post", SIGN_IN, 404, 403),
+    Page("environments:volume-delete", "/volumes/{shared}/delete/", "get", SIGN_IN, 404, 200),
+    Page("environments:volume-delete", "/volumes/{shared}/delete/", "post", SIGN_IN, 404, 302),
+    Page("environments:volume-undelete", "/volumes/{deleted}/undelete/", "post", SIGN_IN, 404, 302),
     Page("environments:status", "/status/", "get", SIGN_IN, 403, 403),
     Page("environments:site-usage", "/status/usage/", "get", SIGN_IN, 403, 403),
     Page("environments:site-usage-csv", "/status/usage/csv/", "get", SIGN_IN, 403, 403),
@@ -128,12 +149,17 @@ def test_page_answers_each_person_as_the_table_says(
     if who != "anonymous":
         client.force_login(student if who == "owner" else stranger)
     kept = GitCredentialFactory.create(owner=student)
+    member = VolumeMemberFactory.create(volume__owner=student)
+    deleted = SharedVolumeFactory.create(owner=student, deleted_at=timezone.now())
     path = page.path.format(
         server=server.pk,
         build=build.pk,
         subdomain=server.subdomain,
         credential=kept.pk,
         **_addresses_of_environments(student),
+        shared=member.volume.pk,
+        member=member.pk,
+        deleted=deleted.pk,
     )
 
     response = getattr(client, page.method)(path)

@@ -10,6 +10,7 @@ from typing import Literal
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, ViewportSize, expect
@@ -28,6 +29,7 @@ from environments.models import (
     NotebookServer,
     Outcome,
     ServerUsage,
+    SharedVolume,
     SiteSample,
 )
 from environments.models import Visit as Presence
@@ -38,9 +40,12 @@ from tests.factories import (
     GitCredentialFactory,
     ImageRecordFactory,
     NotebookServerFactory,
+    ServerMountFactory,
+    SharedVolumeFactory,
     SiteReportFactory,
     UserFactory,
     VolumeFactory,
+    VolumeMemberFactory,
     running_server,
     update_of,
 )
@@ -114,6 +119,12 @@ VISITS = {
     "another hub": Visit("/v2/gh/ada/engine/HEAD?hub=mybinder&mount=data:in:ro&collaborator=bob"),
     "unknown hub": Visit("/v2/gh/ada/engine/HEAD?hub=nowhere"),
     "link refused": Visit("/v2/file/etc"),
+    "shared files": Visit("/volumes/"),
+    "make shared files": Visit("/volumes/new/"),
+    "own shared files": Visit("/volumes/{own}/"),
+    "others' shared files": Visit("/volumes/{others}/"),
+    "leave shared files": Visit("/volumes/{others}/leave/"),
+    "delete shared files": Visit("/volumes/{own}/delete/"),
     "trusted repositories": Visit("/trusted-repositories/"),
     "catalog": Visit("/environments/?q=first"),
     "nothing in the catalog": Visit("/environments/?q=chemistry&tag=physics"),
@@ -180,8 +191,15 @@ def prepare(person: User, visit: Visit) -> str:
     if not visit.has_credentials:
         kept.delete()
     shared, invitation = make_company(server)
+    own, others = share_files(server)
     return visit.path.format(
-        server=server.pk, credential=kept.pk, environment=environment.slug, shared=shared.pk, invitation=invitation
+        server=server.pk,
+        credential=kept.pk,
+        environment=environment.slug,
+        shared=shared.pk,
+        invitation=invitation,
+        own=own.pk,
+        others=others.pk,
     )
 
 
@@ -205,6 +223,20 @@ def make_company(server: NotebookServer) -> tuple[NotebookServer, str]:
     shared, third = (running_server(owner=guest, name=name) for name in ("together", "not-yet"))
     Collaborator.objects.create(server=shared, person=server.owner)
     return shared, make_invitation(third, by=guest, lifetime=A_MINUTE, uses=1, now=now)[1]
+
+
+def share_files(server: NotebookServer) -> tuple[SharedVolume, SharedVolume]:
+    """Shared files of the server's owner and of somebody else, and some that cannot be used any more, all in it."""
+    own = SharedVolumeFactory.create(owner=server.owner, title="Data of the spring course")
+    group = Group.objects.create(name="a-group-with-rather-a-long-name")
+    group.user_set.add(server.owner)
+    VolumeMemberFactory.create(volume=own, group=group)
+    VolumeMemberFactory.create(volume=own, access="write")
+    others = VolumeMemberFactory.create(person=server.owner).volume
+    SharedVolumeFactory.create(owner=server.owner, deleted_at=timezone.now())
+    for shared in (own, others, SharedVolumeFactory.create()):
+        ServerMountFactory.create(server=server, volume=shared)
+    return own, others
 
 
 def measure(server: NotebookServer) -> None:

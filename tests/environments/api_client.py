@@ -16,6 +16,7 @@ from accounts.tokens import create_token
 SERVERS = "/api/v1/servers/"
 BUILDS = "/api/v1/builds/"
 ENVIRONMENTS = "/api/v1/environments/"
+VOLUMES = "/api/v1/volumes/"
 
 
 def program_of(user: User, scopes: Sequence[Scope] = tuple(Scope)) -> APIClient:

@@ -11,9 +11,16 @@ from django.urls import reverse
 
 from accounts.models import User
 from environments.models import Build, BuildLogLine, Environment, GitCredential, NotebookServer, Quota
-from tests.factories import BuildFactory, EnvironmentFactory, GitCredentialFactory, NotebookServerFactory, update_of
+from tests.factories import (
+    BuildFactory,
+    EnvironmentFactory,
+    GitCredentialFactory,
+    NotebookServerFactory,
+    VolumeMemberFactory,
+    update_of,
+)
 
-READ_ONLY = ["build", "notebookserver", "update", "volume", "gitcredential"]
+READ_ONLY = ["build", "notebookserver", "update", "volume", "sharedvolume", "gitcredential"]
 
 
 @pytest.fixture
@@ -25,9 +32,10 @@ def browser(administrator: User) -> Client:
 
 
 def make_one_of_each() -> None:
-    """A server, with its owner, build, update and volume, somebody's credential, and an environment."""
+    """A server, with its owner, build, update and volume, a credential, shared files, and an environment."""
     update_of(NotebookServerFactory.create(build=BuildFactory.create()))
     GitCredentialFactory.create()
+    VolumeMemberFactory.create()
     owner = NotebookServer.objects.first().owner  # type: ignore[union-attr]
     EnvironmentFactory.create(owner=owner)
     Quota.objects.get_or_create(person=owner)
@@ -52,6 +60,14 @@ def test_admin_lists_many_with_as_many_queries_as_one(browser: Client, model: st
 @pytest.mark.parametrize("model", READ_ONLY)
 def test_admin_adds_none(browser: Client, model: str) -> None:
     assert browser.get(reverse(f"admin:environments_{model}_add")).status_code == 403
+
+
+def test_admin_shows_with_whom_files_are_shared(browser: Client) -> None:
+    member = VolumeMemberFactory.create(access="write")
+
+    page = browser.get(reverse("admin:environments_sharedvolume_change", args=[member.volume.pk])).content.decode()
+
+    assert str(member.person) in page
 
 
 def test_admin_shows_a_build_with_its_log(browser: Client) -> None:

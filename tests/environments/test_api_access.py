@@ -17,12 +17,19 @@ from tests.environments.api_client import (
     BUILDS,
     ENVIRONMENTS,
     SERVERS,
+    VOLUMES,
     browser_of,
     program_of,
     program_with,
     program_with_expired_token,
 )
-from tests.factories import BuildFactory, EnvironmentFactory, NotebookServerFactory
+from tests.factories import (
+    BuildFactory,
+    EnvironmentFactory,
+    NotebookServerFactory,
+    SharedVolumeFactory,
+    VolumeMemberFactory,
+)
 
 pytestmark = pytest.mark.usefixtures("fake_backends")
 
@@ -56,7 +63,20 @@ OF_ONE = [
     Endpoint("POST", ENVIRONMENTS + "{environment}/fork/", WRITE, 201),
     Endpoint("POST", ENVIRONMENTS + "{environment}/rebuild/", WRITE, 422),
 ]
+OF_ONE += [
+    Endpoint("GET", VOLUMES + "{shared}/", READ, 200),
+    Endpoint("PATCH", VOLUMES + "{shared}/", WRITE, 400),
+    Endpoint("DELETE", VOLUMES + "{shared}/", WRITE, 204),
+    Endpoint("POST", VOLUMES + "{shared}/leave/", WRITE, 204),
+    Endpoint("POST", VOLUMES + "{deleted}/undelete/", WRITE, 200),
+    Endpoint("GET", VOLUMES + "{shared}/members/", READ, 200),
+    Endpoint("POST", VOLUMES + "{shared}/members/", WRITE, 400),
+    Endpoint("PATCH", VOLUMES + "{shared}/members/{member}/", WRITE, 400),
+    Endpoint("DELETE", VOLUMES + "{shared}/members/{member}/", WRITE, 204),
+]
 OF_ALL = [
+    Endpoint("GET", VOLUMES, READ, 200),
+    Endpoint("POST", VOLUMES, WRITE, 400),
     Endpoint("GET", SERVERS, READ, 200),
     Endpoint("POST", SERVERS, WRITE, 400),
     Endpoint("GET", ENVIRONMENTS, READ, 200),
@@ -79,9 +99,12 @@ def ask(student: User) -> Ask:
     environment = EnvironmentFactory.create(
         owner=student, visibility=Visibility.PRIVATE, provider="example", repository="none"
     )
+    member = VolumeMemberFactory.create(volume__owner=student)
+    deleted = SharedVolumeFactory.create(owner=student, deleted_at=timezone.now())
 
     def asking(client: APIClient, endpoint: Endpoint) -> int:
-        path = endpoint.path.format(server=server.pk, build=build.pk, environment=environment.pk)
+        ids = {"shared": member.volume.pk, "member": member.pk, "deleted": deleted.pk, "environment": environment.pk}
+        path = endpoint.path.format(server=server.pk, build=build.pk, **ids)
         return client.generic(endpoint.method, path, content_type="application/json").status_code
 
     return asking
@@ -173,7 +196,8 @@ def test_api_knows_tokens_as_bearers_only(student: User, header: str) -> None:
 
 @EVERY_OF_ONE
 def test_api_hides_what_there_is_not(student: User, endpoint: Endpoint) -> None:
-    path = endpoint.path.format(server=uuid.uuid4(), build=uuid.uuid4(), environment=uuid.uuid4())
+    names = ("server", "build", "environment", "shared", "member", "deleted")
+    path = endpoint.path.format(**{name: uuid.uuid4() for name in names})
 
     response = program_of(student).generic(endpoint.method, path)
 

@@ -39,6 +39,8 @@ def test_schema_has_every_address(schema: dict[str, Any]) -> None:
         "DELETE /api/v1/servers/{id}/collaborators/{collaborator_id}/",
         "DELETE /api/v1/servers/{id}/invitations/{invitation_id}/",
         "DELETE /api/v1/shared-servers/{id}/",
+        "DELETE /api/v1/volumes/{id}/",
+        "DELETE /api/v1/volumes/{id}/members/{member_id}/",
         "GET /api/v1/builds/{id}/",
         "GET /api/v1/builds/{id}/log/",
         "GET /api/v1/disk/",
@@ -51,6 +53,11 @@ def test_schema_has_every_address(schema: dict[str, Any]) -> None:
         "GET /api/v1/shared-servers/",
         "GET /api/v1/usage/",
         "PATCH /api/v1/environments/{id}/",
+        "GET /api/v1/volumes/",
+        "GET /api/v1/volumes/{id}/",
+        "GET /api/v1/volumes/{id}/members/",
+        "PATCH /api/v1/volumes/{id}/",
+        "PATCH /api/v1/volumes/{id}/members/{member_id}/",
         "POST /api/v1/builds/{id}/cancel/",
         "POST /api/v1/environments/",
         "POST /api/v1/environments/{id}/fork/",
@@ -64,6 +71,10 @@ def test_schema_has_every_address(schema: dict[str, Any]) -> None:
         "POST /api/v1/servers/{id}/stop/",
         "POST /api/v1/servers/{id}/undelete/",
         "POST /api/v1/servers/{id}/update/",
+        "POST /api/v1/volumes/",
+        "POST /api/v1/volumes/{id}/leave/",
+        "POST /api/v1/volumes/{id}/members/",
+        "POST /api/v1/volumes/{id}/undelete/",
     ]
 
 

@@ -9,7 +9,7 @@ import pytest
 from django.utils import translation
 
 from environments.differences import differences
-from environments.values import Limits, Reference, Target
+from environments.values import Limits, MountWish, Reference, Target
 
 NOW = Target(Reference("gh", "owner/name", "main"), "https://github.com/owner/name", "1a2b3c4d5e6f")
 
@@ -26,6 +26,16 @@ NOW = Target(Reference("gh", "owner/name", "main"), "https://github.com/owner/na
         ({"limits": Limits(512)}, [("Memory", "the usual", "512.0\xa0MB")]),
         ({"limits": Limits(1536)}, [("Memory", "the usual", "1.5\xa0GB")]),
         ({"limits": Limits(None, 2.0)}, [("Processors", "the usual", "2")]),
+        (
+            {"mounts": (MountWish("data", "shared/data", True), MountWish("work", "out"))},
+            [
+                (
+                    "Shared files",
+                    "none",
+                    "“data” in the folder shared/data, to read; “work” in the folder out, to read and change",
+                )
+            ],
+        ),
         ({"idle_minutes": 1}, [("Stops when nobody uses it for", "the usual", "1 minute")]),
         ({"lifetime_minutes": 120}, [("Stops in any case after", "the usual", "2 hours")]),
         (

@@ -172,9 +172,9 @@ def test_read_passes_over_parameters_of_others() -> None:
         ("server=%ff%fe", "option_invalid"),
         ("server=My+Server", "name_invalid"),
         ("mount=Data", "volume_name_invalid"),
-        ("mount=data:../../etc", "path_invalid"),
-        ("mount=data:a:b:ro", "path_invalid"),
-        ("mount=data:.ssh", "path_invalid"),
+        ("mount=data:../../etc", "mount_path_invalid"),
+        ("mount=data:a:b:ro", "mount_path_invalid"),
+        ("mount=data:.ssh", "mount_path_invalid"),
         ("urlpath=../../etc", "path_invalid"),
         ("labpath=a%5Cb", "path_invalid"),
         ("&".join(f"mount=v{n}" for n in range(MAX_MOUNTS + 1)), "option_too_often"),
@@ -211,3 +211,10 @@ def test_badge_in_html_is_one_element_whatever_the_link() -> None:
 
     assert "<script" not in text
     assert "&amp;b=1" in text
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_folder_called_ro_is_told_from_the_mark_at_the_end(read_only: bool) -> None:
+    spec = LaunchSpec(parse("gh/a/b"), mounts=(MountWish("data", "ro", read_only),))
+
+    assert read(link_to(spec)) == spec

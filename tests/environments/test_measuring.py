@@ -19,7 +19,14 @@ from environments.models import NotebookServer, Volume
 from environments.spawners.fake import FakeSpawner
 from environments.values import Image, VolumeUsage
 from environments.volumes.fake import FakeVolumeStore
-from tests.factories import NotebookServerFactory, UserFactory, VolumeFactory, running_server
+from tests.factories import (
+    NotebookServerFactory,
+    ServerMountFactory,
+    SharedVolumeFactory,
+    UserFactory,
+    VolumeFactory,
+    running_server,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -245,3 +252,35 @@ def test_files_in_use_can_be_measured_before_their_hour(due: Due, now: datetime)
         moments.append(due(moment))
 
     assert moments == [[], [server.volume]]
+
+
+# --- Shared files
+
+
+def in_server(server: NotebookServer, **how: bool) -> Volume:
+    """Shared files of somebody else in this server, measured already."""
+    mount = ServerMountFactory.create(server=server, volume=SharedVolumeFactory.create(), **how)
+    return mount.volume.volume
+
+
+@pytest.mark.parametrize(("how", "is_due"), [({}, True), ({"read_only": True}, False)])
+def test_shared_files_are_due_while_somebody_can_change_them(
+    due: Due, student: User, now: datetime, how: dict[str, bool], is_due: bool
+) -> None:
+    volume = in_server(running_server(owner=student), **how)
+    Volume.objects.update(measure_began_at=now, measured_at=now)
+
+    assert (volume in due(now + EVERY)) is is_due
+
+
+def test_shared_files_are_measured_again_when_a_server_with_them_has_ended(
+    fake_backends: None, student: User, now: datetime
+) -> None:
+    server = running_server(owner=student)
+    volume = in_server(server)
+    Volume.objects.update(measure_began_at=now, measured_at=now)
+
+    measuring.measure_again(server, now=now)
+
+    volume.refresh_from_db()
+    assert volume.measure_began_at is None

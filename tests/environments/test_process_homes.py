@@ -15,7 +15,7 @@ from environments.errors import SystemFailure, UserError
 from environments.merging import Merged
 from environments.spawners.homes import prepare_home, refresh_home
 from environments.values import Handle, Image, Mount, ServerSpec
-from environments.volumes.local import volume_directory
+from environments.volumes.local import LocalVolumeStore, mounts_record, volume_directory
 
 HOME_VOLUME = "home-" + "b" * 32
 SHARED_VOLUME = "shared-" + "c" * 32
@@ -179,3 +179,54 @@ def test_refresh_home_says_that_something_is_in_the_way(spec: ServerSpec, new: I
         refresh(spec, new)
 
     assert (home / "first.ipynb").read_text() == "{}"
+
+
+# --- Mounts of earlier starts
+
+
+def with_shared(spec: ServerSpec, path: str = "shared/data") -> ServerSpec:
+    return replace(spec, mounts=(*spec.mounts, Mount(SHARED_VOLUME, PurePosixPath(path))))
+
+
+def test_prepare_home_takes_out_a_mount_that_is_wanted_no_more(spec: ServerSpec) -> None:
+    home = prepare_home(with_shared(spec))
+
+    prepare_home(spec)
+
+    assert not os.path.lexists(home / "shared" / "data")
+    assert (home / "home").is_symlink()
+
+
+def test_prepare_home_takes_out_a_mount_that_has_moved(spec: ServerSpec) -> None:
+    home = prepare_home(with_shared(spec))
+
+    prepare_home(with_shared(spec, "elsewhere"))
+
+    assert not os.path.lexists(home / "shared" / "data")
+    assert (home / "elsewhere").readlink() == volume_directory(SHARED_VOLUME)
+
+
+def test_prepare_home_leaves_what_the_person_put_in_place_of_a_mount(spec: ServerSpec) -> None:
+    home = prepare_home(with_shared(spec))
+    (home / "shared" / "data").unlink()
+    (home / "shared" / "data").symlink_to("/srv/data")
+
+    prepare_home(spec)
+
+    assert str((home / "shared" / "data").readlink()) == "/srv/data"
+
+
+def test_prepare_home_starts_although_its_record_is_damaged(spec: ServerSpec) -> None:
+    prepare_home(with_shared(spec))
+    mounts_record(spec.home).write_text("[1, ")
+
+    assert prepare_home(spec).is_dir()
+
+
+def test_nothing_is_left_of_a_home_that_is_deleted(spec: ServerSpec) -> None:
+    home = prepare_home(with_shared(spec))
+
+    LocalVolumeStore().delete(spec.home)
+
+    assert [entry for entry in home.parent.iterdir() if home.name in entry.name] == []
+    assert volume_directory(SHARED_VOLUME).is_dir()

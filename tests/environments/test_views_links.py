@@ -14,10 +14,10 @@ from pytest_django import Settings
 
 from accounts.models import User
 from environments.consent import trust_repository
-from environments.models import Build, NotebookServer, RepositoryTrust, Volume
+from environments.models import Build, NotebookServer, RepositoryTrust, Update, Volume
 from environments.references import parse
 from environments.views.links import launch_link
-from tests.factories import NotebookServerFactory, running_server
+from tests.factories import NotebookServerFactory, SharedVolumeFactory, running_server
 from tests.fakes.git_host import GitHost
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fake_backends")]
@@ -228,3 +228,55 @@ def test_question_offers_to_change_something(page: Client, host: GitHost) -> Non
 
     assert "/?repository=git%2F" in text
     assert "name=mine#describe" in text
+
+
+@pytest.mark.parametrize("name", ["data", "nothing"])
+def test_link_with_files_one_may_not_use_is_refused_before_the_question(
+    page: Client, host: GitHost, stranger: User, name: str
+) -> None:
+    SharedVolumeFactory.create(owner=stranger, name="data")
+
+    response = page.get(link(host, f"?mount={name}"))
+
+    assert response.status_code == 403
+    assert f"There are no shared files “{name}” that you may use." in response.content.decode()
+
+
+def test_word_launches_with_the_shared_files_that_were_shown(page: Client, student: User, host: GitHost) -> None:
+    shared = SharedVolumeFactory.create(owner=student, name="data")
+    proposal = proposal_on(page, link(host, "?mount=data:input:ro"))
+
+    page.post("/launch/", {"proposal": proposal})
+
+    mount = NotebookServer.objects.get().mounts.get()
+    assert (mount.volume, mount.path, mount.read_only) == (shared, "input", True)
+
+
+def test_link_that_asks_for_other_files_shows_what_would_change(page: Client, student: User, host: GitHost) -> None:
+    SharedVolumeFactory.create(owner=student, name="data")
+    page.post("/launch/", {"proposal": proposal_on(page, link(host))})
+
+    text = page.get(link(host, "?mount=data:input:ro")).content.decode()
+
+    assert "Change “" in text
+    assert "“data” in the folder input, to read" in text
+
+
+def test_word_gives_a_server_the_files_that_were_shown(page: Client, student: User, host: GitHost) -> None:
+    SharedVolumeFactory.create(owner=student, name="data")
+    page.post("/launch/", {"proposal": proposal_on(page, link(host))})
+    NotebookServer.objects.update(state=NotebookServer.State.STOPPED)
+    proposal = proposal_on(page, link(host, "?mount=data"))
+
+    page.post("/launch/", {"proposal": proposal, "choice": "update"})
+
+    assert [wish.volume for wish in Update.objects.get().wishes] == ["data"]
+
+
+def test_link_that_asks_for_files_one_may_not_use_changes_no_server(
+    page: Client, stranger: User, host: GitHost
+) -> None:
+    SharedVolumeFactory.create(owner=stranger, name="data")
+    page.post("/launch/", {"proposal": proposal_on(page, link(host))})
+
+    assert page.get(link(host, "?mount=data")).status_code == 403

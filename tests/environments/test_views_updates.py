@@ -300,7 +300,7 @@ def test_query_as_often_with_an_update(
     server = running_server(owner=student, **BEFORE, merge_report=merge_report(added=["a"]))
     update_of(server, build=BuildFactory.create(state=Build.State.BUILDING))
 
-    # The session, the person, the server with all this, the log, and what the files take.
+    # The session, the person, the server with all this, its mounts, the log, and what the files take.
     with django_assert_max_num_queries(6):
         page.get(f"/servers/{server.pk}/")
 
