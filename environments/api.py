@@ -63,8 +63,8 @@ from environments.throttling import LaunchThrottle
 from environments.values import Target
 from environments.volume_serializers import (
     AccessSerializer,
-    InviteSerializer,
     MakeVolumeSerializer,
+    MemberInviteSerializer,
     MemberSerializer,
     RenameVolumeSerializer,
     VolumeSerializer,
@@ -666,7 +666,7 @@ class VolumeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
 
     @extend_schema(
         summary="Share files with somebody",
-        request=InviteSerializer,
+        request=MemberInviteSerializer,
         responses={
             201: MemberSerializer,
             **_errors(
@@ -684,7 +684,7 @@ class VolumeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
     @members.mapping.post
     def invite(self, request: Request, pk: str) -> Response:
         """Lets a person, or everybody in a group of yours, use them."""
-        shared, asked, now = self._own(), _asked(InviteSerializer, request), timezone.now()
+        shared, asked, now = self._own(), _asked(MemberInviteSerializer, request), timezone.now()
         verb = shared_volumes.invite_group if asked["group"] else shared_volumes.invite_person
         who, access = asked["group"] or asked["person"], Access(asked["access"])
         member = verb(shared, who=who, access=access, now=now)

@@ -555,7 +555,7 @@ class UsagePositionSerializer(serializers.Serializer[Any]):
     """Which part of the accounts is wanted."""
 
     month = serializers.RegexField(
-        r"\A[0-9]{4}-(0[1-9]|1[0-2])\Z", required=False, help_text="As `2026-03`; all of them if it is left out."
+        r"\A[12][0-9]{3}-(0[1-9]|1[0-2])\Z", required=False, help_text="As `2026-03`; all of them if it is left out."
     )
     person = serializers.CharField(
         max_length=150, required=False, help_text="A username, or a part of a name. You see others as an administrator."

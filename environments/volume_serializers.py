@@ -116,7 +116,7 @@ class AccessSerializer(StrictSerializer):
     access = serializers.ChoiceField(choices=Access.choices)
 
 
-class InviteSerializer(StrictSerializer):
+class MemberInviteSerializer(StrictSerializer):
     """Whom to share with: a person or a group, one of the two."""
 
     person = serializers.CharField(

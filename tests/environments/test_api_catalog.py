@@ -177,7 +177,7 @@ class TestPublish:
             ({"tags": ["x" * 31]}, 400, "tag_invalid"),
             ({"tags": list(map(str, range(11)))}, 400, "tags_too_many"),
             ({"mounts": ["Not A Name"]}, 400, "volume_name_invalid"),
-            ({"mounts": ["data:../.."]}, 400, "path_invalid"),
+            ({"mounts": ["data:../.."]}, 400, "mount_path_invalid"),
             ({"visibility": "class"}, 400, "invalid"),
             ({"cpus": "nan"}, 400, "invalid"),
             ({"owner": "admin"}, 400, "invalid"),

@@ -198,19 +198,6 @@ def test_launch_with_a_key_says_so(program: APIClient, example: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "value"),
-    [],
-)
-def test_launch_says_what_is_not_available_yet(program: APIClient, example: str, option: str, value: object) -> None:
-    response = launch(program, repository=example, **{option: value})
-
-    body = response.json()
-    assert (response.status_code, body["code"]) == (400, "option_unavailable")
-    assert list(body["fields"]) == [option]
-    assert not NotebookServer.objects.exists()
-
-
-@pytest.mark.parametrize(
     ("fields", "wrong"),
     [
         ({}, "repository"),

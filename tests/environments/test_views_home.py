@@ -139,7 +139,7 @@ def test_query_the_same_for_many_servers(
     NotebookServerFactory.create_batch(30, owner=student)
     EnvironmentFactory.create_batch(30)
 
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         page.get("/")
 
 

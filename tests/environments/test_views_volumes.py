@@ -96,8 +96,8 @@ def test_list_asks_the_database_as_much_for_many(
         VolumeMemberFactory.create_batch(2, volume=shared)
     VolumeMemberFactory.create_batch(6, person=student)
 
-    # The session, the person, the files, what was deleted, and what they take.
-    with django_assert_max_num_queries(5):
+    # The session, the person, the files, what was deleted, what they take, and what they may.
+    with django_assert_max_num_queries(6):
         page.get(LIST)
 
 
@@ -378,6 +378,6 @@ def test_page_of_a_server_asks_the_database_as_much_for_many_mounts(
     for _ in range(5):
         ServerMountFactory.create(server=server)
 
-    # The session, the person, the server, the disk, the owner; the mounts, their files, what is usable, what in use.
-    with django_assert_max_num_queries(9):
+    # The session, the person, the server, the disk, the quota, the owner; four for the mounts, three for company.
+    with django_assert_max_num_queries(13):
         page.get(f"/servers/{server.pk}/")
