@@ -328,7 +328,9 @@ def test_api_shows_nobody_elses_by_their_name(student: User, stranger: User) -> 
     assert program_of(student).get(API, {"person": "stranger"}).json()["count"] == 0
 
 
-@pytest.mark.parametrize("query", [{"month": "2026-13"}, {"month": "x"}, {"limit": "0"}, {"person": "x" * 151}])
+@pytest.mark.parametrize(
+    "query", [{"month": "2026-13"}, {"month": "0000-01"}, {"month": "x"}, {"limit": "0"}, {"person": "x" * 151}]
+)
 def test_api_refuses_what_means_nothing(student: User, query: dict[str, str]) -> None:
     response = program_of(student).get(API, query)
 
