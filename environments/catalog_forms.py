@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from environments.catalog import ORDERS, Recipe
 from environments.errors import EnvironmentsError, UserError
-from environments.forms import LaunchForm, typed_for
+from environments.forms import RepositoryForm, typed_for
 from environments.links import MAX_MOUNTS, read_mount, write_mount
 from environments.models import Rebuild, Visibility
 from environments.models.environment import MAX_DESCRIPTION, MAX_MOUNTS_TEXT
@@ -37,12 +37,8 @@ class SearchForm(forms.Form):
         return str(self.cleaned_data.get(name) or default)
 
 
-class EnvironmentForm(LaunchForm):
+class EnvironmentForm(RepositoryForm):
     """What to publish. `recipe` is what came of it once the form is valid."""
-
-    name = None  # type: ignore[assignment]  # Each server gets its own.
-    public = None  # type: ignore[assignment]  # Whoever launches it decides.
-    credentials = None  # type: ignore[assignment]  # Nobody gives away another person's key.
 
     title = forms.CharField(
         label=_("Title"),

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Any, TypeVar
 
 from django import forms
 from django.core.validators import RegexValidator
+from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from environments.errors import EnvironmentsError, UserError
-from environments.links import MAX_COLLABORATORS, read_limits, read_minutes
+from environments.links import (
+    MAX_COLLABORATORS,
+    mount_path,
+    read_limits,
+    read_minutes,
+    read_mount,
+    read_person,
+    write_mount,
+)
+from environments.models import SharedVolume
 from environments.references import check_urlpath, parse_with_path, urlpath_to
 from environments.servers import max_keep
-from environments.values import LaunchSpec, Limits, Reference
+from environments.values import LaunchSpec, Limits, MountWish, Reference
 
 T = TypeVar("T")
 
@@ -37,6 +48,10 @@ FIELD_OF_CODE_PREFIX: dict[str, str | None] = {
     "name": "name",
     "server": "name",
     "copy": "public",
+    "credentials": "credentials",
+    "mount": "mounts",
+    "volume": "mounts",
+    **dict.fromkeys(("collaborator", "collaborators", "people"), "collaborators"),
     "memory": "memory",
     "cpus": "cpus",
     "idle": "idle",
@@ -46,8 +61,8 @@ FIELD_OF_CODE_PREFIX: dict[str, str | None] = {
 """Which field an error belongs to, by the first word of its code, or none; all others are about the repository."""
 
 
-class LaunchForm(forms.Form):
-    """What to launch. `spec` is what came of it once the form is valid."""
+class RepositoryForm(forms.Form):
+    """What a server is made from, and what it may use. `spec` is what came of it once the form is valid."""
 
     repository = forms.CharField(
         label=_("Address of the repository"),
@@ -65,12 +80,6 @@ class LaunchForm(forms.Form):
         label=_("What to open"),
         help_text=_("A file or folder in the repository, for example notebooks/first.ipynb."),
         max_length=400,
-        required=False,
-    )
-    name = forms.CharField(
-        label=_("Name of the server"),
-        help_text=_("For your own list. Lower-case letters, digits and hyphens."),
-        max_length=40,
         required=False,
     )
     ref = forms.CharField(
@@ -108,26 +117,12 @@ class LaunchForm(forms.Form):
         widget=forms.TextInput(attrs={"inputmode": "numeric"}),
     )
 
-    public = forms.BooleanField(
-        label=_("Only a copy to try"),
-        help_text=_("It has none of your personal files, and is thrown away with its own when it stops."),
-        required=False,
-    )
-    credentials = forms.BooleanField(
-        label=_("Give it a key to act in my name here"),
-        help_text=_(
-            "Its programs can then start, stop and see all your servers, until it stops. They find the key in the "
-            "environment variable CARREL_TOKEN."
-        ),
-        required=False,
-    )
-
     spec: LaunchSpec
 
     @property
     def has_more(self) -> bool:
         """Whether anything but the repository is filled in or wrong, so that it must not stay folded away."""
-        return self._has("path", "name", "ref", "public", "credentials") or self.has_resources
+        return self._has("path", "ref") or self.has_resources
 
     @property
     def has_resources(self) -> bool:
@@ -172,12 +167,9 @@ class LaunchForm(forms.Form):
         return LaunchSpec(
             reference,
             urlpath=data.get("path") or pasted_path,
-            name=data.get("name", ""),
             limits=Limits(data.get("memory"), data.get("cpus")),
             idle_minutes=data.get("idle"),
             lifetime_minutes=data.get("lifetime"),
-            with_credentials=data.get("credentials", False),
-            is_public=data.get("public", False),
         )
 
     def _has(self, *names: str) -> bool:
@@ -192,6 +184,99 @@ class LaunchForm(forms.Form):
     def add_launch_error(self, error: EnvironmentsError) -> None:
         """Say what went wrong at the field that can be changed."""
         self.add_error(FIELD_OF_CODE_PREFIX.get(error.code.split("_")[0], "repository"), _words(error))
+
+
+class MountsField(forms.MultipleChoiceField):
+    """Shared files to place in a server, each as a launch link spells it."""
+
+    widget = forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"})
+
+    def offer(self, volumes: Iterable[SharedVolume], asked: Iterable[str]) -> None:
+        """Offer what the person may use, in its usual place, and what was asked for besides."""
+        usual = {write_mount(_usual_mount(volume)): volume.title for volume in volumes}
+        others = {text: text for text in asked if text not in usual}
+        self.choices = [*usual.items(), *others.items()]
+
+    def clean(self, value: Any) -> tuple[MountWish, ...]:
+        """The mounts. Whether the person may have them is looked at when they are launched."""
+        try:
+            return tuple(map(read_mount, self.to_python(value)))
+        except UserError as error:
+            raise forms.ValidationError(_words(error)) from error
+
+
+class LaunchForm(RepositoryForm):
+    """All that can be asked for in a launch."""
+
+    name = forms.CharField(
+        label=_("Name of the server"),
+        help_text=_("For your own list. Lower-case letters, digits and hyphens."),
+        max_length=40,
+        required=False,
+    )
+    mounts = MountsField(
+        label=_("Shared files"),
+        help_text=_("They appear in the folder “shared”."),
+        required=False,
+    )
+    collaborators = forms.CharField(
+        label=_("People who may enter it too"),
+        help_text=_("Their user names, separated by commas. They can work with your files in it."),
+        max_length=2000,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}),
+    )
+    public = forms.BooleanField(
+        label=_("Only a copy to try"),
+        help_text=_("It has none of your personal files, and is thrown away with its own when it stops."),
+        required=False,
+    )
+    credentials = forms.BooleanField(
+        label=_("Give it a key to act in my name here"),
+        help_text=_(
+            "Its programs can then start, stop and see all your servers, until it stops. They find the key in the "
+            "environment variable CARREL_TOKEN."
+        ),
+        required=False,
+    )
+
+    def __init__(
+        self,
+        data: QueryDict | Mapping[str, Any] | None = None,
+        *,
+        initial: dict[str, Any] | None = None,
+        volumes: Iterable[SharedVolume] = (),
+    ) -> None:
+        super().__init__(data, initial=initial)
+        mounts = self.fields["mounts"]
+        assert isinstance(mounts, MountsField)  # noqa: S101 - for the type checker
+        mounts.offer(volumes, self["mounts"].value() or ())
+
+    @property
+    def has_more(self) -> bool:
+        """Whether anything but the repository is filled in or wrong, so that it must not stay folded away."""
+        return super().has_more or self._has("name") or self.has_gifts
+
+    @property
+    def has_gifts(self) -> bool:
+        """The same of what the server is given, and who may enter it."""
+        return self._has("mounts", "collaborators", "public", "credentials")
+
+    def clean_collaborators(self) -> tuple[str, ...]:
+        """The names, each once."""
+        names = [name.strip() for name in self.cleaned_data["collaborators"].split(",")]
+        return self._understood(lambda: tuple(dict.fromkeys(map(read_person, filter(None, names)))))
+
+    def _spec(self, reference: Reference, pasted_path: str) -> LaunchSpec:
+        data = self.cleaned_data
+        return replace(
+            super()._spec(reference, pasted_path),
+            name=data.get("name", ""),
+            mounts=data.get("mounts", ()),
+            collaborators=data.get("collaborators", ()),
+            with_credentials=data.get("credentials", False),
+            is_public=data.get("public", False),
+        )
 
 
 class GitCredentialForm(forms.Form):
@@ -304,6 +389,12 @@ def typed_for(urlpath: str) -> str:
     if not urlpath or _ADDRESS_IN_JUPYTER.fullmatch(urlpath):
         return urlpath
     return f"/{urlpath.strip('/')}/"
+
+
+def _usual_mount(volume: SharedVolume) -> MountWish:
+    """As they are offered: to be changed by whoever may."""
+    can_write = bool(getattr(volume, "can_write", True))
+    return MountWish(volume.name, mount_path("", volume=volume.name), read_only=not can_write)
 
 
 def _words(error: EnvironmentsError) -> list[str]:

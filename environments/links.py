@@ -60,7 +60,7 @@ def read_link(path: str, query: str = "") -> LaunchLink:
         idle_minutes=read_minutes("idle", asked.last("idle")),
         lifetime_minutes=read_minutes("lifetime", asked.last("lifetime")),
         mounts=tuple(map(read_mount, asked.all("mount", most=MAX_MOUNTS))),
-        collaborators=tuple(map(_person, asked.all("collaborator", most=MAX_COLLABORATORS))),
+        collaborators=tuple(map(read_person, asked.all("collaborator", most=MAX_COLLABORATORS))),
         is_public=_switch("public", asked.last("public")),
         with_credentials=_switch("credentials", asked.last("credentials")),
     )
@@ -126,8 +126,16 @@ def read_mount(text: str) -> MountWish:
 
 
 def write_mount(mount: MountWish) -> str:
-    """The inverse of `read_mount`."""
-    return f"{mount.volume}:{mount.path}{':ro' if mount.read_only else ''}"
+    """The inverse of `read_mount`: a folder that is called “ro” must not look like the mark at the end."""
+    path = "./ro" if mount.path == "ro" and not mount.read_only else mount.path
+    return f"{mount.volume}:{path}{':ro' if mount.read_only else ''}"
+
+
+def read_person(text: str) -> str:
+    """A user name or an address, if it can be one. Raises UserError `option_invalid`."""
+    if not _PERSON.fullmatch(text):
+        raise UserError("option_invalid", option="collaborator", value=shown(text))
+    return text
 
 
 def mount_path(path: str, *, volume: str) -> str:
@@ -181,12 +189,6 @@ class _Parameters:
                 yield value.strip()
 
 
-def _mount(mount: MountWish) -> str:
-    """As `read_mount` reads it: a folder that is called “ro” must not look like the mark at the end."""
-    path = "./ro" if mount.path == "ro" and not mount.read_only else mount.path
-    return f"{mount.volume}:{path}{':ro' if mount.read_only else ''}"
-
-
 def _given(name: str, value: object) -> Iterator[tuple[str, str]]:
     if value:
         yield name, str(value)
@@ -218,12 +220,6 @@ def _switch(name: str, text: str) -> bool:
     if text.lower() not in (*_YES, *_NO):
         raise UserError("option_invalid", option=name, value=shown(text))
     return text.lower() in _YES
-
-
-def _person(text: str) -> str:
-    if not _PERSON.fullmatch(text):
-        raise UserError("option_invalid", option="collaborator", value=shown(text))
-    return text
 
 
 def _attribute(text: str) -> str:

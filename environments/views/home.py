@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
@@ -17,6 +17,7 @@ from environments.errors import EnvironmentsError
 from environments.forms import LaunchForm
 from environments.launching import launch, server_of
 from environments.models import NotebookServer
+from environments.mounts import usable_volumes
 from environments.quotas import disk_use_of
 from environments.updating import would_change
 from environments.views.company import shared_with
@@ -26,7 +27,10 @@ from environments.views.stopping import Ending, ending_of
 from environments.waiting import Wait, waits_of
 
 CONFLICT, UNPROCESSABLE = 409, 422
-PREFILLED_BY_LINK = ("repository", "ref", "path", "name", "memory", "cpus", "idle", "lifetime", "credentials", "public")
+PREFILLED_BY_LINK = (
+    *("repository", "ref", "path", "name", "memory", "cpus", "idle", "lifetime"),
+    *("collaborators", "credentials", "public"),
+)
 TOKEN_MAY_HELP = ("repository_not_found", "credential_refused", "credential_unreadable")
 """Why a launch is refused that a token of the person's own could make possible."""
 READY_SHOWN = 6
@@ -56,14 +60,16 @@ def home(request: HttpRequest) -> HttpResponse:
     person = cast("PageRequest", request)
     if person.htmx:
         return render(request, "environments/home.html#servers", _server_list(person) | {"out_of_band": True})
-    prefilled = {name: request.GET[name] for name in PREFILLED_BY_LINK if name in request.GET}
-    return _page(person, LaunchForm(initial=prefilled))
+    prefilled: dict[str, Any] = {name: request.GET[name] for name in PREFILLED_BY_LINK if name in request.GET}
+    if "mounts" in request.GET:
+        prefilled["mounts"] = request.GET.getlist("mounts")
+    return _page(person, _form(person, initial=prefilled))
 
 
 @login_required
 def _launch(request: HttpRequest) -> HttpResponse:
     person = cast("PageRequest", request)
-    form = LaunchForm(request.POST)
+    form = _form(person, request.POST)
     if not form.is_valid():
         return _page(person, form, status=UNPROCESSABLE)
     try:
@@ -74,6 +80,10 @@ def _launch(request: HttpRequest) -> HttpResponse:
     except EnvironmentsError as error:
         return _refused(person, form, error)
     return to_server(server, form.spec.urlpath)
+
+
+def _form(request: PageRequest, data: QueryDict | None = None, *, initial: dict[str, Any] | None = None) -> LaunchForm:
+    return LaunchForm(data, initial=initial, volumes=usable_volumes(request.user))
 
 
 def _refused(request: PageRequest, form: LaunchForm, error: EnvironmentsError) -> HttpResponse:

@@ -46,7 +46,7 @@ from environments.launching import (
     name_of,
     server_of,
 )
-from environments.links import PREFIX, check_length, read_link
+from environments.links import PREFIX, check_length, read_link, write_mount
 from environments.models import NotebookServer
 from environments.mounts import check_mounts, wishes_in
 from environments.naming import check_server_name
@@ -238,10 +238,12 @@ def _edit_url(spec: LaunchSpec) -> str:
         "cpus": spec.limits.cpus,
         "idle": spec.idle_minutes,
         "lifetime": spec.lifetime_minutes,
+        "mounts": [write_mount(mount) for mount in spec.mounts],
+        "collaborators": ", ".join(spec.collaborators),
         "credentials": "1" if spec.with_credentials else "",
         "public": "1" if spec.is_public else "",
     }
-    query = urlencode({name: value for name, value in fields.items() if value})
+    query = urlencode({name: value for name, value in fields.items() if value}, doseq=True)
     return f"{reverse('environments:home')}?{query}#describe"
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
+from accounts.models import User
 from environments.errors import UserError
 from environments.forms import KeepForm, LaunchForm, typed_for, urlpath_of
-from environments.values import LaunchSpec, Limits, Reference
+from environments.models import SharedVolume
+from environments.mounts import usable_volumes
+from environments.values import LaunchSpec, Limits, MountWish, Reference
+from tests.factories import SharedVolumeFactory, VolumeMemberFactory
 
 
 @pytest.mark.parametrize(
@@ -85,6 +90,41 @@ def test_make_spec_of_what_was_filled_in(data: dict[str, str], spec: LaunchSpec)
     assert form.spec == spec
 
 
+@pytest.mark.django_db
+def test_offer_shared_files_as_the_person_may_use_them(student: User) -> None:
+    own = SharedVolumeFactory.create(owner=student, name="data")
+    VolumeMemberFactory.create(person=student, volume__name="course")
+
+    form = LaunchForm(volumes=usable_volumes(student), initial={"mounts": ["data:input:ro"]})
+
+    assert dict(form.fields["mounts"].choices) == {  # type: ignore[attr-defined]
+        "data:shared/data": own.title,
+        "course:shared/course:ro": SharedVolume.objects.get(name="course").title,
+        "data:input:ro": "data:input:ro",
+    }
+    assert form.has_gifts
+
+
+def test_make_spec_of_files_and_people() -> None:
+    data = {"repository": "gh/owner/name", "mounts": ["data:input:ro"], "collaborators": "ada, bob@uni.edu ,ada"}
+
+    form = LaunchForm(data)
+
+    assert form.is_valid()
+    assert form.spec.mounts == (MountWish("data", "input", read_only=True),)
+    assert form.spec.collaborators == ("ada", "bob@uni.edu")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"mounts": ["../x"]}, {"mounts": ["data:../.."]}, {"collaborators": "a b"}, {"collaborators": "<x>"}]
+)
+def test_refuse_files_and_people_that_cannot_be(wrong: dict[str, Any]) -> None:
+    form = LaunchForm({"repository": "gh/owner/name", **wrong})
+
+    assert list(form.errors) == list(wrong)
+    assert form.has_gifts
+
+
 @pytest.mark.parametrize("field", ["memory", "cpus", "idle", "lifetime"])
 @pytest.mark.parametrize("value", ["lots", "-1", "0", "1e9", "9" * 20])
 def test_refuse_resources_that_are_no_amount(field: str, value: str) -> None:
@@ -100,6 +140,9 @@ def test_refuse_resources_that_are_no_amount(field: str, value: str) -> None:
         ("ref_unknown", "ref"),
         ("name_taken", "name"),
         ("server_differs", "name"),
+        ("mount_unknown", "mounts"),
+        ("collaborator_unknown", "collaborators"),
+        ("credentials_shared", "credentials"),
         ("path_invalid", "path"),
         ("repository_unreachable", "repository"),
         ("unexpected", "repository"),

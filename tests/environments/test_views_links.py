@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html import unescape
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
@@ -17,12 +18,13 @@ from environments.consent import trust_repository
 from environments.models import Build, NotebookServer, RepositoryTrust, Update, Volume
 from environments.references import parse
 from environments.views.links import launch_link
-from tests.factories import NotebookServerFactory, SharedVolumeFactory, running_server
+from tests.factories import NotebookServerFactory, SharedVolumeFactory, UserFactory, running_server
 from tests.fakes.git_host import GitHost
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fake_backends")]
 
 State = NotebookServer.State
+EDIT = re.compile(r'href="(/\?[^"]+#describe)"')
 PROPOSAL = re.compile(r'name="proposal" value="([^"]+)"')
 
 
@@ -280,3 +282,23 @@ def test_link_that_asks_for_files_one_may_not_use_changes_no_server(
     page.post("/launch/", {"proposal": proposal_on(page, link(host))})
 
     assert page.get(link(host, "?mount=data")).status_code == 403
+
+
+def test_change_something_keeps_all_that_the_link_says(page: Client, student: User, host: GitHost) -> None:
+    SharedVolumeFactory.create(owner=student, name="data")
+    UserFactory.create(username="ada")
+    query = "?memory=1G&idle=30&mount=data:input:ro&collaborator=ada&server=mine"
+    question = page.get(link(host, query)).content.decode()
+    edit = EDIT.search(question)
+    assert edit
+
+    form = page.get(unescape(edit[1])).context["form"]
+
+    values = {name: form[name].value() for name in ("name", "memory", "idle", "mounts", "collaborators")}
+    assert values == {
+        "name": "mine",
+        "memory": "1024",
+        "idle": "30",
+        "mounts": ["data:input:ro"],
+        "collaborators": "ada",
+    }
