@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -162,6 +163,8 @@ def test_ends_offspring_whose_leader_is_gone(tmp_path: Path, records: ProcessRec
     )
     assert leader.stdout is not None
     offspring = psutil.Process(int(leader.stdout.readline()))
+    while not offspring.environ():  # In the middle of its exec a process has none, and its parent goes on already.
+        time.sleep(0.001)
     records.add("worker", leader.pid)
     leader.kill()
     leader.wait()
