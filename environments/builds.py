@@ -13,6 +13,7 @@ from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
 from accounts.models import User
+from environments import naming
 from environments.backends import builder
 from environments.builders.redaction import redact
 from environments.errors import Cancelled, EnvironmentsError, SystemFailure
@@ -34,6 +35,18 @@ MAX_LINE = 2000
 _FLUSH_SECONDS = 0.3
 
 Clock = Callable[[], datetime]
+
+
+def image_key_for(repository: ResolvedRepository, *, owner: User | None) -> str:
+    """The key of the image that the present builder makes of this commit, for this person if it is private."""
+    made_by = builder()
+    return naming.image_key(
+        repository,
+        builder=made_by.name,
+        version=made_by.version,
+        platform=made_by.platform,
+        private_to=str(owner.pk) if owner else "",
+    )
 
 
 def request_build(image_key: str, repository: ResolvedRepository, *, requested_by: User | None, now: datetime) -> Build:

@@ -14,8 +14,7 @@ from django.db.models import F
 
 from accounts.models import User
 from environments import naming
-from environments.backends import builder
-from environments.builds import request_build
+from environments.builds import image_key_for, request_build
 from environments.collaborating import find_people, let_in
 from environments.credentials import check_alone
 from environments.errors import UserError
@@ -81,7 +80,7 @@ def make_image(user: User, spec: LaunchSpec, *, now: datetime) -> Build:
     _check_together(spec)
     check_mounts(user, wishes_in(spec))
     resolved = resolve_for(user, spec.reference, now=now)
-    return request_build(_image_key(user, resolved), resolved, requested_by=user, now=now)
+    return request_build(image_key_for(resolved, owner=user), resolved, requested_by=user, now=now)
 
 
 def name_of(spec: LaunchSpec) -> str:
@@ -245,7 +244,7 @@ def _create(
         repository_url=resolved.url,
         commit=resolved.commit,
         is_private=resolved.is_private,
-        image_key=_image_key(user, resolved),
+        image_key=image_key_for(resolved, owner=user),
         volume=Volume.objects.create(owner=user, purpose=Volume.Purpose.SERVER),
         state_changed_at=now,
         created_at=now,
@@ -262,14 +261,3 @@ def _lifetime_minutes(spec: LaunchSpec) -> int | None:
     if not spec.is_public:
         return spec.lifetime_minutes
     return min(spec.lifetime_minutes or settings.COPY_LIFETIME_MINUTES, settings.COPY_LIFETIME_MINUTES)
-
-
-def _image_key(user: User, resolved: ResolvedRepository) -> str:
-    made_by = builder()
-    return naming.image_key(
-        resolved,
-        builder=made_by.name,
-        version=made_by.version,
-        platform=made_by.platform,
-        private_to=str(user.pk),
-    )

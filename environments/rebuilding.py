@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 
-from environments import builds, naming, references
+from environments import builds, references
 from environments.backends import builder
 from environments.errors import EnvironmentsError
 from environments.git_credentials import resolve_for
@@ -71,7 +71,7 @@ def prepare(environment: Environment, resolved: ResolvedRepository, *, now: date
     """Have this version's image made and follow it, unless the environment was edited or deleted since it was read."""
     before = environment.build
     with transaction.atomic():
-        key = _image_key(environment, resolved)
+        key = builds.image_key_for(resolved, owner=environment.owner)
         build = builds.request_build(key, resolved, requested_by=environment.owner, now=now)
         if not _of_reference(environment).update(**_asked_for(build, resolved.commit, now=now)):
             abandon_build(build, now=now)
@@ -119,7 +119,7 @@ def rebuild_if_due(environment: Environment, *, now: datetime) -> None:
         return  # Another worker was quicker, or somebody changed when it is due.
     try:
         resolved = newest_version(environment, now=now)
-        key = _image_key(environment, resolved)
+        key = builds.image_key_for(resolved, owner=environment.owner)
         if key == environment.image_key and builder().find(key):
             unchanged = {"outcome": Outcome.UNCHANGED, "outcome_at": now, "has_image": True}
             _of_reference(environment).update(newest_commit=resolved.commit, **unchanged, **_NO_FAILURE)
@@ -177,17 +177,6 @@ def _made_by(build: Build) -> dict[str, Any]:
         "builder": build.builder,
         "builder_version": builder().version,
     }
-
-
-def _image_key(environment: Environment, resolved: ResolvedRepository) -> str:
-    made_by = builder()
-    return naming.image_key(
-        resolved,
-        builder=made_by.name,
-        version=made_by.version,
-        platform=made_by.platform,
-        private_to=str(environment.owner_id or ""),
-    )
 
 
 def _of_reference(environment: Environment) -> EnvironmentQuerySet:

@@ -18,7 +18,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from environments import builds, naming
+from environments import builds
 from environments.backends import builder
 from environments.credentials import check_alone
 from environments.errors import UserError
@@ -131,7 +131,7 @@ def update_server(server: NotebookServer, target: Target, *, now: datetime) -> N
         lifetime_minutes=target.lifetime_minutes,
     )
     is_same_version = _is_same_version(server, target)
-    image_key = server.image_key if is_same_version else _image_key(server, target)
+    image_key = server.image_key if is_same_version else builds.image_key_for(target.resolved, owner=server.owner)
     try:
         if is_same_version and _started_with(target) == _started_with(server.target):
             _put_in_place(server, None, columns_of(target), now=now)
@@ -248,17 +248,6 @@ def _is_same_version(server: NotebookServer, target: Target) -> bool:
     """Whether the server's image is the target's too; a repository that was only renamed needs no other."""
     is_same_place = target.url == server.repository_url or target.reference == server.reference
     return target.commit == server.commit and is_same_place
-
-
-def _image_key(server: NotebookServer, target: Target) -> str:
-    made_by = builder()
-    return naming.image_key(
-        target.resolved,
-        builder=made_by.name,
-        version=made_by.version,
-        platform=made_by.platform,
-        private_to=str(server.owner_id),
-    )
 
 
 def _set_off(server: NotebookServer, update: Update, *, now: datetime) -> None:

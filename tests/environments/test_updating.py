@@ -11,7 +11,7 @@ import pytest
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from accounts.models import User
-from environments import servers, starting, stopping, updating
+from environments import builds, servers, starting, stopping, updating
 from environments.errors import EnvironmentsError, UserError
 from environments.launching import launch
 from environments.models import Build, NotebookServer, Update
@@ -618,7 +618,7 @@ def sent(workshop: Workshop, django_capture_on_commit_callbacks: DjangoCaptureOn
 def test_update_whose_image_is_there_is_begun_at_once(workshop: Workshop, sent: Sent) -> None:
     server = running_server()
     target = other(server)
-    has_image(Update(image_key=updating._image_key(server, target)))
+    has_image(Update(image_key=builds.image_key_for(target.resolved, owner=server.owner)))
 
     messages = sent(lambda: updating.update_server(server, target, now=workshop.now))
 
