@@ -9,18 +9,22 @@ from django.views.generic import TemplateView
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
-from environments import api
-from environments.collaborator_api import CollaboratorViewSet, InvitationViewSet, SharedServerViewSet
+from environments.api.accounts import DiskUseView, UsageViewSet
+from environments.api.builds import BuildViewSet
+from environments.api.company import CollaboratorViewSet, InvitationViewSet, SharedServerViewSet
+from environments.api.environments import EnvironmentViewSet
+from environments.api.servers import ServerViewSet
+from environments.api.volumes import VolumeViewSet
 
 app_name = "api"
 
 router = SimpleRouter(use_regex_path=False)
-router.register("servers", api.ServerViewSet, basename="server")
-router.register("builds", api.BuildViewSet, basename="build")
-router.register("environments", api.EnvironmentViewSet, basename="environment")
+router.register("servers", ServerViewSet, basename="server")
+router.register("builds", BuildViewSet, basename="build")
+router.register("environments", EnvironmentViewSet, basename="environment")
 router.register("shared-servers", SharedServerViewSet, basename="shared-server")
-router.register("usage", api.UsageViewSet, basename="usage")
-router.register("volumes", api.VolumeViewSet, basename="volume")
+router.register("usage", UsageViewSet, basename="usage")
+router.register("volumes", VolumeViewSet, basename="volume")
 
 MANY: dict[str, Any] = {"get": "list", "post": "create"}
 ONE: dict[str, Any] = {"delete": "destroy"}
@@ -40,7 +44,7 @@ urlpatterns = [
         InvitationViewSet.as_view(ONE),
         name="invitation-detail",
     ),
-    path("disk/", api.DiskUseView.as_view(), name="disk"),
+    path("disk/", DiskUseView.as_view(), name="disk"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", TemplateView.as_view(template_name="config/api_docs.html"), name="docs"),
 ]

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.models import Scope
-from environments.api import _NOT_FOUND, _NOT_JSON, _TOO_LARGE, Pages, _errors, _person
+from environments.api.conventions import NOT_FOUND, NOT_JSON, TOO_LARGE, Pages, errors, person_of
 from environments.collaborating import (
     address_of,
     invite,
@@ -121,7 +121,7 @@ class _OfOwnServer(GenericViewSet[Row]):
 
     def own_server(self) -> NotebookServer:
         """The server; 404 for all others, be it that one may enter them."""
-        person = _person(self.request)
+        person = person_of(self.request)
         server = get_object_or_404(NotebookServer.objects.visible_to(person), pk=self.kwargs["pk"])
         if not can_change_server(person, server):
             raise PermissionDenied
@@ -135,8 +135,7 @@ class CollaboratorViewSet(_OfOwnServer[Collaborator]):
     serializer_class = CollaboratorSerializer
 
     @extend_schema(
-        summary="Who may enter a server",
-        responses={200: CollaboratorSerializer(many=True), **_errors({404: _NOT_FOUND})},
+        summary="Who may enter a server", responses={200: CollaboratorSerializer(many=True), **errors({404: NOT_FOUND})}
     )
     def list(self, request: Request, pk: str) -> Response:
         """Everybody but yourself."""
@@ -148,13 +147,13 @@ class CollaboratorViewSet(_OfOwnServer[Collaborator]):
         request=InviteSerializer,
         responses={
             201: CollaboratorSerializer,
-            **_errors(
+            **errors(
                 {
                     400: "`invalid`, `parse_error`.",
-                    404: _NOT_FOUND,
+                    404: NOT_FOUND,
                     409: "`collaborator_is_owner`, `collaborators_too_many`.",
-                    413: _TOO_LARGE,
-                    415: _NOT_JSON,
+                    413: TOO_LARGE,
+                    415: NOT_JSON,
                     422: "`collaborator_unknown`: nobody of that name was found.",
                     429: "`people_guessed_too_often`, `throttled`.",
                 }
@@ -170,10 +169,10 @@ class CollaboratorViewSet(_OfOwnServer[Collaborator]):
         asked = InviteSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         name = asked.validated_data["username"]
-        collaborator = invite(server, name, by=_person(request), now=timezone.now())
+        collaborator = invite(server, name, by=person_of(request), now=timezone.now())
         return Response(CollaboratorSerializer(collaborator).data, status=status.HTTP_201_CREATED)
 
-    @extend_schema(summary="Put somebody out of a server", responses={204: None, **_errors({404: _NOT_FOUND})})
+    @extend_schema(summary="Put somebody out of a server", responses={204: None, **errors({404: NOT_FOUND})})
     def destroy(self, request: Request, pk: str, collaborator_id: str) -> Response:
         """They are out within five seconds, open connections included, and all open links to it are withdrawn."""
         rows = self.own_server().collaborators.select_related("server", "person")
@@ -189,7 +188,7 @@ class InvitationViewSet(_OfOwnServer[Invitation]):
 
     @extend_schema(
         summary="The open links to a server",
-        responses={200: InvitationSerializer(many=True), **_errors({404: _NOT_FOUND})},
+        responses={200: InvitationSerializer(many=True), **errors({404: NOT_FOUND})},
     )
     def list(self, request: Request, pk: str) -> Response:
         """Those by which somebody may still come; without what is secret in them."""
@@ -201,13 +200,13 @@ class InvitationViewSet(_OfOwnServer[Invitation]):
         request=MakeInvitationSerializer,
         responses={
             201: NewInvitationSerializer,
-            **_errors(
+            **errors(
                 {
                     400: "`invalid`, `parse_error`.",
-                    404: _NOT_FOUND,
+                    404: NOT_FOUND,
                     409: "`invitations_too_many`.",
-                    413: _TOO_LARGE,
-                    415: _NOT_JSON,
+                    413: TOO_LARGE,
+                    415: NOT_JSON,
                 }
             ),
         },
@@ -219,12 +218,12 @@ class InvitationViewSet(_OfOwnServer[Invitation]):
         asked.is_valid(raise_exception=True)
         lifetime = timedelta(days=asked.validated_data["days"])
         invitation, token = make_invitation(
-            server, by=_person(request), lifetime=lifetime, uses=asked.validated_data["uses"], now=timezone.now()
+            server, by=person_of(request), lifetime=lifetime, uses=asked.validated_data["uses"], now=timezone.now()
         )
         made = NewInvitationSerializer(invitation, context={"token": token})
         return Response(made.data, status=status.HTTP_201_CREATED)
 
-    @extend_schema(summary="Withdraw a link to a server", responses={204: None, **_errors({404: _NOT_FOUND})})
+    @extend_schema(summary="Withdraw a link to a server", responses={204: None, **errors({404: NOT_FOUND})})
     def destroy(self, request: Request, pk: str, invitation_id: str) -> Response:
         """Nobody can come by it any more; who has come stays."""
         invitation = get_object_or_404(self.own_server().invitations, pk=invitation_id)
@@ -235,7 +234,7 @@ class InvitationViewSet(_OfOwnServer[Invitation]):
 @extend_schema_view(
     list=extend_schema(
         summary="Servers of others you may enter",
-        responses={200: SharedServerSerializer(many=True), **_errors({400: "`invalid`."})},
+        responses={200: SharedServerSerializer(many=True), **errors({400: "`invalid`."})},
     )
 )
 class SharedServerViewSet(mixins.ListModelMixin, GenericViewSet[NotebookServer]):
@@ -249,10 +248,10 @@ class SharedServerViewSet(mixins.ListModelMixin, GenericViewSet[NotebookServer])
 
     def get_queryset(self) -> NotebookServerQuerySet:
         """Those of whoever asks."""
-        return NotebookServer.objects.shared_with(_person(self.request)).select_related("owner")
+        return NotebookServer.objects.shared_with(person_of(self.request)).select_related("owner")
 
-    @extend_schema(summary="Leave a server of somebody else", responses={204: None, **_errors({404: _NOT_FOUND})})
+    @extend_schema(summary="Leave a server of somebody else", responses={204: None, **errors({404: NOT_FOUND})})
     def destroy(self, request: Request, pk: str) -> Response:
         """To come back you need to be let in again."""
-        leave_server(get_object_or_404(self.get_queryset(), pk=pk), person=_person(request))
+        leave_server(get_object_or_404(self.get_queryset(), pk=pk), person=person_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
