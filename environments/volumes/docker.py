@@ -167,6 +167,8 @@ class DockerVolumeStore:
         """Remove the volume with all it holds; nothing when it is not there."""
         with engine_errors():
             remove_all(volume_labels(volume))
+            with suppress(NotFound):  # What the engine made itself, or somebody put back, has no label of ours.
+                client().api.remove_volume(volume_name(volume))
 
 
 def owned_folders(paths: Iterable[str]) -> Iterator[bytes]:
