@@ -150,6 +150,15 @@ def test_read_that_is_given_up_leaves_nothing(store: DockerVolumeStore) -> None:
     assert leftovers() == [volume_name(VOLUME)]
 
 
+def test_delete_removes_what_the_engine_made_itself(store: DockerVolumeStore) -> None:
+    other = f"home-{secrets.token_hex(16)}"
+    inside("true", volume=other)
+
+    store.delete(other)
+
+    assert not store.exists(other)
+
+
 def test_delete_does_not_wait_for_readers(store: DockerVolumeStore) -> None:
     store.write(VOLUME, "", [tar(a=b"a" * 2_000_000)], max_bytes=3_000_000)
     stream = store.read(VOLUME)
