@@ -53,6 +53,15 @@ def container_of(stack: DockerStack, server: Server) -> str:
     return str(container["Id"])
 
 
+def await_one_start(stack: DockerStack, server: Server) -> None:
+    """Wait until there is one container and one network of the server: that of an earlier start may take a moment."""
+
+    def is_one() -> bool:
+        return len(stack.remains_of(server["id"])) == len(["container", "network"])
+
+    wait_until(is_one, seconds=DISCOVERY_SECONDS, why="one container and one network are there")
+
+
 def starts_again(person: Person, server: Server) -> Server:
     """The server, after somebody pressed Start."""
     person.command(server, "start").raise_for_status()
@@ -195,7 +204,7 @@ def test_starts_one_container_for_several_workers(
     )
     docker_student.await_state(server, "running", "failed")
 
-    assert len(docker_stack.remains_of(server["id"])) == len(["container", "network"])
+    await_one_start(docker_stack, server)
     assert work_under_way(docker_stack) == []
     assert run(docker_student, server, FIND) == "still here\n"
 
@@ -212,7 +221,7 @@ def test_leaves_a_server_alone_that_another_worker_has_started(
     wait_until(lambda: not is_at_work(late_worker), seconds=RECOVERY_SECONDS, why="the late worker has seen to it")
 
     assert run(docker_student, server, "print(6 * 7)") == "42\n"
-    assert len(docker_stack.remains_of(server["id"])) == len(["container", "network"])
+    await_one_start(docker_stack, server)
 
 
 def test_starts_with_a_full_disk_so_that_it_can_be_tidied(
@@ -254,7 +263,7 @@ def test_recovers_from_a_worker_killed_while_building_and_starting(
 
     assert (failed["state"], failed["reason"]["code"]) == ("failed", "build_interrupted")
     assert running["state"] == "running"
-    assert len(docker_stack.remains_of(starting["id"])) == len(["container", "network"])
+    await_one_start(docker_stack, starting)
     assert build_processes(docker_stack) == []
     wait_until(lambda: not is_running(command), seconds=RECOVERY_SECONDS, why="the engine has ended the step")
     assert starts_again(docker_student, building)["state"] == "running"

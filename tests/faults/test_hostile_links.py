@@ -265,9 +265,9 @@ def test_form_that_is_hostile_says_what_is_wrong(repository: str, browser: httpx
     assert "is-invalid" in answer.text or "aria-invalid" in answer.text
 
 
-@pytest.mark.parametrize("environment", ["x" * LONG, "\x00", "[]", "{00000000-0000-0000-0000-000000000000}", ""])
-def test_form_for_an_environment_there_is_not_finds_nothing(environment: str, browser: httpx.Client) -> None:
-    answer = browser.post("/", data={"environment": environment}, headers=csrf(browser))
+@pytest.mark.parametrize("slug", ["x" * 500, "%00", "[]", "{00000000-0000-0000-0000-000000000000}", "", "..%2Fx"])
+def test_environment_there_is_not_finds_nothing(slug: str, browser: httpx.Client) -> None:
+    answer = browser.post(f"/environments/{slug}/launch/", headers=csrf(browser))
 
     assert answer.status_code == 404
 
