@@ -11,12 +11,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from environments.references import title_of
-from environments.values import MountWish, Target
+from environments.values import MountWish, Target, short_commit
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
-SHORT_COMMIT = 7
 _MEGABYTE = 1024**2
 _HOUR = 60
 
@@ -54,7 +53,7 @@ def _told(target: Target) -> dict[str, str]:
     return {
         "repository": title_of(target.reference),
         "ref": target.reference.ref or _("the newest"),
-        "commit": target.commit[:SHORT_COMMIT],
+        "commit": short_commit(target.commit),
         "urlpath": target.urlpath or _("JupyterLab"),
         "memory": _memory(target.limits.memory_mb),
         "cpus": number_format(f"{target.limits.cpus:g}") if target.limits.cpus else _default(),

@@ -11,7 +11,7 @@ from django.utils import translation
 from environments.differences import differences
 from environments.values import Limits, MountWish, Reference, Target
 
-NOW = Target(Reference("gh", "owner/name", "main"), "https://github.com/owner/name", "1a2b3c4d5e6f")
+NOW = Target(Reference("gh", "owner/name", "main"), "https://github.com/owner/name", "1a2b3c4" + "0" * 33)
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,8 @@ NOW = Target(Reference("gh", "owner/name", "main"), "https://github.com/owner/na
     [
         ({}, []),
         ({"url": "https://github.com/owner/renamed"}, []),
-        ({"commit": "5d6e7f8a9b"}, [("Commit", "1a2b3c4", "5d6e7f8")]),
+        ({"commit": "5d6e7f8" + "0" * 33}, [("Commit", "1a2b3c4", "5d6e7f8")]),
+        ({"commit": "3242074.v2-2026"}, [("Commit", "1a2b3c4", "3242074.v2-2026")]),
         ({"reference": Reference("gh", "owner/name")}, [("Version", "main", "the newest")]),
         ({"reference": Reference("gh", "owner/other", "main")}, [("Repository", "owner/name", "owner/other")]),
         ({"urlpath": "lab/tree/a.ipynb"}, [("Opens", "JupyterLab", "lab/tree/a.ipynb")]),
@@ -39,7 +40,7 @@ NOW = Target(Reference("gh", "owner/name", "main"), "https://github.com/owner/na
         ({"idle_minutes": 1}, [("Stops when nobody uses it for", "the usual", "1 minute")]),
         ({"lifetime_minutes": 120}, [("Stops in any case after", "the usual", "2 hours")]),
         (
-            {"limits": Limits(2048, 0.5), "commit": "5d6e7f8a9b"},
+            {"limits": Limits(2048, 0.5), "commit": "5d6e7f8" + "0" * 33},
             [
                 ("Commit", "1a2b3c4", "5d6e7f8"),
                 ("Memory", "the usual", "2.0\xa0GB"),
