@@ -114,9 +114,8 @@ class EnvironmentForm(RepositoryForm):
 
     def add_launch_error(self, error: EnvironmentsError) -> None:
         """Say what went wrong at the field that can be changed."""
-        words = error.explain()
         field = FIELD_OF_CODE_PREFIX.get(error.code.split("_")[0], "repository")
-        self.add_error(field, [words.sentence, words.next_step])
+        self.add_error(field, error.explain().lines)
 
 
 def initial_of(recipe: Recipe) -> dict[str, Any]:

@@ -34,6 +34,11 @@ class Explanation:
     sentence: str
     next_step: str
 
+    @property
+    def lines(self) -> list[str]:
+        """Both, as a form shows them at a field."""
+        return [self.sentence, self.next_step]
+
 
 class EnvironmentsError(Exception):
     """Base of every error this app raises on purpose.

@@ -179,11 +179,11 @@ class RepositoryForm(forms.Form):
         try:
             return read()
         except UserError as error:
-            raise forms.ValidationError(_words(error)) from error
+            raise forms.ValidationError(error.explain().lines) from error
 
     def add_launch_error(self, error: EnvironmentsError) -> None:
         """Say what went wrong at the field that can be changed."""
-        self.add_error(FIELD_OF_CODE_PREFIX.get(error.code.split("_")[0], "repository"), _words(error))
+        self.add_error(FIELD_OF_CODE_PREFIX.get(error.code.split("_")[0], "repository"), error.explain().lines)
 
 
 class MountsField(forms.MultipleChoiceField):
@@ -202,7 +202,7 @@ class MountsField(forms.MultipleChoiceField):
         try:
             return tuple(map(read_mount, self.to_python(value)))
         except UserError as error:
-            raise forms.ValidationError(_words(error)) from error
+            raise forms.ValidationError(error.explain().lines) from error
 
 
 class LaunchForm(RepositoryForm):
@@ -308,7 +308,7 @@ class GitCredentialForm(forms.Form):
 
     def add_address_error(self, error: UserError) -> None:
         """Say what is wrong with the host."""
-        self.add_error("address", _words(error))
+        self.add_error("address", error.explain().lines)
 
 
 class KeepForm(forms.Form):
@@ -395,8 +395,3 @@ def _usual_mount(volume: SharedVolume) -> MountWish:
     """As they are offered: to be changed by whoever may."""
     can_write = bool(getattr(volume, "can_write", True))
     return MountWish(volume.name, mount_path("", volume=volume.name), read_only=not can_write)
-
-
-def _words(error: EnvironmentsError) -> list[str]:
-    explanation = error.explain()
-    return [explanation.sentence, explanation.next_step]

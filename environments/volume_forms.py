@@ -37,7 +37,7 @@ class VolumeForm(forms.Form):
 
     def add_refusal(self, error: UserError) -> None:
         """Say what went wrong where it can be changed."""
-        self.add_error("name" if "name" in error.code else None, _words(error))
+        self.add_error("name" if "name" in error.code else None, error.explain().lines)
 
 
 class VolumeTitleForm(forms.Form):
@@ -88,9 +88,4 @@ class InviteForm(AccessForm):
     def add_refusal(self, error: UserError) -> None:
         """Say what went wrong where it can be changed."""
         is_about_group = bool(self.cleaned_data.get("group"))
-        self.add_error("group" if is_about_group else "who", _words(error))
-
-
-def _words(error: UserError) -> list[str]:
-    explanation = error.explain()
-    return [explanation.sentence, explanation.next_step]
+        self.add_error("group" if is_about_group else "who", error.explain().lines)
