@@ -57,12 +57,14 @@ def measure_volume(volume: Volume, *, clock: Clock = timezone.now) -> None:
         enqueue_due_measures(now=clock())
 
 
-def measure_again(server: NotebookServer, *, now: datetime) -> None:
-    """Have the files of a server that has ended measured once more: its own, its owner's personal, and shared ones."""
+def measure_again(server: NotebookServer) -> None:
+    """Have the files of a server that has ended measured once more: its own, its owner's personal, and shared ones.
+
+    Not at once, but when it is next looked what is due: at the end of a lesson a whole class stops in the same minute.
+    """
     personal = Q(owner=server.owner_id, purpose=Volume.Purpose.HOME)
     shared = Q(pk__in=ServerMount.objects.filter(server=server, read_only=False).values("volume__volume"))
     Volume.objects.filter(Q(pk=server.volume_id) | personal | shared).update(measure_began_at=None)
-    enqueue_due_measures(now=now)
 
 
 def measure_soon(person: User, *, now: datetime) -> None:

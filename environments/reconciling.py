@@ -123,7 +123,7 @@ def _end_lost_server(server: NotebookServer, now: datetime) -> None:
     }
     if NotebookServer.objects.move(server, State.FAILED, now=now, **died):
         ledger.end_run(server, now=now)
-        measuring.measure_again(server, now=now)
+        measuring.measure_again(server)
         announce_server(server)
         enqueue_waiting_starts()  # There is a place now.
         spawner().stop(server.handle)

@@ -49,7 +49,7 @@ def carry_out_stop(server: NotebookServer, *, clock: Clock = timezone.now) -> No
         credentials.withdraw(server)
         ledger.end_run(server, now=clock())
         images.note_use(server.image_key, now=clock())
-        measuring.measure_again(server, now=clock())
+        measuring.measure_again(server)
         announce_server(server)
         if server.pending_update_id is not None:
             enqueue("update_server", server.pk)

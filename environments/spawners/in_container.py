@@ -28,6 +28,7 @@ def main(defaults: str, visitors: str, options: list[str]) -> None:
     """Become the server."""
     os.environ.setdefault("SHELL", shutil.which("bash") or "/bin/sh")
     keep_credential()
+    let_kernels_end_soon()
     offer_defaults(defaults)
     if not has_room(os.environ["HOME"]):
         keep_settings_in_memory()
@@ -50,6 +51,18 @@ def keep_credential() -> None:
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(os.environ["CARREL_TOKEN"])
         os.environ["CARREL_TOKEN_FILE"] = path
+
+
+def let_kernels_end_soon() -> None:
+    """Have Python kernels leave what they begin with out of garbage collection, unless the image has its own way.
+
+    They collect once more before they end, and looking through all that IPython consists of takes longer than the
+    rest of that (0.14 s of processor time against 0.03 s): in the minute in which a class goes, that is what counts.
+    """
+    if "PYTHONSTARTUP" not in os.environ:
+        os.environ["PYTHONSTARTUP"] = path = os.path.join(SCRATCH, "startup.py")
+        with open(path, "w") as file:
+            file.write("__import__('gc').freeze()\n")
 
 
 def offer_defaults(defaults: str) -> None:

@@ -280,7 +280,7 @@ def test_shared_files_are_measured_again_when_a_server_with_them_has_ended(
     volume = in_server(server)
     Volume.objects.update(measure_began_at=now, measured_at=now)
 
-    measuring.measure_again(server, now=now)
+    measuring.measure_again(server)
 
     volume.refresh_from_db()
     assert volume.measure_began_at is None
