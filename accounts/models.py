@@ -25,6 +25,8 @@ class Scope(models.TextChoices):
     SERVERS_READ = "servers:read", _("See your servers and their logs")
     SERVERS_WRITE = "servers:write", _("Start, stop and delete your servers")
     SERVERS_USE = "servers:use", _("Work inside your servers: run code, read and write files")
+    CLASSES_READ = "classes:read", _("See your classes, their lessons and members")
+    CLASSES_WRITE = "classes:write", _("Change the classes you teach")
 
 
 class CarrelUserManager(UserManager["User"]):

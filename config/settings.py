@@ -89,6 +89,7 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
 
 INSTALLED_APPS = [
     "config.apps.ConfigConfig",
+    "classes.apps.ClassesConfig",
     "environments.apps.EnvironmentsConfig",
     "accounts.apps.AccountsConfig",
     "django.contrib.admin",

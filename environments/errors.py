@@ -53,14 +53,19 @@ class EnvironmentsError(Exception):
         self.facts: dict[str, str | int] = facts
         self.detail = detail
 
+    @classmethod
+    def reasons(cls) -> Mapping[str, Reason]:
+        """The words for its codes; the errors of an app above this one bring their own."""
+        return REASONS
+
     @property
     def status(self) -> int:
         """The HTTP status that fits."""
-        return REASONS[self.code].status
+        return self.reasons()[self.code].status
 
     def explain(self) -> Explanation:
         """The sentence and the next step for the person who meets this error."""
-        return explain(self.code, self.facts)
+        return explain(self.code, self.facts, reasons=self.reasons())
 
 
 class UserError(EnvironmentsError):
@@ -75,9 +80,9 @@ class Cancelled(EnvironmentsError):
     """Somebody stopped it on purpose."""
 
 
-def explain(code: str, facts: Mapping[str, str | int]) -> Explanation:
+def explain(code: str, facts: Mapping[str, str | int], *, reasons: Mapping[str, Reason] | None = None) -> Explanation:
     """Words for a stored failure; a code or fact this version does not know still gets a sentence."""
-    reason = REASONS.get(code, REASONS["unexpected"])
+    reason = (reasons or REASONS).get(code, REASONS["unexpected"])
     known = _Facts({key: str(value) for key, value in facts.items()})
     return Explanation(code, str(reason.sentence).format_map(known), str(reason.next_step).format_map(known))
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import factory
 from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from accounts.models import Role, User
+from classes.members import admit
+from classes.models import Course, Lesson, Membership
+from classes.models import Role as CourseRole
 from environments.models import (
     Build,
     Environment,
@@ -177,3 +182,37 @@ def update_of(server: NotebookServer, **fields: Any) -> Update:
     server.pending_update = update
     server.save(update_fields=["pending_update"])
     return update
+
+
+class CourseFactory(factory.django.DjangoModelFactory[Course]):
+    """A class without members; give it some with `member` or `classes.members.admit`."""
+
+    class Meta:
+        model = Course
+
+    slug = factory.Sequence(lambda n: f"class-{n}")
+    title = factory.Sequence(lambda n: f"Class {n}")
+    owner = factory.SubFactory(UserFactory, role=Role.TEACHER)
+    environment = factory.SubFactory(
+        EnvironmentFactory, owner=factory.SelfAttribute("..owner"), visibility=Visibility.PRIVATE
+    )
+    everybody = factory.LazyAttribute(lambda course: Group.objects.create(name=f"{course.slug} everybody"))
+    teachers = factory.LazyAttribute(lambda course: Group.objects.create(name=f"{course.slug} teachers"))
+
+
+class LessonFactory(factory.django.DjangoModelFactory[Lesson]):
+    """One that students see."""
+
+    class Meta:
+        model = Lesson
+
+    course = factory.SubFactory(CourseFactory)
+    title = factory.Sequence(lambda n: f"Lesson {n}")
+    position = factory.Sequence(int)
+    path = "first.ipynb"
+    published_at = factory.LazyFunction(lambda: timezone.now() - timedelta(days=1))
+
+
+def member(course: Course, username: str, role: CourseRole = CourseRole.STUDENT) -> Membership:
+    """Somebody of this name in the class."""
+    return admit(course, UserFactory.create(username=username), role=role, now=timezone.now())

@@ -28,7 +28,7 @@ from tests.factories import (
 )
 
 SIGN_IN = 302
-OTHERS = {"accounts", "admin", "api"}
+OTHERS = {"accounts", "admin", "api", "classes"}
 """The namespaces and applications with tables of their own."""
 
 

@@ -1,0 +1,78 @@
+"""Making a class: everything it needs but a title has a good default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.contrib.auth.models import Group
+from django.db import IntegrityError, transaction
+
+from accounts.models import User
+from classes.members import admit
+from classes.models import Colour, Course, Joined, Role
+from environments import naming
+from environments.models import Environment, Rebuild, Visibility
+from environments.rebuilding import prepare
+from environments.values import Reference, ResolvedRepository
+
+SLUG_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a teacher says of a class they make. `reference` is the repository of environment and material."""
+
+    title: str
+    reference: Reference
+    code: str = ""
+    term: str = ""
+    starts_on: date | None = None
+    ends_on: date | None = None
+    colour: Colour = Colour.BLUE
+
+
+def make_course(teacher: User, plan: Plan, *, resolved: ResolvedRepository, now: datetime) -> Course:
+    """Make a class of this teacher's, and have its environment prepared at once.
+
+    `resolved` is what the repository means now. Raises what asking for a build raises.
+    """
+    for attempt in range(SLUG_TRIES):
+        try:
+            with transaction.atomic():
+                return _make(teacher, plan, resolved, now=now)
+        except IntegrityError:  # Somebody took that address in this very moment.
+            if attempt == SLUG_TRIES - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _make(teacher: User, plan: Plan, resolved: ResolvedRepository, *, now: datetime) -> Course:
+    stem = naming.slug_stem(" ".join(filter(None, [plan.code or plan.title, plan.term])))
+    slug = naming.free_slug(stem, set(Course.objects.filter(slug__startswith=stem).values_list("slug", flat=True)))
+    environment = Environment.objects.create(
+        owner=teacher,
+        title=plan.title,
+        provider=plan.reference.provider,
+        repository=plan.reference.repository,
+        ref=plan.reference.ref,
+        visibility=Visibility.PRIVATE,
+        rebuild=Rebuild.NEVER,  # Not behind the teacher's back, in the middle of a term.
+    )
+    course = Course.objects.create(
+        slug=slug,
+        title=plan.title,
+        code=plan.code,
+        term=plan.term,
+        starts_on=plan.starts_on,
+        ends_on=plan.ends_on,
+        colour=plan.colour,
+        owner=teacher,
+        environment=environment,
+        everybody=Group.objects.create(name=f"{plan.title[:60]} · {slug}"),
+        teachers=Group.objects.create(name=f"{plan.title[:60]} · {slug} · teachers"),
+        created_at=now,
+    )
+    admit(course, teacher, role=Role.TEACHER, joined_by=Joined.CREATOR, now=now)
+    prepare(environment, resolved, now=now)
+    return course

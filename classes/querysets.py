@@ -1,0 +1,65 @@
+"""Who sees which classes, members and lessons: the questions asked of the tables."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import Role as SiteRole
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from classes.models import Course, Invitation, Lesson, Membership  # noqa: F401 - named in a base class
+
+
+class CourseQuerySet(models.QuerySet["Course"]):
+    """Questions about classes."""
+
+    def present(self) -> CourseQuerySet:
+        """Those that nobody has deleted."""
+        return self.filter(deleted_at=None)
+
+    def visible_to(self, user: User) -> CourseQuerySet:
+        """Those this person is in; whoever runs this Carrel sees all."""
+        if user.role == SiteRole.ADMINISTRATOR:
+            return self.present()
+        return self.present().filter(pk__in=user.memberships.present().order_by().values("course"))
+
+    def taught_by(self, user: User) -> CourseQuerySet:
+        """Those this person may change; whoever runs this Carrel may change all."""
+        if user.role == SiteRole.ADMINISTRATOR:
+            return self.present()
+        taught = user.memberships.present().filter(role="teacher").order_by()
+        return self.present().filter(pk__in=taught.values("course"))
+
+
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    """Questions about members."""
+
+    def present(self) -> MembershipQuerySet:
+        """Those who are in the class now."""
+        return self.filter(left_at=None)
+
+    def students(self) -> MembershipQuerySet:
+        """Those who learn."""
+        return self.filter(role="student")
+
+
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    """Questions about invitations."""
+
+    def open(self, now: datetime) -> InvitationQuerySet:
+        """Those by which somebody may still come."""
+        has_room = Q(uses_left=None) | Q(uses_left__gt=0)
+        return self.filter(has_room, revoked_at=None, expires_at__gt=now)
+
+
+class LessonQuerySet(models.QuerySet["Lesson"]):
+    """Questions about lessons."""
+
+    def published(self, now: datetime) -> LessonQuerySet:
+        """Those that students see."""
+        return self.filter(published_at__lte=now)

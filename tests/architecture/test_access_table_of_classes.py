@@ -1,0 +1,85 @@
+"""Every page of a class, and what a stranger and each of its members get from it. A new page must be added here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import pytest
+from django.test import Client
+
+from accounts.models import Role as SiteRole
+from accounts.models import User
+from classes.models import Course, Role
+from classes.urls import urlpatterns
+from tests.factories import CourseFactory, LessonFactory, UserFactory, member
+
+SIGN_IN = 302
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page, asked for by `method`; the statuses for somebody not signed in, a stranger, and each member."""
+
+    name: str
+    path: str
+    method: str
+    anonymous: int
+    stranger: int
+    student: int
+    grader: int
+    teacher: int
+
+
+PAGES = [
+    Page("course-list", "/classes/", "get", SIGN_IN, 200, 200, 200, 200),
+    Page("course-create", "/classes/new/", "get", SIGN_IN, 403, 403, 403, 200),
+    Page("course-create", "/classes/new/", "post", SIGN_IN, 403, 403, 403, 422),
+    Page("course-detail", "/classes/{course}/", "get", SIGN_IN, 404, 200, 200, 200),
+]
+
+
+@pytest.fixture
+def course(teacher: User, now: datetime) -> Course:
+    """A class with somebody in each role, and a lesson."""
+    course = CourseFactory.create(owner=teacher)
+    member(course, "teacher", Role.TEACHER)
+    member(course, "grader", Role.GRADER)
+    member(course, "student")
+    LessonFactory.create(course=course)
+    return course
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.method} {page.name}")
+@pytest.mark.parametrize("who", ["anonymous", "stranger", "student", "grader", "teacher"])
+def test_page_answers_each_person_as_the_table_says(
+    client: Client, fake_backends: None, course: Course, page: Page, who: str
+) -> None:
+    if who != "anonymous":
+        client.force_login(UserFactory.create(username=who))
+
+    response = getattr(client, page.method)(_address(page, course))
+
+    assert response.status_code == getattr(page, who)
+    if page.anonymous == SIGN_IN and who == "anonymous":
+        assert response["Location"].startswith("/accounts/login/?next=")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.method} {page.name}")
+def test_whoever_runs_the_site_gets_what_a_teacher_gets(
+    client: Client, fake_backends: None, course: Course, page: Page
+) -> None:
+    client.force_login(UserFactory.create(username="root", role=SiteRole.ADMINISTRATOR))
+
+    response = getattr(client, page.method)(_address(page, course))
+
+    assert response.status_code == page.teacher
+
+
+def test_table_names_every_page() -> None:
+    assert {pattern.name for pattern in urlpatterns} == {page.name for page in PAGES}
+
+
+def _address(page: Page, course: Course) -> str:
+    lesson = course.lessons.get()
+    return page.path.format(course=course.slug, lesson=lesson.pk)

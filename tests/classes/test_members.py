@@ -1,0 +1,89 @@
+"""Who is in a class, and that its groups say the same."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from accounts.models import User
+from classes.errors import CourseError
+from classes.members import admit, change_role, remove
+from classes.models import Course, Joined, Role, Section
+from tests.factories import CourseFactory, member
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def course() -> Course:
+    return CourseFactory.create()
+
+
+def test_admit_puts_a_student_into_the_group_of_everybody_only(course: Course, student: User, now: datetime) -> None:
+    admit(course, student, now=now)
+
+    assert list(student.groups.all()) == [course.everybody]
+
+
+def test_admit_puts_a_teacher_into_both_groups(course: Course, teacher: User, now: datetime) -> None:
+    admit(course, teacher, role=Role.TEACHER, now=now)
+
+    assert set(teacher.groups.all()) == {course.everybody, course.teachers}
+
+
+def test_admit_leaves_somebody_as_they_are_who_is_there_already(course: Course, teacher: User, now: datetime) -> None:
+    admit(course, teacher, role=Role.TEACHER, now=now)
+
+    membership = admit(course, teacher, role=Role.STUDENT, joined_by=Joined.LINK, now=now)
+
+    assert (membership.role, membership.joined_by) == (Role.TEACHER, Joined.HAND)
+
+
+def test_admit_brings_somebody_back_to_the_row_they_had(course: Course, student: User, now: datetime) -> None:
+    section = Section.objects.create(course=course, name="Monday")
+    before = admit(course, student, section=section, now=now)
+    remove(before, now=now)
+
+    after = admit(course, student, joined_by=Joined.LINK, now=now)
+
+    assert (after.pk, after.left_at, after.section) == (before.pk, None, section)
+    assert course.everybody in student.groups.all()
+
+
+def test_admit_is_refused_once_the_class_is_over(course: Course, student: User, now: datetime) -> None:
+    course.archived_at = now
+
+    with pytest.raises(CourseError, match="course_over"):
+        admit(course, student, now=now)
+
+
+def test_change_role_has_the_groups_follow(course: Course, now: datetime) -> None:
+    member(course, "first", Role.TEACHER)
+    second = member(course, "second", Role.TEACHER)
+
+    change_role(second, Role.GRADER)
+
+    assert list(second.person.groups.all()) == [course.everybody]
+
+
+def test_remove_takes_them_out_of_the_groups_and_keeps_the_row(course: Course, now: datetime) -> None:
+    membership = member(course, "somebody")
+
+    remove(membership, now=now)
+
+    membership.refresh_from_db()
+    assert membership.left_at == now
+    assert not membership.person.groups.exists()
+
+
+@pytest.mark.parametrize("lose", [lambda it, now: change_role(it, Role.STUDENT), lambda it, now: remove(it, now=now)])
+def test_the_last_teacher_stays(course: Course, now: datetime, lose: object) -> None:
+    only = member(course, "only", Role.TEACHER)
+    gone = member(course, "gone", Role.TEACHER)
+    remove(gone, now=now)
+
+    with pytest.raises(CourseError, match="course_needs_teacher"):
+        lose(only, now)  # type: ignore[operator]
+
+    assert course.teachers in only.person.groups.all()
