@@ -96,6 +96,20 @@ def test_start_gives_no_key_that_nobody_wants(spawner: DockerSpawner, spec: Serv
     assert printed == "[]"
 
 
+def test_start_keeps_what_kernels_begin_with_from_collection(spawner: DockerSpawner, spec: ServerSpec) -> None:
+    printed = run(spawner, spec, "import gc; print(gc.get_freeze_count() > 10_000)")
+
+    assert printed == "True"
+
+
+def test_start_leaves_an_image_its_own_way_to_begin(spawner: DockerSpawner, spec: ServerSpec) -> None:
+    with image_from("RUN echo 'begun = True' > begin.py\nENV PYTHONSTARTUP=/home/jovyan/begin.py") as image:
+        printed = run(spawner, replace(spec, image=image), "print(begun)")
+        spawner.stop(spec.handle)
+
+    assert printed == "True"
+
+
 def test_start_mounts_volume_read_only(spawner: DockerSpawner, spec: ServerSpec) -> None:
     mount = Mount(SHARED, PurePosixPath("shared/course"), read_only=True)
 

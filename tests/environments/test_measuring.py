@@ -284,3 +284,18 @@ def test_shared_files_are_measured_again_when_a_server_with_them_has_ended(
 
     volume.refresh_from_db()
     assert volume.measure_began_at is None
+
+
+def test_servers_that_stop_together_do_not_wait_for_their_files_to_be_measured(
+    fake_backends: None,
+    student: User,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr("environments.queueing._send", lambda name, key: sent.append(name))
+
+    with django_capture_on_commit_callbacks(execute=True):
+        measuring.measure_again(running_server(owner=student))
+
+    assert sent == []
