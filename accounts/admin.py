@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from allauth.account.decorators import secure_admin_login
 from allauth.socialaccount import admin as _allauth_admin  # noqa: F401 - first, so that ours takes its place
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django.contrib import admin
@@ -18,9 +17,6 @@ from accounts.models import ApiToken, User
 if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.utils.safestring import SafeString
-
-# One way in: the admin's own form would know neither our rate limits nor single sign-on.
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 # Providers are the operator's settings, and no token of theirs is kept.
 admin.site.unregister([SocialApp, SocialToken, SocialAccount])

@@ -48,7 +48,7 @@ def make_course(teacher: User, plan: Plan, *, resolved: ResolvedRepository, now:
 
 
 def _make(teacher: User, plan: Plan, resolved: ResolvedRepository, *, now: datetime) -> Course:
-    stem = naming.slug_stem(" ".join(filter(None, [plan.code or plan.title, plan.term])))
+    stem = naming.slug_stem(" ".join(filter(None, [plan.code or plan.title, plan.term])), otherwise="class")
     slug = naming.free_slug(stem, set(Course.objects.filter(slug__startswith=stem).values_list("slug", flat=True)))
     environment = Environment.objects.create(
         owner=teacher,

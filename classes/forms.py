@@ -60,7 +60,7 @@ class CourseForm(RepositoryForm):
             colour=Colour(data["colour"] or Colour.BLUE),
         )
 
-    def clean(self) -> dict[str, Any] | None:
+    def clean(self) -> dict[str, Any]:
         """The last day is not before the first."""
         cleaned = super().clean()
         starts_on, ends_on = self.cleaned_data.get("starts_on"), self.cleaned_data.get("ends_on")

@@ -45,6 +45,11 @@ def can_make_course(user: User) -> bool:
     return user.is_active and user.role in MAKES_CLASSES
 
 
+def can_teach(user: User) -> bool:
+    """Whether this person teaches a class, or may make one."""
+    return can_make_course(user) or user.memberships.present().filter(role=Role.TEACHER).exists()
+
+
 def standing_of(user: User, course: Course, *, is_as_student: bool = False) -> Standing | None:
     """How this person stands in the class; None for a stranger."""
     membership = course.memberships.present().filter(person=user).select_related("section").first()

@@ -1,6 +1,7 @@
 """The project's own app: base templates' tags, commands, checks."""
 
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 
 
 class ConfigConfig(AppConfig):
@@ -14,3 +15,9 @@ class ConfigConfig(AppConfig):
         from config import checks
 
         checks.register()
+
+
+class CarrelAdminConfig(AdminConfig):
+    """Django's admin, on a site of ours."""
+
+    default_site = "config.admin_site.CarrelAdminSite"

@@ -92,7 +92,7 @@ INSTALLED_APPS = [
     "classes.apps.ClassesConfig",
     "environments.apps.EnvironmentsConfig",
     "accounts.apps.AccountsConfig",
-    "django.contrib.admin",
+    "config.apps.CarrelAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

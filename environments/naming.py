@@ -98,10 +98,10 @@ def check_tags(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(tags.values())
 
 
-def slug_stem(title: str) -> str:
-    """The title as part of an address; `environment` if nothing of it can be."""
+def slug_stem(title: str, *, otherwise: str = "environment") -> str:
+    """The title as part of an address, or something else if nothing of it can be."""
     words = re.sub(r"[^a-z0-9]+", "-", folded(title).encode("ascii", "ignore").decode()).strip("-")
-    return words[: MAX_SLUG - 12].strip("-") or "environment"
+    return words[: MAX_SLUG - 12].strip("-") or otherwise
 
 
 def secret_slug(stem: str) -> str:
