@@ -1,0 +1,197 @@
+"""How long Carrel takes to answer with each page of a class, small and large, and how many queries that takes.
+
+    python -m benchmarks.pages [--members 1000] [--lessons 20] [--rounds 9] [--json]
+
+Every page of a class that is read by GET, as a teacher and as a student see it, asked of the whole application in one
+process: middleware, queries and templates, without the network. Each page is asked for in a small class and in a large
+one, in turn; the table shows medians. The database is SQLite, in a directory that is gone afterwards.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+    from classes.models import Course
+
+BAR_MS = 200
+SMALL = (10, 3)
+"""Members and lessons of the class that a large one is compared with."""
+
+
+@dataclass
+class Page:
+    """One page, as one person sees it: milliseconds of each round, and how many queries it took."""
+
+    name: str
+    who: str
+    milliseconds: list[float] = field(default_factory=list)
+    queries: int = 0
+
+    @property
+    def median(self) -> float:
+        """The usual time."""
+        return statistics.median(self.milliseconds)
+
+
+def main() -> None:
+    """Measure and print."""
+    options = _options()
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    import django
+
+    django.setup()
+    logging.disable(logging.ERROR)  # Pages that this person may not see are passed over.
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+    small = fill("small", *SMALL)
+    large = fill("large", options.members, options.lessons)
+    pages = [measured for who in ("teacher", "student") for measured in measure(who, small, large, options.rounds)]
+    report(pages, options)
+
+
+def fill(name: str, members: int, lessons: int) -> Course:
+    """A class with so many students, who have been in half of its lessons, and a grader."""
+    from django.utils import timezone
+
+    from accounts.models import User
+    from classes.models import Announcement, Lesson, LessonVisit, Membership, Role
+    from tests.factories import CourseFactory, member
+
+    now = timezone.now()
+    course = CourseFactory.create(slug=name, title=name)
+    member(course, f"{name}-teacher", Role.TEACHER)
+    member(course, f"{name}-grader", Role.GRADER)
+    member(course, f"{name}-student")
+    sections = [course.sections.create(name=f"Group {number}") for number in range(1, 6)]
+    people = User.objects.bulk_create(
+        User(username=f"{name}-{number}", display_name=f"Student {number}") for number in range(members - 3)
+    )
+    course.everybody.user_set.add(*people)
+    Membership.objects.bulk_create(
+        Membership(course=course, person=person, section=sections[number % 5], last_seen_at=now)
+        for number, person in enumerate(people)
+    )
+    planned = Lesson.objects.bulk_create(
+        Lesson(
+            course=course,
+            title=f"Lesson {number}",
+            position=number,
+            path=f"lesson-{number}.ipynb",
+            starts_at=now + timedelta(days=7 * (number - lessons // 2)),
+            published_at=now - timedelta(days=1),
+        )
+        for number in range(lessons)
+    )
+    LessonVisit.objects.bulk_create(
+        LessonVisit(
+            membership=membership,
+            lesson=lesson,
+            opened_at=now,
+            last_opened_at=now,
+            cells=20,
+            executed_cells=number % 20,
+        )
+        for number, membership in enumerate(course.memberships.filter(role=Role.STUDENT))
+        for lesson in planned[: lessons // 2]
+    )
+    Announcement.objects.bulk_create(Announcement(course=course, title=f"News {number}") for number in range(5))
+    return course
+
+
+def measure(who: str, small: Course, large: Course, rounds: int) -> Iterator[Page]:
+    """Each page of a class that this person may see, in both classes in turn."""
+    clients = {course.slug: _signed_in(f"{course.slug}-{who}") for course in (small, large)}
+    for name, arguments in _pages():
+        pages = {course.slug: Page(name, f"{who}, {course.slug}") for course in (small, large)}
+        addresses = {course.slug: _address(name, arguments, course) for course in (small, large)}
+        if any(clients[slug].get(address).status_code != 200 for slug, address in addresses.items()):
+            continue
+        for _round in range(rounds):
+            for slug, address in addresses.items():
+                _ask(pages[slug], clients[slug], address)
+        yield from pages.values()
+
+
+def report(pages: list[Page], options: argparse.Namespace) -> None:
+    """Print the table: each page small and large, and what is wrong with it."""
+    if options.json:
+        print(json.dumps([{"page": page.name, "who": page.who, "ms": page.median} for page in pages], indent=2))
+        return
+    print(f"{options.members} members, {options.lessons} lessons, {options.rounds} rounds; milliseconds and queries")
+    print(f"{'page':28}{'who':10}{'small':>8}{'large':>8}{'queries':>10}")
+    for small, large in zip(pages[::2], pages[1::2], strict=True):
+        faults = ["slow"] * (large.median > BAR_MS) + ["more queries"] * (large.queries > small.queries)
+        counts = f"{small.queries}, {large.queries}"
+        who = small.who.split(",")[0]
+        print(f"{small.name:28}{who:10}{small.median:8.0f}{large.median:8.0f}{counts:>10}  {' '.join(faults)}")
+
+
+def _ask(page: Page, client: Client, address: str) -> None:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    began = time.perf_counter()
+    client.get(address)
+    page.milliseconds.append(1000 * (time.perf_counter() - began))
+    with CaptureQueriesContext(connection) as queries:
+        client.get(address)
+    page.queries = len(queries)
+
+
+def _signed_in(username: str) -> Client:
+    from django.test import Client
+
+    from accounts.models import User
+
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(User.objects.get(username=username))
+    return client
+
+
+def _pages() -> Iterator[tuple[str, set[str]]]:
+    """The name of each page of a class, and what its address says besides which class."""
+    from classes.urls import urlpatterns
+
+    for pattern in urlpatterns:
+        yield str(pattern.name), set(pattern.pattern.converters)
+
+
+def _address(name: str, arguments: set[str], course: Course) -> str:
+    from django.urls import reverse
+
+    known: dict[str, Any] = {
+        "slug": course.slug,
+        "lesson_id": course.lessons.first().pk,  # type: ignore[union-attr]
+        "membership_id": course.memberships.filter(role="student").last().pk,  # type: ignore[union-attr]
+        "section_id": course.sections.first().pk,  # type: ignore[union-attr]
+        "announcement_id": course.announcements.first().pk,  # type: ignore[union-attr]
+    }
+    if arguments - known.keys():
+        return "/classes/not-measured/"
+    return reverse(f"classes:{name}", kwargs={argument: known[argument] for argument in arguments})
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--members", type=int, default=1000)
+    parser.add_argument("--lessons", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--json", action="store_true")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
