@@ -19,6 +19,7 @@ from environments.errors import EnvironmentsError, Explanation, explain
 from environments.launching import launch, make_image
 from environments.models import Build, BuildLogLine, NotebookServer
 from environments.places import queue_place
+from environments.policies import can_read_log
 from environments.references.base import NEWEST
 from environments.tickets import issue_key
 from environments.values import LaunchSpec, Reference
@@ -112,7 +113,8 @@ def _news_of_server(order: Order, seen: Seen, token: ApiToken, now: datetime) ->
     if server is None:
         return _end(seen, _failed(explain("server_not_found", {})))
     build = server.build
-    news = _news_of_log(build, seen) if build is not None else News([], seen)
+    is_readable = build is not None and can_read_log(token.user, build)
+    news = _news_of_log(build, seen) if build is not None and is_readable else News([], seen)
     if news.has_more:
         return news
     if build is not None and build.is_active:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
+from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, models, transaction
@@ -37,15 +38,15 @@ _FLUSH_SECONDS = 0.3
 Clock = Callable[[], datetime]
 
 
-def image_key_for(repository: ResolvedRepository, *, owner: User | None) -> str:
-    """The key of the image that the present builder makes of this commit, for this person if it is private."""
+def image_key_for(repository: ResolvedRepository, *, private_to: UUID | None) -> str:
+    """The key of the image that the present builder makes of this commit, for the person of this id if private."""
     made_by = builder()
     return naming.image_key(
         repository,
         builder=made_by.name,
         version=made_by.version,
         platform=made_by.platform,
-        private_to=str(owner.pk) if owner else "",
+        private_to=str(private_to or ""),
     )
 
 

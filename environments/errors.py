@@ -513,6 +513,16 @@ REASONS: dict[str, Reason] = {
         _("Wait a moment, reload the page and try again."),
         status=409,
     ),
+    "server_of_other_group": Reason(
+        _("You already have a server called “{name}”, and it is not one of “{group}”."),
+        _("Delete that server first, or give the new one another name."),
+        status=409,
+    ),
+    "version_of_group": Reason(
+        _("This server gets its newer versions from whoever keeps its private repository."),
+        _("Ask your teacher, or whoever shared it with you, for a newer version."),
+        status=409,
+    ),
     "no_version_before": Reason(
         _("There is no version before this one that the server could go back to."),
         _("Only what it has run before is kept, and only the version before the present one."),

@@ -13,6 +13,7 @@ from environments import builds
 from environments.builds import log_after
 from environments.culling import stops_at, stops_soon
 from environments.models import BuildLogLine, NotebookServer
+from environments.policies import can_read_log
 from environments.waiting import Wait, wait_of
 
 
@@ -36,7 +37,7 @@ def view_of(server_id: str, *, user: User, build_id: str | None, after: int) -> 
     if server is None:
         return None
     build, version = server.followed_build, version_of(server, wait_of(server, now=timezone.now(), is_followed=True))
-    if build is None:
+    if build is None or not can_read_log(user, build):
         return View(server.state, version, None, [])
     seen = after if str(build.pk) == build_id else 0
     return View(server.state, version, str(build.pk), log_after(build, seen))

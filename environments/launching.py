@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import count
 
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
@@ -22,40 +23,50 @@ from environments.git_credentials import resolve_for
 from environments.links import read_mount
 from environments.live import announce_server
 from environments.models import Build, Environment, NotebookServer, ServerMount, Volume
+from environments.models.target import columns_of
 from environments.mounts import check_mounts, usable_volumes, wishes_in, write_mounts
 from environments.quotas import check_copy_quota, check_disk_quota, check_server_count, check_wishes
 from environments.rebuilding import adopt
 from environments.servers import prepare_server, start_server
 from environments.updating import would_change
-from environments.values import LaunchSpec, MountWish, ResolvedRepository
+from environments.values import LaunchSpec, MountWish, ResolvedRepository, Target
 
 
 def launch(
-    user: User, spec: LaunchSpec, *, now: datetime, resolved: ResolvedRepository | None = None
+    user: User,
+    spec: LaunchSpec,
+    *,
+    now: datetime,
+    resolved: ResolvedRepository | None = None,
+    group: Group | None = None,
+    image_owner: User | None = None,
 ) -> NotebookServer:
     """Give this person the server they describe: the one they have, woken if it sleeps, or a new one.
 
     Without a name the server is derived from the reference, so the same person and reference always
     meet the same server; what they leave open, it may have as it likes. One that was created at `now` was made by
     this very call. A new one is made from `resolved` if that is known, else the repository's host is asked, which may
-    take some seconds. Raises `UserError` `name_invalid`, `server_differs`, `name_taken`, `credentials_shared`,
-    `copy_alone`, `collaborator_unknown`, `collaborators_too_many`, for a new one what `mounts.check_mounts` and
-    `check_limits` raise, or whatever finding the repository raises.
+    take some seconds. A new one is run for the `group` that is named. Of a private repository that was `resolved` by
+    `image_owner`, who answers for that group, it gets the image that is theirs, made with their credential: it is for
+    the caller to see that they want that. Raises `UserError` `name_invalid`, `server_differs`, `name_taken`,
+    `server_of_other_group`, `credentials_shared`, `copy_alone`, `collaborator_unknown`, `collaborators_too_many`, for
+    a new one what `mounts.check_mounts` and `check_limits` raise, or whatever finding the repository raises.
     """
     _check_together(spec)
     people = find_people(spec.collaborators, asker=user)
     existing = server_of(user, spec)
     if existing is not None:
-        return _connect(existing, spec, people, now=now)
+        return _connect(existing, spec, people, group, now=now)
     mounts = check_mounts(user, wishes_in(spec))
     check_limits(user, spec, now=now)
+    target = _target_of(user, spec, resolved, image_owner, now=now)
     try:
-        return _create(user, spec, resolved or resolve_for(user, spec.reference, now=now), mounts, people, now=now)
+        return _create(user, spec, target, mounts, people, group, now=now)
     except IntegrityError:  # Two clicks: the other made it first.
         existing = server_of(user, spec)
         if existing is None:
             raise
-        return _connect(existing, spec, people, now=now)
+        return _connect(existing, spec, people, group, now=now)
 
 
 def check_limits(user: User, spec: LaunchSpec, *, now: datetime) -> None:
@@ -80,7 +91,7 @@ def make_image(user: User, spec: LaunchSpec, *, now: datetime) -> Build:
     _check_together(spec)
     check_mounts(user, wishes_in(spec))
     resolved = resolve_for(user, spec.reference, now=now)
-    return request_build(image_key_for(resolved, owner=user), resolved, requested_by=user, now=now)
+    return request_build(image_key_for(resolved, private_to=user.pk), resolved, requested_by=user, now=now)
 
 
 def name_of(spec: LaunchSpec) -> str:
@@ -205,8 +216,12 @@ def _usable(wishes: Iterable[MountWish], user: User) -> tuple[MountWish, ...]:
     )
 
 
-def _connect(server: NotebookServer, spec: LaunchSpec, people: list[User], *, now: datetime) -> NotebookServer:
+def _connect(
+    server: NotebookServer, spec: LaunchSpec, people: list[User], group: Group | None, *, now: datetime
+) -> NotebookServer:
     check_same_kind(server, spec)
+    if group is not None and server.group_id != group.pk:
+        raise UserError("server_of_other_group", name=server.name, group=group.name)
     if would_change(server, spec):
         raise UserError("server_differs", name=server.name)
     if people:
@@ -216,35 +231,46 @@ def _connect(server: NotebookServer, spec: LaunchSpec, people: list[User], *, no
     return server
 
 
+def _target_of(
+    user: User, spec: LaunchSpec, resolved: ResolvedRepository | None, image_owner: User | None, *, now: datetime
+) -> Target:
+    """What a new server is to be."""
+    target = Target(
+        spec.reference,
+        url="",
+        commit="",
+        urlpath=spec.urlpath,
+        limits=spec.limits,
+        idle_minutes=spec.idle_minutes,
+        lifetime_minutes=_lifetime_minutes(spec),
+        with_credentials=spec.with_credentials,
+    )
+    if resolved is None:
+        return target.made_from(resolve_for(user, spec.reference, now=now))
+    whose = image_owner.pk if image_owner is not None and image_owner != user else None
+    return target.made_from(resolved, image_owner_id=whose)
+
+
 @transaction.atomic
 def _create(
     user: User,
     spec: LaunchSpec,
-    resolved: ResolvedRepository,
+    target: Target,
     mounts: list[ServerMount],
     people: list[User],
+    group: Group | None,
     *,
     now: datetime,
 ) -> NotebookServer:
     name = name_of(spec)
     server = NotebookServer.objects.create(
         owner=user,
+        group=group,
         name=name,
         subdomain=naming.new_subdomain(name),
-        provider=spec.reference.provider,
-        repository=spec.reference.repository,
-        ref=spec.reference.ref,
-        urlpath=spec.urlpath,
-        memory_mb=spec.limits.memory_mb,
-        cpus=spec.limits.cpus,
-        idle_minutes=spec.idle_minutes,
-        lifetime_minutes=_lifetime_minutes(spec),
         is_throwaway=spec.is_public,
-        with_credentials=spec.with_credentials,
-        repository_url=resolved.url,
-        commit=resolved.commit,
-        is_private=resolved.is_private,
-        image_key=image_key_for(resolved, owner=user),
+        **columns_of(target),
+        image_key=image_key_for(target.resolved, private_to=target.image_owner_id or user.pk),
         volume=Volume.objects.create(owner=user, purpose=Volume.Purpose.SERVER),
         state_changed_at=now,
         created_at=now,

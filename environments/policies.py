@@ -7,7 +7,7 @@ owner's, and so are its log, its versions and its end.
 from __future__ import annotations
 
 from accounts.models import User
-from environments.models import Environment, NotebookServer, SharedVolume
+from environments.models import Build, Environment, NotebookServer, SharedVolume
 
 
 def can_view_server(user: User, server: NotebookServer) -> bool:
@@ -28,6 +28,14 @@ def can_enter_server(user: User, server: NotebookServer) -> bool:
     if not user.is_active:
         return False
     return server.owner_id == user.pk or (user.pk in server.collaborator_ids and server.owner.is_active)
+
+
+def can_read_log(user: User, build: Build) -> bool:
+    """Whether this person, whose server waits for the build or failed with it, may read its log.
+
+    That of a private repository tells what is in it, and is for whoever's credential it is fetched with.
+    """
+    return not build.is_private or build.requested_by_id == user.pk
 
 
 def can_change_environment(user: User, environment: Environment) -> bool:

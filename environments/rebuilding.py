@@ -71,7 +71,7 @@ def prepare(environment: Environment, resolved: ResolvedRepository, *, now: date
     """Have this version's image made and follow it, unless the environment was edited or deleted since it was read."""
     before = environment.build
     with transaction.atomic():
-        key = builds.image_key_for(resolved, owner=environment.owner)
+        key = builds.image_key_for(resolved, private_to=environment.owner_id)
         build = builds.request_build(key, resolved, requested_by=environment.owner, now=now)
         if not _of_reference(environment).update(**_asked_for(build, resolved.commit, now=now)):
             abandon_build(build, now=now)
@@ -86,7 +86,7 @@ def adopt(environment: Environment, server: NotebookServer, *, now: datetime) ->
 
     Somebody else's private version is not taken: its image is theirs alone.
     """
-    if environment.commit or (server.is_private and server.owner_id != environment.owner_id):
+    if environment.commit or (server.is_private and server.image_for.pk != environment.owner_id):
         return
     made = Build.objects.filter(image_key=server.image_key, state=Build.State.SUCCEEDED)
     build = server.build or made.order_by("-finished_at").first()
@@ -119,7 +119,7 @@ def rebuild_if_due(environment: Environment, *, now: datetime) -> None:
         return  # Another worker was quicker, or somebody changed when it is due.
     try:
         resolved = newest_version(environment, now=now)
-        key = builds.image_key_for(resolved, owner=environment.owner)
+        key = builds.image_key_for(resolved, private_to=environment.owner_id)
         if key == environment.image_key and builder().find(key):
             unchanged = {"outcome": Outcome.UNCHANGED, "outcome_at": now, "has_image": True}
             _of_reference(environment).update(newest_commit=resolved.commit, **unchanged, **_NO_FAILURE)

@@ -62,7 +62,7 @@ def prepare_server(server: NotebookServer, *, now: datetime) -> None:
 
 def request_image(server: NotebookServer, *, now: datetime) -> None:
     """Have the image of a waiting server made; it is started then."""
-    server.build = builds.request_build(server.image_key, server.resolved, requested_by=server.owner, now=now)
+    server.build = builds.request_build(server.image_key, server.resolved, requested_by=server.image_for, now=now)
     server.save(update_fields=["build"])
     follow_build(server.build, now=now)
 

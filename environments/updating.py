@@ -34,7 +34,7 @@ from environments.values import LaunchSpec, Limits, MountWish, ResolvedRepositor
 
 logger = logging.getLogger(__name__)
 
-VERSION = ("provider", "repository", "ref", "repository_url", "commit", "is_private", "image_key")
+VERSION = ("provider", "repository", "ref", "repository_url", "commit", "is_private", "image_owner_id", "image_key")
 """The columns that say which version a server is made from; each has a twin for the version before."""
 
 Clock = Callable[[], datetime]
@@ -72,13 +72,16 @@ def check_for_update(server: NotebookServer, *, now: datetime) -> Target:
     """What the server would be if it were launched now; remembers the commit, so that its page can offer it.
 
     Asks the repository's host, which may take some seconds, and fetches nothing. Raises whatever finding the
-    repository raises.
+    repository raises, and UserError `version_of_group` where only somebody else's credential finds it: which version
+    their group gets is theirs to say.
     """
+    if server.is_private and server.image_owner is not None:
+        raise UserError("version_of_group")
     resolved = resolve_for(server.owner, server.reference, now=now)
     NotebookServer.objects.filter(pk=server.pk).update(newest_commit=resolved.commit, looked_at=now)
     server.newest_commit, server.looked_at = resolved.commit, now
     announce_server(server)
-    return replace(server.target, url=resolved.url, commit=resolved.commit, is_private=resolved.is_private)
+    return server.target.made_from(resolved)
 
 
 def would_change(server: NotebookServer, spec: LaunchSpec) -> bool:
@@ -100,9 +103,7 @@ def target_of_launch(server: NotebookServer, spec: LaunchSpec, resolved: Resolve
     """
     target = _with_wishes(_becoming(server), spec)
     target = replace(target, mounts=tuple(with_mounts(server, target.mounts, spec.mounts)))
-    if resolved is None:
-        return target
-    return replace(target, url=resolved.url, commit=resolved.commit, is_private=resolved.is_private)
+    return target if resolved is None else target.made_from(resolved)
 
 
 def update_server(server: NotebookServer, target: Target, *, now: datetime) -> None:
@@ -131,7 +132,8 @@ def update_server(server: NotebookServer, target: Target, *, now: datetime) -> N
         lifetime_minutes=target.lifetime_minutes,
     )
     is_same_version = _is_same_version(server, target)
-    image_key = server.image_key if is_same_version else builds.image_key_for(target.resolved, owner=server.owner)
+    whose = target.image_owner_id or server.owner_id
+    image_key = server.image_key if is_same_version else builds.image_key_for(target.resolved, private_to=whose)
     try:
         if is_same_version and _started_with(target) == _started_with(server.target):
             _put_in_place(server, None, columns_of(target), now=now)
@@ -296,7 +298,8 @@ def _has_image(server: NotebookServer, update: Update, *, now: datetime) -> bool
 
 
 def _request_build(server: NotebookServer, update: Update, *, now: datetime) -> Build:
-    return builds.request_build(update.image_key, update.resolved, requested_by=server.owner, now=now)
+    whose = update.image_owner or server.owner
+    return builds.request_build(update.image_key, update.resolved, requested_by=whose, now=now)
 
 
 def _fail(server: NotebookServer, update: Update, build: Build, *, now: datetime) -> None:
@@ -364,10 +367,14 @@ def _version_changes(server: NotebookServer, update: Update, *, now: datetime) -
     }
 
 
-def _version_before(server: NotebookServer, update: Update) -> dict[str, str | bool]:
+_NOTHING: dict[str, bool | None] = {"is_private": False, "image_owner_id": None}
+"""How these columns say that there is no version before; the others are empty."""
+
+
+def _version_before(server: NotebookServer, update: Update) -> dict[str, Any]:
     """What the server can go back to afterwards: what it ran last, as far as it ever ran what it is now."""
     if update.is_rollback:
-        return {f"previous_{name}": False if name == "is_private" else "" for name in VERSION}
+        return {f"previous_{name}": _NOTHING.get(name, "") for name in VERSION}
     has_run = server.started_at is not None and server.started_at >= server.version_since
     return {f"previous_{name}": getattr(server, name) for name in VERSION if has_run}
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
+from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,8 @@ class Target:
     lifetime_minutes: int | None = None
     with_credentials: bool = False
     is_private: bool = False
+    image_owner_id: UUID | None = None
+    """Whose credential a private repository is fetched with, where that is not the server's owner."""
     mounts: tuple[MountWish, ...] = ()
     """By path."""
 
@@ -119,6 +122,13 @@ class Target:
     def resolved(self) -> ResolvedRepository:
         """Where the commit is fetched from."""
         return ResolvedRepository(self.url, self.commit, self.reference.ref, self.is_private)
+
+    def made_from(self, resolved: ResolvedRepository, *, image_owner_id: UUID | None = None) -> Target:
+        """The same from this version, found with the credential of whoever's image it is to be if it is private."""
+        whose = image_owner_id if resolved.is_private else None
+        return replace(
+            self, url=resolved.url, commit=resolved.commit, is_private=resolved.is_private, image_owner_id=whose
+        )
 
 
 @dataclass(frozen=True, slots=True)

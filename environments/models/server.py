@@ -12,7 +12,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import ApiToken
+from accounts.models import ApiToken, User
 from environments.errors import Explanation, explain
 from environments.models.build import Build
 from environments.models.target import TargetFields
@@ -54,6 +54,8 @@ class NotebookServer(TargetFields):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="servers")
+    group = models.ForeignKey("auth.Group", null=True, blank=True, on_delete=models.SET_NULL, related_name="servers")
+    """The class or group it is run for, whose quota it counts to beside its owner's; None for somebody's own."""
     name = models.CharField(max_length=40)
     subdomain = models.CharField(max_length=63, unique=True)
     """The first label of its origin; random enough never to be given to anybody else."""
@@ -80,6 +82,9 @@ class NotebookServer(TargetFields):
     previous_repository_url = models.CharField(max_length=1000, blank=True)
     previous_commit = models.CharField(max_length=64, blank=True)
     previous_is_private = models.BooleanField(default=False)
+    previous_image_owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     previous_image_key = models.CharField(max_length=64, blank=True)
     """What it ran before, and can go back to; empty if there is nothing."""
     newest_commit = models.CharField(max_length=64, blank=True)
@@ -134,6 +139,11 @@ class NotebookServer(TargetFields):
         """The shared files it should have, by path; asked for once if they were prefetched with it."""
         models.prefetch_related_objects([self], MOUNTS)
         return tuple(sorted((mount.wish for mount in self.mounts.all()), key=lambda wish: wish.path))
+
+    @property
+    def image_for(self) -> User:
+        """Whose its image is if its repository is private, and whose credential that is fetched with."""
+        return self.image_owner or self.owner
 
     @property
     def handle(self) -> Handle:

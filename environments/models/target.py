@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.db import models
 
 from environments.values import Limits, MountWish, Reference, ResolvedRepository, Target
@@ -44,7 +45,12 @@ class TargetFields(LaunchFields):
     repository_url = models.CharField(max_length=1000)
     commit = models.CharField(max_length=64)
     is_private = models.BooleanField(default=False)
-    """Whether its repository was found with its owner's credential."""
+    """Whether its repository was found with somebody's credential: its owner's, or that of `image_owner`."""
+    image_owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    """Whose a private image is, and whose credential it is made with, where that is not the server's owner: who
+    answers for the group that the server is run for."""
     image_key = models.CharField(max_length=64, db_index=True)
 
     class Meta:
@@ -68,6 +74,7 @@ class TargetFields(LaunchFields):
             url=self.repository_url,
             commit=self.commit,
             is_private=self.is_private,
+            image_owner_id=self.image_owner_id,
             urlpath=self.urlpath,
             limits=self.limits,
             idle_minutes=self.idle_minutes,
@@ -86,6 +93,7 @@ def columns_of(target: Target) -> dict[str, Any]:
         "repository_url": target.url,
         "commit": target.commit,
         "is_private": target.is_private,
+        "image_owner_id": target.image_owner_id,
         "urlpath": target.urlpath,
         "memory_mb": target.limits.memory_mb,
         "cpus": target.limits.cpus,

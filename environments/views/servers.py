@@ -25,7 +25,7 @@ from environments.forms import InvitationForm, InviteForm, KeepForm
 from environments.launching import spec_of
 from environments.models import Build, BuildLogLine, NotebookServer
 from environments.mounts import mount_views
-from environments.policies import can_change_server
+from environments.policies import can_change_server, can_read_log
 from environments.quotas import disk_use_of
 from environments.references import web_url_of
 from environments.servers import delete_server, keep_server, start_server, stop_server, undelete_server
@@ -148,7 +148,7 @@ def server_drop_credentials(request: HttpRequest, server_id: UUID) -> HttpRespon
 def server_or_404(request: PageRequest, server_id: UUID) -> NotebookServer:
     """The server, if this person may know of it."""
     visible = NotebookServer.objects.visible_to(request.user)
-    return get_object_or_404(visible.select_related("build", "volume", "pending_update__build"), pk=server_id)
+    return get_object_or_404(visible.select_related("owner", "build", "volume", "pending_update__build"), pk=server_id)
 
 
 def changeable_server(request: PageRequest, server_id: UUID) -> NotebookServer:
@@ -210,13 +210,18 @@ def _is_changing(server: NotebookServer) -> bool:
 def _failure_log(server: NotebookServer) -> str:
     if server.state != NotebookServer.State.FAILED:
         return ""
-    if server.failure_log or server.build is None or server.build.state != Build.State.FAILED:
+    build = server.build
+    if server.failure_log or build is None or build.state != Build.State.FAILED:
         return server.failure_log
-    return "\n".join(line.text for line in _last_lines(server.build, LOG_LINES_OF_FAILURE))
+    if not can_read_log(server.owner, build):
+        return ""
+    return "\n".join(line.text for line in _last_lines(build, LOG_LINES_OF_FAILURE))
 
 
 def _details_of(server: NotebookServer) -> dict[str, Any]:
     build = server.followed_build
+    if build is not None and not can_read_log(server.owner, build):
+        build = None
     lines = _last_lines(build, LOG_LINES_SHOWN) if build else []
     return {
         **company_of(server, now=timezone.now()),

@@ -618,7 +618,7 @@ def sent(workshop: Workshop, django_capture_on_commit_callbacks: DjangoCaptureOn
 def test_update_whose_image_is_there_is_begun_at_once(workshop: Workshop, sent: Sent) -> None:
     server = running_server()
     target = other(server)
-    has_image(Update(image_key=builds.image_key_for(target.resolved, owner=server.owner)))
+    has_image(Update(image_key=builds.image_key_for(target.resolved, private_to=server.owner_id)))
 
     messages = sent(lambda: updating.update_server(server, target, now=workshop.now))
 
