@@ -222,7 +222,7 @@ class GitCredentialAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg] 
 class QuotaAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """Who may have more or less than the site's settings say."""
 
-    list_display = ["__str__", "running_servers", "servers", "memory_mb", "cpus", "disk_mb"]
+    list_display = ["__str__", "running_servers", "servers", "memory_mb", "cpus", "disk_mb", "group_running_servers"]
     list_select_related = ["person", "group"]
     search_fields = ["person__username", "person__display_name", "group__name"]
     autocomplete_fields = ["person", "group"]
@@ -244,6 +244,16 @@ class QuotaAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the 
                     "idle_minutes",
                     "lifetime_minutes",
                 ],
+            },
+        ),
+        (
+            _("All servers of the group together"),
+            {
+                "description": _(
+                    "For a class or group only: how much the servers that are run for it may take at once. Beyond that "
+                    "a server waits for its turn. Empty or 0 is no limit."
+                ),
+                "fields": ["group_running_servers", "group_memory_mb", "group_cpus"],
             },
         ),
     ]

@@ -58,7 +58,7 @@ def launch(
     if existing is not None:
         return _connect(existing, spec, people, group, now=now)
     mounts = check_mounts(user, wishes_in(spec))
-    check_limits(user, spec, now=now)
+    check_limits(user, spec, group=group, now=now)
     target = _target_of(user, spec, resolved, image_owner, now=now)
     try:
         return _create(user, spec, target, mounts, people, group, now=now)
@@ -69,13 +69,19 @@ def launch(
         return _connect(existing, spec, people, group, now=now)
 
 
-def check_limits(user: User, spec: LaunchSpec, *, now: datetime) -> None:
+def check_limits(user: User, spec: LaunchSpec, *, now: datetime, group: Group | None = None) -> None:
     """Raise UserError `…_quota_exceeded` for a new server this person may not have, or has no room for.
 
     Of copies to try there are so many: `copies_own_exhausted`, `copies_exhausted`. One that may not run now, because
     too much runs already, waits its turn and is not refused.
     """
-    check_wishes(user, limits=spec.limits, idle_minutes=spec.idle_minutes, lifetime_minutes=spec.lifetime_minutes)
+    check_wishes(
+        user,
+        limits=spec.limits,
+        idle_minutes=spec.idle_minutes,
+        lifetime_minutes=spec.lifetime_minutes,
+        group=group.pk if group is not None else None,
+    )
     if spec.is_public:
         check_copy_quota(user)
     else:

@@ -2,7 +2,8 @@
 
 The line is fair between people: it goes by how many places somebody takes already, then by who came first. Nobody
 who waits for something of their own, or for others of the same repository, holds up anybody else; but where the whole
-site has no room for the one in front, nobody passes it, or a large server would wait for ever.
+site has no room for the one in front, nobody passes it, or a large server would wait for ever. In a class or group that
+has a limit as a whole, it is the same among its own servers, and holds up nobody else.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from django.db.models.functions import Coalesce, Rank, RowNumber
 from environments.errors import UserError
 from environments.models import Build, NotebookServer
 from environments.queueing import enqueue
-from environments.quotas import Allowance, allowances_of, check_size
+from environments.quotas import Allowance, GroupAllowance, allowances_of, check_size, group_allowances_of
 from environments.values import Limits
 
 State = NotebookServer.State
@@ -46,6 +47,9 @@ class Hold(StrEnum):
     PERSON_SERVERS = "person_servers_full"
     PERSON_MEMORY = "person_memory_full"
     PERSON_CPUS = "person_cpus_full"
+    GROUP_SERVERS = "group_servers_full"
+    GROUP_MEMORY = "group_memory_full"
+    GROUP_CPUS = "group_cpus_full"
     REPOSITORY_SERVERS = "repository_servers_full"
     TOO_LARGE = "too_large"
     """There will never be room: whoever starts it next says so."""
@@ -53,6 +57,7 @@ class Hold(StrEnum):
 
 OF_SITE = (Hold.STARTS, Hold.SITE_SERVERS, Hold.SITE_MEMORY)
 OF_PERSON = (Hold.PERSON_SERVERS, Hold.PERSON_MEMORY, Hold.PERSON_CPUS)
+OF_GROUP = (Hold.GROUP_SERVERS, Hold.GROUP_MEMORY, Hold.GROUP_CPUS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +147,7 @@ def line_of_starts() -> Iterator[tuple[UUID, Standing]]:
     """All that have their environment and wait for a place, in the order of their turns.
 
     The few at the front are read first: of a long line, whoever gives out places needs no more. A dozen queries at
-    most, however many wait and run.
+    most, and four more where groups have limits, however many wait and run.
     """
     line = _waiting_in_turn()
     front = [_Waiting(*row) for row in line[:FRONT]]
@@ -157,7 +162,7 @@ def line_of_starts() -> Iterator[tuple[UUID, Standing]]:
 # --- Steps -------------------------------------------------------------------------------------------------
 
 
-_COLUMNS = ("pk", "owner_id", "repository_url", "memory_mb", "cpus", "state_changed_at")
+_COLUMNS = ("pk", "owner_id", "group_id", "repository_url", "memory_mb", "cpus", "state_changed_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +171,7 @@ class _Waiting:
 
     pk: UUID
     owner: UUID
+    group: int | None
     repository: str
     asked_memory_mb: int | None
     asked_cpus: float | None
@@ -209,19 +215,21 @@ class _Room:
         self.starting: int = whole["starting"]
         self.site = _Use(whole["count"], whole["memory"], whole["processors"])
         self.people: dict[UUID, _Use] = {}
+        self.groups: dict[int, _Use] = {}
         self.repositories: Counter[str] = Counter()
         self.allowances: dict[UUID, Allowance] = {}
+        self.group_allowances: dict[int, GroupAllowance] = {}
         self._repositories_seen: set[str] = set()
 
     def learn_of(self, waiting: Collection[_Waiting]) -> None:
-        """Read what these people have and may have, and how often these repositories run."""
+        """Read what these people and groups have and may have, and how often these repositories run."""
         owners = {one.owner for one in waiting} - self.people.keys()
-        taken: QuerySet[Any, Any] = _taking().filter(owner__in=owners).values("owner").annotate(**_totals())
-        self.people |= {owner: _Use() for owner in owners}
-        self.people |= {
-            owner: _Use(*use) for owner, *use in taken.values_list("owner", "count", "memory", "processors")
-        }
+        self.people |= _uses_by("owner", owners)
         self.allowances |= allowances_of(owners)
+        groups = {one.group for one in waiting if one.group is not None} - self.group_allowances.keys()
+        limited = group_allowances_of(groups)
+        self.group_allowances |= dict.fromkeys(groups, GroupAllowance()) | limited
+        self.groups |= _uses_by("group", limited) if limited else {}
         if settings.REPOSITORY_RUNNING_SERVERS:
             names = {one.repository for one in waiting} - self._repositories_seen
             counted = _taking().filter(repository_url__in=names).values("repository_url").annotate(count=Count("pk"))
@@ -232,11 +240,13 @@ class _Room:
         self.starting += 1
         self.site.add(one)
         self.people[one.owner].add(one)
+        if one.group in self.groups:
+            self.groups[one.group].add(one)
         self.repositories[one.repository] += 1
 
     def is_too_large(self, one: _Waiting) -> bool:
         try:
-            check_size(one.limits, self.allowances[one.owner])
+            check_size(one.limits, self.allowances[one.owner], self.group_allowances.get(one.group or 0))
         except UserError:
             return True
         return False
@@ -254,6 +264,20 @@ class _Room:
                 return hold, taken, limit
         return None
 
+    def group_hold(self, one: _Waiting) -> Verdict | None:
+        """What is used up of what its group may have as a whole."""
+        if one.group not in self.groups:
+            return None
+        used, allowed = self.groups[one.group], self.group_allowances[one.group]
+        for hold, taken, more, limit in (
+            (Hold.GROUP_SERVERS, used.servers, 1, allowed.running_servers),
+            (Hold.GROUP_MEMORY, used.memory_mb, one.memory_mb, allowed.memory_mb),
+            (Hold.GROUP_CPUS, used.cpus, one.cpus, allowed.cpus),
+        ):
+            if limit and taken + more > limit:
+                return hold, taken, limit
+        return None
+
     def site_hold(self, one: _Waiting) -> Verdict | None:
         """What is used up for everybody."""
         for hold, taken, more, limit in (
@@ -265,6 +289,13 @@ class _Room:
         if self.starting >= settings.START_CONCURRENCY:
             return Hold.STARTS, self.starting, settings.START_CONCURRENCY
         return None
+
+
+def _uses_by(column: str, keys: Collection[Any]) -> dict[Any, _Use]:
+    """What the servers of each of these take now, in one query."""
+    taken: QuerySet[Any, Any] = _taking().filter(**{f"{column}__in": keys}).values(column).annotate(**_totals())
+    rows = taken.values_list(column, "count", "memory", "processors")
+    return {key: _Use() for key in keys} | {key: _Use(*use) for key, *use in rows}
 
 
 def _totals() -> dict[str, Aggregate | Coalesce]:
@@ -285,6 +316,8 @@ class _Walk:
         self._room = room
         self._for_all: Verdict | None = None
         """What everybody waits for from here on."""
+        self._for_groups: dict[int | None, Verdict] = {}
+        """What everybody in a group waits for from here on."""
         self._places: Counter[object] = Counter()
 
     def over(self, waiting: Collection[_Waiting]) -> Iterator[tuple[UUID, Standing]]:
@@ -297,15 +330,27 @@ class _Walk:
         room = self._room
         if room.is_too_large(one):
             return Standing(1, Hold.TOO_LARGE)
-        verdict = room.own_hold(one) or self._for_all or room.site_hold(one)
+        of_group = self._for_groups.get(one.group) or room.group_hold(one)
+        verdict = room.own_hold(one) or of_group or self._for_all or room.site_hold(one)
         hold, used, limit = verdict or (None, 0, 0)
         if hold is None:
             room.add(one)
         elif hold in OF_SITE:
             self._for_all = verdict
-        line = one.owner if hold in OF_PERSON else one.repository if hold == Hold.REPOSITORY_SERVERS else None
+        elif hold in OF_GROUP and verdict is not None:
+            self._for_groups[one.group] = verdict
+        line = _line_of(one, hold)
         self._places[line] += 1
         return Standing(self._places[line], hold, used, limit)
+
+
+def _line_of(one: _Waiting, hold: Hold | None) -> object:
+    """What tells those who wait for the same from those who wait for the same thing elsewhere."""
+    if hold in OF_PERSON:
+        return one.owner
+    if hold in OF_GROUP:
+        return one.group
+    return one.repository if hold == Hold.REPOSITORY_SERVERS else None
 
 
 def _waiting_starts() -> QuerySet[NotebookServer]:

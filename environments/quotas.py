@@ -39,6 +39,15 @@ class Allowance:
     lifetime_minutes: Amount = 0
 
 
+@dataclass(frozen=True, slots=True)
+class GroupAllowance:
+    """How much the running servers of a group may take together; 0 is no limit."""
+
+    running_servers: Amount = 0
+    memory_mb: Amount = 0
+    cpus: Amount = 0
+
+
 _COLUMNS = tuple(field.name for field in fields(Allowance))
 
 _Row = tuple[Amount | None, ...]
@@ -72,6 +81,20 @@ def allowances_of(people: Collection[UUID]) -> dict[UUID, Allowance]:
     return dict.fromkeys(people, site) | exceptions
 
 
+def group_allowances_of(groups: Collection[int]) -> dict[int, GroupAllowance]:
+    """How much the servers of each of these groups may take together, as far as a quota says; one query at most."""
+    if not groups:
+        return {}
+    columns = (f"group_{field.name}" for field in fields(GroupAllowance))
+    rows = Quota.objects.filter(group__in=groups).values_list("group", *columns)
+    return {group: GroupAllowance(*(amount or 0 for amount in row)) for group, *row in rows}
+
+
+def group_allowance_of(group: int | None) -> GroupAllowance:
+    """How much the servers of this group may take together; no group has no limit."""
+    return group_allowances_of([] if group is None else [group]).get(group or 0, GroupAllowance())
+
+
 def site_allowance() -> Allowance:
     """What everybody may have of whom no quota says otherwise."""
     return Allowance(
@@ -85,25 +108,34 @@ def site_allowance() -> Allowance:
     )
 
 
-def check_size(limits: Limits, allowance: Allowance) -> None:
+def check_size(limits: Limits, allowance: Allowance, of_group: GroupAllowance | None = None) -> None:
     """Raise UserError `memory_quota_exceeded` or `cpus_quota_exceeded` for a server there can never be room for."""
+    whole = of_group or GroupAllowance()
     memory_mb, cpus = limits.memory_mb or settings.SERVER_MEMORY_MB, limits.cpus or settings.SERVER_CPUS
-    most_mb = _smaller(allowance.memory_mb, settings.SITE_MEMORY_MB)
+    most_mb = _smaller(_smaller(allowance.memory_mb, whole.memory_mb), settings.SITE_MEMORY_MB)
+    most_cpus = _smaller(allowance.cpus, whole.cpus)
     if most_mb and memory_mb > most_mb:
         raise UserError("memory_quota_exceeded", asked_mb=memory_mb, limit_mb=int(most_mb))
-    if allowance.cpus and cpus > allowance.cpus:
-        raise UserError("cpus_quota_exceeded", asked=f"{cpus:g}", limit=f"{allowance.cpus:g}")
+    if most_cpus and cpus > most_cpus:
+        raise UserError("cpus_quota_exceeded", asked=f"{cpus:g}", limit=f"{most_cpus:g}")
 
 
 def check_wishes(
-    person: User, *, limits: Limits, idle_minutes: int | None = None, lifetime_minutes: int | None = None
+    person: User,
+    *,
+    limits: Limits,
+    idle_minutes: int | None = None,
+    lifetime_minutes: int | None = None,
+    group: int | None = None,
 ) -> None:
     """Raise UserError `memory_…`, `cpus_…`, `idle_…` or `lifetime_quota_exceeded` for what they may never have.
+
+    Nor may a server that is run for a group, here by its key, be larger than all servers of the group together.
 
     Times that nobody asked for are the site's own, and so are never too long.
     """
     allowance = allowance_of(person)
-    check_size(limits, allowance)
+    check_size(limits, allowance, group_allowance_of(group))
     for code, asked, limit in (
         ("idle_quota_exceeded", idle_minutes, allowance.idle_minutes),
         ("lifetime_quota_exceeded", lifetime_minutes, allowance.lifetime_minutes),

@@ -21,7 +21,7 @@ from environments.mounts import HOME_MOUNT, mounts_for_start
 from environments.places import enqueue_waiting_starts, may_start
 from environments.querysets import NotebookServerQuerySet
 from environments.queueing import enqueue
-from environments.quotas import allowance_of, check_size
+from environments.quotas import allowance_of, check_size, group_allowance_of
 from environments.references import unmarked
 from environments.refreshing import refresh_files
 from environments.servers import request_image
@@ -70,7 +70,7 @@ def _claim_start(server: NotebookServer, *, now: datetime) -> bool:
     if server.state != State.QUEUED or server.deleted_at is not None:
         return False
     try:
-        check_size(server.limits, allowance_of(server.owner))
+        check_size(server.limits, allowance_of(server.owner), group_allowance_of(server.group_id))
     except UserError as error:
         _give_up(server, error, now=now)
         return False

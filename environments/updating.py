@@ -130,6 +130,7 @@ def update_server(server: NotebookServer, target: Target, *, now: datetime) -> N
         limits=target.limits,
         idle_minutes=target.idle_minutes,
         lifetime_minutes=target.lifetime_minutes,
+        group=server.group_id,
     )
     is_same_version = _is_same_version(server, target)
     whose = target.image_owner_id or server.owner_id

@@ -192,6 +192,9 @@ def _in_short(hold: str) -> str:
         Hold.STARTS: _("others that start"),
         Hold.SITE_SERVERS: _("a free place"),
         Hold.SITE_MEMORY: _("free memory"),
+        Hold.GROUP_SERVERS: _("others of its class or group"),
+        Hold.GROUP_MEMORY: _("others of its class or group"),
+        Hold.GROUP_CPUS: _("others of its class or group"),
         Hold.REPOSITORY_SERVERS: _("others of its repository"),
     }
     return next((text for known, text in words.items() if known == hold), "")
@@ -242,6 +245,18 @@ def _words(hold: Hold, used: int, limit: int) -> tuple[str, str]:
         Hold.PERSON_CPUS: (
             _("Your running servers have %(used)s of the %(limit)s processors you may have: too few are left."),
             stop_one,
+        ),
+        Hold.GROUP_SERVERS: (
+            _("As many servers of your class or group run as may at the same time: %(limit)s."),
+            as_soon,
+        ),
+        Hold.GROUP_MEMORY: (
+            _("The running servers of your class or group have %(used)s of its %(limit)s MB of memory."),
+            _("It starts as soon as there is enough."),
+        ),
+        Hold.GROUP_CPUS: (
+            _("The running servers of your class or group have %(used)s of its %(limit)s processors."),
+            _("It starts as soon as there are enough."),
         ),
         Hold.REPOSITORY_SERVERS: (
             _("As many servers of this repository run as may at the same time: %(limit)s."),

@@ -175,6 +175,16 @@ def test_admin_gives_a_group_a_quota(browser: Client) -> None:
     assert (quota.group, quota.running_servers, quota.cpus, quota.memory_mb) == (group, 3, 1.5, None)
 
 
+def test_admin_limits_a_group_as_a_whole_but_nobody_alone(browser: Client, student: User) -> None:
+    group = Group.objects.create(name="physics")
+
+    for whose in ({"group": group.pk}, {"person": str(student.pk)}):
+        browser.post(reverse("admin:environments_quota_add"), whose | {"group_running_servers": "20"})
+
+    quota = Quota.objects.get()
+    assert (quota.group, quota.group_running_servers, quota.running_servers) == (group, 20, None)
+
+
 @pytest.mark.parametrize("wrong", [{}, {"cpus": "nan"}, {"cpus": "-1"}, {"servers": "-1"}])
 def test_admin_refuses_a_quota_that_means_nothing(browser: Client, student: User, wrong: dict[str, str]) -> None:
     whose = {"person": str(student.pk)} if wrong else {}

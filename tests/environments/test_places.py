@@ -299,6 +299,98 @@ def test_quota_of_a_person_counts_before_groups_and_site(student: User, now: dat
     assert holds_of(waits(student, now), waits(student, now, 1)) == [None, Hold.PERSON_SERVERS]
 
 
+# --- Groups as a whole
+
+
+@pytest.fixture
+def group(db: None) -> Group:
+    return Group.objects.create(name="statistics")
+
+
+def test_group_has_so_many_places_for_its_own_servers(
+    student: User, stranger: User, group: Group, now: datetime
+) -> None:
+    Quota.objects.create(group=group, group_running_servers=2)
+    running_server(group=group)
+    first, second = waits(student, now, group=group), waits(stranger, now, 1, group=group)
+    own, others = waits(stranger, now, 2), waits(UserFactory.create(), now, 3)
+
+    assert holds_of(first, second, own, others) == [None, Hold.GROUP_SERVERS, None, None]
+
+
+def test_group_waits_for_its_own_memory_and_processors(
+    student: User, stranger: User, now: datetime, settings: Settings
+) -> None:
+    settings.SERVER_MEMORY_MB, settings.SERVER_CPUS = 1000, 1.0
+    groups = [Group.objects.create(name=name) for name in ("memory", "processors", "neither")]
+    Quota.objects.create(group=groups[0], group_memory_mb=1500)
+    Quota.objects.create(group=groups[1], group_cpus=1.5)
+    Quota.objects.create(group=groups[2], memory_mb=9000)
+    for group in groups:
+        running_server(owner=stranger, group=group)
+
+    waiting = [waits(student, now, minute, group=group) for minute, group in enumerate(groups)]
+
+    assert holds_of(*waiting) == [Hold.GROUP_MEMORY, Hold.GROUP_CPUS, None]
+
+
+def test_group_counts_the_servers_it_is_run_for_and_not_its_people(student: User, group: Group, now: datetime) -> None:
+    Quota.objects.create(group=group, group_running_servers=1)
+    student.groups.add(group)
+    running_server(owner=student)
+
+    assert holds_of(waits(student, now, group=group), waits(student, now, 1)) == [None, None]
+
+
+def test_nobody_in_a_group_passes_a_large_server_that_the_group_has_no_room_for_yet(
+    student: User, stranger: User, group: Group, now: datetime, settings: Settings
+) -> None:
+    settings.SERVER_MEMORY_MB = 1000
+    Quota.objects.create(group=group, group_memory_mb=4000)
+    running_server(group=group)
+    large, small = waits(student, now, memory_mb=3500, group=group), waits(stranger, now, 1, group=group)
+    outside = waits(UserFactory.create(), now, 2)
+
+    line = dict(line_of_starts())
+
+    assert [line[server.pk].hold for server in (large, small, outside)] == [Hold.GROUP_MEMORY, Hold.GROUP_MEMORY, None]
+    assert [line[server.pk].place for server in (large, small)] == [1, 2]
+
+
+def test_group_is_held_up_by_no_member_who_waits_for_something_of_their_own(
+    student: User, stranger: User, group: Group, now: datetime, settings: Settings
+) -> None:
+    settings.PERSON_RUNNING_SERVERS = 1
+    Quota.objects.create(group=group, group_running_servers=1)
+    running_server(owner=student)
+    mine, theirs = waits(student, now, group=group), waits(stranger, now, 9, group=group)
+
+    assert holds_of(mine, theirs) == [Hold.PERSON_SERVERS, None]
+
+
+def test_server_larger_than_all_of_its_group_is_given_up(student: User, group: Group, now: datetime) -> None:
+    Quota.objects.create(group=group, group_memory_mb=1000)
+    server = waits(student, now, memory_mb=2000, group=group)
+
+    assert holds_of(server) == [Hold.TOO_LARGE]
+    assert start(server) == State.FAILED
+    server.refresh_from_db()
+    assert server.failure_code == "memory_quota_exceeded"
+
+
+def test_line_of_many_groups_needs_few_queries(
+    now: datetime, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(10):
+        group = Group.objects.create(name=f"class {number}")
+        Quota.objects.create(group=group, group_running_servers=1)
+        running_server(group=group)
+        waits(UserFactory.create(), now, group=group)
+
+    with django_assert_num_queries(7):
+        assert {standing.hold for _key, standing in line_of_starts()} == {Hold.GROUP_SERVERS}
+
+
 # --- Giving out places
 
 

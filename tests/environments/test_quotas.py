@@ -252,6 +252,15 @@ def test_site_memory_is_more_than_anybody_may_have(settings: Settings, student: 
     assert refusal.value.facts == {"asked_mb": 4500, "limit_mb": 4000}
 
 
+def test_server_of_a_group_is_no_larger_than_all_of_the_group(student: User) -> None:
+    group = Group.objects.create(name="physics")
+    Quota.objects.create(group=group, group_cpus=2)
+
+    with pytest.raises(UserError, match="cpus_quota_exceeded"):
+        check_wishes(student, limits=Limits(cpus=3), group=group.pk)
+    check_wishes(student, limits=Limits(cpus=3))
+
+
 def test_launch_of_one_server_too_many_is_refused(
     host: GitHost, student: User, settings: Settings, now: datetime
 ) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
@@ -13,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from accounts.models import User
 from environments import waiting
 from environments.following import view_of
-from environments.models import Build, NotebookServer, Run
+from environments.models import Build, NotebookServer, Quota, Run
 from environments.waiting import Wait, wait_of
 from tests.environments.api_client import SERVERS, program_of
 from tests.factories import BuildFactory, NotebookServerFactory, running_server
@@ -84,6 +85,30 @@ def test_reason_names_the_limit(
 
     assert reason is not None
     assert words in f"{reason.sentence} {reason.next_step}"
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        ({"group_running_servers": 2}, "As many servers of your class or group run as may at the same time: 2."),
+        ({"group_memory_mb": 3000}, "running servers of your class or group have 2000 of its 3000 MB of memory"),
+        ({"group_cpus": 2.5}, "running servers of your class or group have 2 of its 2.5 processors"),
+    ],
+)
+def test_reason_names_the_limit_of_a_group(
+    student: User, now: datetime, settings: Settings, limits: dict[str, float], words: str
+) -> None:
+    settings.SERVER_MEMORY_MB, settings.SERVER_CPUS = 1000, 1.0
+    group = Group.objects.create(name="statistics")
+    Quota.objects.create(group=group, **limits)
+    for _number in range(2):
+        running_server(group=group)
+
+    wait = told(waits(now, owner=student, memory_mb=1500, group=group), now)
+
+    assert wait.reason is not None
+    assert words in wait.reason.sentence
+    assert (wait.is_own, wait.hold_words) == (False, "others of its class or group")
 
 
 def test_reason_of_one_alone_is_in_the_singular(student: User, now: datetime, settings: Settings) -> None:
