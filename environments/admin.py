@@ -82,9 +82,9 @@ class EnvironmentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic i
     list_filter = ["visibility", "is_featured", "rebuild", "outcome", "provider"]
     list_select_related = ["owner"]
     search_fields = ["title", "description", "repository", "slug", "owner__username", "owner__display_name"]
-    autocomplete_fields = ["owner"]
+    autocomplete_fields = ["owner", "group"]
     fieldsets = [
-        (None, {"fields": ["title", "description", "owner", "visibility", "is_featured", "slug"]}),
+        (None, {"fields": ["title", "description", "owner", "visibility", "group", "is_featured", "slug"]}),
         (_("Launches"), {"fields": ["provider", "repository", "ref", *LAUNCH_DEFAULTS]}),
         (_("Kept fresh"), {"fields": ["rebuild", "outcome", "outcome_at", "failure_code", "looked_at"]}),
         (_("Version people get"), {"fields": list(VERSION)}),

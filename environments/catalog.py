@@ -11,11 +11,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import Count, Min, Q
 
 from accounts.models import Role, User
 from environments import consent, links
+from environments.errors import UserError
 from environments.launching import spec_of
 from environments.models import Environment, EnvironmentTag, NotebookServer, Outcome, Rebuild, Visibility
 from environments.naming import check_tags, folded
@@ -65,6 +67,8 @@ class Recipe:
     description: str = ""
     tags: tuple[str, ...] = ()
     visibility: str = Visibility.PRIVATE
+    group: Group | None = None
+    """For whom it is, where the visibility says a class or group."""
     rebuild: str = Rebuild.DAILY
 
 
@@ -75,12 +79,12 @@ def find(user: User, *, text: str = "", tag: str = "", order: str = "used") -> E
     """What this person finds in the catalog, by words and a tag, sorted by a key of `ORDERS`."""
     found = Environment.objects.listed_for(user).search(text)
     found = found.tagged(tag) if tag else found
-    return found.order_by(*ORDERS[order], "pk").select_related("owner").prefetch_related("tags")
+    return found.order_by(*ORDERS[order], "pk").select_related("owner", "group").prefetch_related("tags")
 
 
 def named(user: User, name: str) -> Environment | None:
     """The environment of this id or address, if this person may open it."""
-    visible = Environment.objects.visible_to(user).select_related("owner", "build", "made_by")
+    visible = Environment.objects.visible_to(user).select_related("owner", "group", "build", "made_by")
     try:
         return visible.filter(Q(slug=name) | Q(pk=UUID(name))).first()
     except ValueError:
@@ -126,6 +130,7 @@ def recipe_of(environment: Environment) -> Recipe:
         description=environment.description,
         tags=tuple(tag.name for tag in environment.tags.all()),
         visibility=environment.visibility,
+        group=environment.group,
         rebuild=environment.rebuild,
     )
 
@@ -135,9 +140,10 @@ def publish(owner: User, recipe: Recipe, *, now: datetime, server: NotebookServe
 
     Of a `server` made from the same repository and version it takes over what that runs; otherwise the repository's
     host is asked, which may take some seconds. Raises whatever finding the repository raises, and UserError
-    `tag_invalid` or `tags_too_many`.
+    `tag_invalid`, `tags_too_many`, `group_missing`, or `group_unknown` for a group the owner is not in.
     """
     tags = check_tags(recipe.tags)
+    _check_group(owner, recipe)
     environment = Environment(owner=owner, last_used_at=now, **_columns_of(recipe))
     is_like_server = server is not None and server.reference == recipe.spec.reference
     resolved = None if is_like_server else newest_version(environment, now=now)
@@ -154,6 +160,9 @@ def publish(owner: User, recipe: Recipe, *, now: datetime, server: NotebookServe
 def edit(environment: Environment, recipe: Recipe, *, now: datetime) -> None:
     """Change what it is; another repository or version is prepared anew. Raises what `publish` raises."""
     tags = check_tags(recipe.tags)
+    is_new_to_group = recipe.group is None or recipe.group != environment.group
+    if environment.owner is not None and is_new_to_group:
+        _check_group(environment.owner, recipe)
     has_moved = recipe.spec.reference != environment.reference
     left_build = environment.build if has_moved else None
     changes = _columns_of(recipe) | {"last_used_at": now} | (_UNMADE if has_moved else {})
@@ -214,12 +223,22 @@ def set_tags(environment: Environment, names: Iterable[str]) -> None:
 # --- Steps -------------------------------------------------------------------------------------------------
 
 
+def _check_group(owner: User, recipe: Recipe) -> None:
+    if recipe.visibility != Visibility.GROUP:
+        return
+    if recipe.group is None:
+        raise UserError("group_missing")
+    if not owner.groups.filter(pk=recipe.group.pk).exists():
+        raise UserError("group_unknown", who=recipe.group.name)
+
+
 def _columns_of(recipe: Recipe) -> dict[str, Any]:
     spec = recipe.spec
     return {
         "title": recipe.title,
         "description": recipe.description,
         "visibility": recipe.visibility,
+        "group": recipe.group if recipe.visibility == Visibility.GROUP else None,
         "rebuild": recipe.rebuild,
         "provider": spec.reference.provider,
         "repository": spec.reference.repository,

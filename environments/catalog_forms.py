@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from django import forms
+from django.contrib.auth.models import Group
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import User
 from environments.catalog import ORDERS, Recipe
 from environments.errors import EnvironmentsError, UserError
 from environments.forms import RepositoryForm, typed_for
@@ -20,7 +24,14 @@ from environments.values import MountWish, Reference
 
 MAX_SEARCH = 200
 MAX_TAGS_TEXT = 400
-FIELD_OF_CODE_PREFIX = {"ref": "ref", "path": "path", "tag": "tags", "tags": "tags", "volume": "mounts"}
+FIELD_OF_CODE_PREFIX = {
+    "ref": "ref",
+    "path": "path",
+    "tag": "tags",
+    "tags": "tags",
+    "volume": "mounts",
+    "group": "group",
+}
 """Which field an error belongs to, by the first word of its code; all others are about the repository."""
 
 
@@ -61,10 +72,17 @@ class EnvironmentForm(RepositoryForm):
     visibility = forms.ChoiceField(
         label=_("Who may see it"),
         help_text=_(
-            "Everyone: it is listed in the catalog. People who have its link: it is not listed, and its address cannot "
-            "be guessed."
+            "Everyone, or a class or group: it is listed in their catalog. People who have its link: it is not "
+            "listed, and its address cannot be guessed."
         ),
         choices=Visibility,
+    )
+    group = forms.ModelChoiceField(
+        label=_("Class or group"),
+        help_text=_("Whoever joins it later finds it too."),
+        queryset=Group.objects.none(),
+        empty_label=_("none"),
+        required=False,
     )
     rebuild = forms.ChoiceField(
         label=_("When to look for a newer version"),
@@ -85,6 +103,23 @@ class EnvironmentForm(RepositoryForm):
         widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
     )
 
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        owner: User,
+        group: Group | None = None,
+        initial: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(data, initial=initial)
+        groups = Group.objects.filter(Q(pk__in=owner.groups.values("pk")) | Q(pk=group and group.pk)).order_by("name")
+        if groups:
+            self.fields["group"].queryset = groups  # type: ignore[attr-defined]
+        else:
+            del self.fields["group"]
+            known = [choice for choice in Visibility.choices if choice[0] != Visibility.GROUP]
+            self.fields["visibility"].choices = known  # type: ignore[attr-defined]
+
     @property
     def recipe(self) -> Recipe:
         """What was filled in."""
@@ -95,6 +130,7 @@ class EnvironmentForm(RepositoryForm):
             description=data["description"].replace("\r\n", "\n"),
             tags=data["tags"],
             visibility=data["visibility"],
+            group=data.get("group"),
             rebuild=data["rebuild"],
         )
 
@@ -129,6 +165,7 @@ def initial_of(recipe: Recipe) -> dict[str, Any]:
         "ref": spec.reference.ref,
         "path": typed_for(spec.urlpath),
         "visibility": recipe.visibility,
+        "group": recipe.group,
         "rebuild": recipe.rebuild,
         "memory": f"{spec.limits.memory_mb}M" if spec.limits.memory_mb else "",
         "cpus": f"{spec.limits.cpus:g}" if spec.limits.cpus else "",

@@ -5,18 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from django.contrib.auth.models import Group
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
+from accounts.models import User
 from environments import references
 from environments.catalog import ORDERS, Recipe
-from environments.errors import Explanation
+from environments.errors import Explanation, UserError
 from environments.links import MAX_MOUNTS, read_mount
 from environments.models import Environment, Outcome, Rebuild, Visibility
 from environments.models.environment import MAX_DESCRIPTION
 from environments.rebuilding import Freshness, freshness_of
+from environments.references.addresses import shown
 from environments.serializers import (
     MAX_CPUS,
     MAX_MEMORY_MB,
@@ -41,6 +44,7 @@ class EnvironmentSerializer(serializers.ModelSerializer[Environment]):
     owner = serializers.SerializerMethodField()
     is_mine = serializers.SerializerMethodField()
     visibility = serializers.ChoiceField(choices=Visibility.choices, read_only=True)
+    group = serializers.SerializerMethodField()
     freshness = serializers.SerializerMethodField()
     commit = serializers.SerializerMethodField()
     newest_commit = serializers.SerializerMethodField()
@@ -72,6 +76,7 @@ class EnvironmentSerializer(serializers.ModelSerializer[Environment]):
             "lifetime_minutes",
             "mounts",
             "visibility",
+            "group",
             "owner",
             "is_mine",
             "is_featured",
@@ -114,6 +119,10 @@ class EnvironmentSerializer(serializers.ModelSerializer[Environment]):
     def get_owner(self, environment: Environment) -> str | None:
         """Who published it; null for whoever runs this Carrel."""
         return environment.owner.get_full_name() if environment.owner else None
+
+    def get_group(self, environment: Environment) -> str | None:
+        """The class or group it is for, where `visibility` is `group`."""
+        return environment.group.name if environment.group else None
 
     def get_is_mine(self, environment: Environment) -> bool:
         """Whether you may change it."""
@@ -185,6 +194,11 @@ class RecipeSerializer(serializers.Serializer[Recipe]):
         help_text="Shared files, each as a launch link names it: `name:folder` or `name:folder:ro`.",
     )
     visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)
+    group = serializers.CharField(
+        max_length=150,
+        required=False,
+        help_text="The name of one of your classes or groups, for the `visibility` `group`.",
+    )
     rebuild = serializers.ChoiceField(
         choices=Rebuild.choices, required=False, help_text="How often a newer version is looked for and prepared."
     )
@@ -209,14 +223,19 @@ class RecipeSerializer(serializers.Serializer[Recipe]):
             raise serializers.ValidationError({wrong: [_("Leave this out.")]})
         return values
 
-    def to_recipe(self, before: Recipe | None = None) -> Recipe:
-        """What was said; of what was not, what it was before. Raises whatever parsing the reference raises."""
+    def to_recipe(self, owner: User, before: Recipe | None = None) -> Recipe:
+        """What was said; of what was not, what it was before.
+
+        Raises whatever parsing the reference raises, and UserError `group_unknown` for no group of the owner's.
+        """
         values = self.validated_data
         spec = self._spec(before.spec if before else None)
         recipe = replace(before, spec=spec) if before else Recipe(values["title"], spec)
         words: dict[str, Any] = {name: values[name] for name in _WORDS if name in values}
         if "tags" in values:
             words["tags"] = tuple(values["tags"])
+        if "group" in values:
+            words["group"] = _group_of(owner, values["group"])
         return replace(recipe, **words)
 
     def _spec(self, before: LaunchSpec | None) -> LaunchSpec:
@@ -238,6 +257,13 @@ class RecipeSerializer(serializers.Serializer[Recipe]):
         if "mounts" in values:
             others["mounts"] = tuple(map(read_mount, values["mounts"]))
         return replace(spec, limits=replace(spec.limits, **limits), **others)
+
+
+def _group_of(owner: User, name: str) -> Group:
+    group = owner.groups.filter(name=name).first()
+    if group is None:
+        raise UserError("group_unknown", who=shown(name))
+    return group
 
 
 class SearchSerializer(serializers.Serializer[Any]):

@@ -664,6 +664,11 @@ REASONS: dict[str, Reason] = {
         _("Check the spelling, or ask them for the username that their account page shows."),
         status=422,
     ),
+    "group_missing": Reason(
+        _("It is not said which class or group it is for."),
+        _("Choose one of your own classes or groups."),
+        status=422,
+    ),
     "group_unknown": Reason(
         _("You are in no group called “{who}”."),
         _("Choose one of your own groups, or name people one by one."),

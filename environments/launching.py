@@ -22,7 +22,7 @@ from environments.errors import UserError
 from environments.git_credentials import resolve_for
 from environments.links import read_mount
 from environments.live import announce_server
-from environments.models import Build, Environment, NotebookServer, ServerMount, Volume
+from environments.models import Build, Environment, NotebookServer, ServerMount, Visibility, Volume
 from environments.models.target import columns_of
 from environments.mounts import check_mounts, usable_volumes, wishes_in, write_mounts
 from environments.quotas import check_copy_quota, check_disk_quota, check_server_count, check_wishes
@@ -141,10 +141,20 @@ def launch_environment(
     """Launch what the catalog offers, as it says or as this person would rather have it.
 
     A new server is made from the last version that could be prepared, or from `resolved`, and counts as one launch.
-    Raises what `launch` raises.
+    What is for a class or group is run for that, with its owner's image if the repository is private. Raises what
+    `launch` raises.
     """
     spec = spec or spec_of_environment(environment, user)
-    server = launch(user, spec, now=now, resolved=resolved or version_for(user, environment, spec))
+    version = resolved or version_for(user, environment, spec)
+    is_for_them = is_for_group_of(user, environment)
+    server = launch(
+        user,
+        spec,
+        now=now,
+        resolved=version,
+        group=environment.group if is_for_them and server_of(user, spec) is None else None,
+        image_owner=environment.owner if is_for_them and version == environment.resolved else None,
+    )
     if server.created_at == now:
         used = {"launch_count": F("launch_count") + 1, "last_used_at": now}
         Environment.objects.filter(pk=environment.pk).update(**used)
@@ -168,11 +178,18 @@ def spec_of_environment(environment: Environment, user: User) -> LaunchSpec:
 def version_for(user: User, environment: Environment, spec: LaunchSpec) -> ResolvedRepository | None:
     """The version this person gets without its host being asked; None where it has to be.
 
-    That of a private repository is its owner's: others have to find it with a credential of their own.
+    That of a private repository is its owner's and for the group they share it with: others have to find it with a
+    credential of their own.
     """
-    is_theirs = not environment.is_private or environment.owner_id == user.pk
+    is_theirs = not environment.is_private or environment.owner_id == user.pk or is_for_group_of(user, environment)
     is_known = bool(environment.commit) and spec.reference == environment.reference
     return environment.resolved if is_known and is_theirs else None
+
+
+def is_for_group_of(user: User, environment: Environment) -> bool:
+    """Whether this person is in the class or group that the environment is for."""
+    is_for_one = environment.visibility == Visibility.GROUP and environment.group_id is not None
+    return is_for_one and user.groups.filter(pk=environment.group_id).exists()
 
 
 def bring_company(server: NotebookServer, spec: LaunchSpec, *, now: datetime) -> None:

@@ -32,12 +32,12 @@ class EnvironmentQuerySet(models.QuerySet["Environment"]):
     """Questions about the catalog."""
 
     def listed_for(self, user: User) -> EnvironmentQuerySet:
-        """What this person finds in the catalog: their own, and what is for everyone."""
-        return self.filter(Q(owner=user) | Q(visibility="everyone"))
+        """What this person finds in the catalog: their own, and what is for everyone or for a group of theirs."""
+        return self.filter(Q(owner=user) | Q(visibility="everyone") | _for_groups_of(user))
 
     def visible_to(self, user: User) -> EnvironmentQuerySet:
         """What this person may open if they know its address: that, and what is for people who have its link."""
-        return self.filter(Q(owner=user) | Q(visibility__in=["everyone", "unlisted"]))
+        return self.filter(Q(owner=user) | Q(visibility__in=["everyone", "unlisted"]) | _for_groups_of(user))
 
     def search(self, text: str) -> EnvironmentQuerySet:
         """Those whose title, description, repository or tags hold every one of these words; of very many the first."""
@@ -221,6 +221,10 @@ class ServerMountQuerySet(models.QuerySet["ServerMount"]):
         )
         is_withdrawn = Q(may_read=False) | Q(placed_to="write", may_write=False)
         return rows.filter(is_withdrawn, server__state="running")
+
+
+def _for_groups_of(user: User) -> Q:
+    return Q(visibility="group", group__in=user.groups.order_by().values("pk"))
 
 
 def _reaches(user: User | OuterRef, **how: str) -> Q:

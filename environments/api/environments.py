@@ -35,7 +35,8 @@ _RECIPE_ERRORS = {
     413: TOO_LARGE,
     415: NOT_JSON,
     422: "`repository_not_found`, `ref_unknown`: the address is fine, but nothing is there; `credential_refused`, "
-    "`credential_unreadable`: your token for its host is no good.",
+    "`credential_unreadable`: your token for its host is no good; `group_missing`, `group_unknown`: which class or "
+    "group is it for?",
     502: "`repository_unreachable`: its host did not answer.",
     503: "`repository_rate_limited`: its host answers no more questions for a while.",
 }
@@ -56,7 +57,7 @@ _NOT_YOURS = errors({404: NOT_FOUND}) | {
 )
 @extend_schema(parameters=[OpenApiParameter("id", str, OpenApiParameter.PATH, description="Its `id` or its `slug`.")])
 class EnvironmentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Environment]):
-    """The catalog: your own environments, those for everyone, and by its id or slug one that is not listed."""
+    """The catalog: your own environments, those for everyone or a group of yours, and by id or slug one not listed."""
 
     required_scopes = {"GET": Scope.SERVERS_READ, **dict.fromkeys(("POST", "PATCH", "DELETE"), Scope.SERVERS_WRITE)}
     queryset = Environment.objects.none()
@@ -106,7 +107,7 @@ class EnvironmentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Gener
             server = NotebookServer.objects.present().filter(owner=person, pk=key).first()
             if server is None:
                 raise ValidationError({"server": [_("You have no such server.")]})
-        recipe = asked.to_recipe(catalog.recipe_from(server) if server else None)
+        recipe = asked.to_recipe(person, catalog.recipe_from(server) if server else None)
         environment = catalog.publish(person, recipe, now=timezone.now(), server=server)
         return self._answer(environment, status.HTTP_201_CREATED)
 
@@ -120,7 +121,9 @@ class EnvironmentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Gener
         environment = self._changeable()
         asked = RecipeSerializer(data=request.data, partial=True)
         asked.is_valid(raise_exception=True)
-        catalog.edit(environment, asked.to_recipe(catalog.recipe_of(environment)), now=timezone.now())
+        catalog.edit(
+            environment, asked.to_recipe(person_of(request), catalog.recipe_of(environment)), now=timezone.now()
+        )
         return self._answer(environment, status.HTTP_200_OK)
 
     @extend_schema(summary="Take an environment out of the catalog", responses={204: None, **_NOT_YOURS})

@@ -6,6 +6,7 @@ import uuid
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -26,6 +27,7 @@ class Visibility(models.TextChoices):
     """Who finds an environment in the catalog, and who may open its page."""
 
     PRIVATE = "private", _("Only me")
+    GROUP = "group", _("A class or group")
     UNLISTED = "unlisted", _("People who have its link")
     EVERYONE = "everyone", _("Everyone")
 
@@ -64,6 +66,10 @@ class Environment(LaunchFields):
     mounts = models.TextField(max_length=MAX_MOUNTS_TEXT, blank=True)
     """Shared files it is launched with, one a line, written as in a link; for whoever may use them."""
     visibility = models.CharField(max_length=16, choices=Visibility, default=Visibility.PRIVATE)
+    group = models.ForeignKey(
+        "auth.Group", null=True, blank=True, on_delete=models.SET_NULL, related_name="environments"
+    )
+    """The class or group whose members find it, where its visibility says so. Servers made from it are run for that."""
     is_featured = models.BooleanField(default=False)
     """Whether whoever runs this Carrel recommends it."""
     forked_from = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="forks")
@@ -76,7 +82,7 @@ class Environment(LaunchFields):
     commit = models.CharField(max_length=64, blank=True)
     """The last version that could be prepared, which people are given; empty while there is none."""
     is_private = models.BooleanField(default=False)
-    """Whether that version was found with its owner's credential, so that its image is theirs alone."""
+    """Whether that version was found with its owner's credential, so that its image is theirs, and their group's."""
     image_key = models.CharField(max_length=64, blank=True, db_index=True)
     has_image = models.BooleanField(default=False)
     """Whether that image was there when somebody last looked."""
@@ -129,6 +135,11 @@ class Environment(LaunchFields):
                     raise
             else:
                 return
+
+    def clean(self) -> None:
+        """What is for a class or group names one."""
+        if self.visibility == Visibility.GROUP and self.group_id is None:
+            raise ValidationError({"group": _("Choose the class or group.")})
 
     @property
     def resolved(self) -> ResolvedRepository:

@@ -22,7 +22,14 @@ from environments.catalog_forms import EnvironmentForm, SearchForm, initial_of
 from environments.consent import Proposal, note_use, read_agreement, trust_repository, was_used
 from environments.errors import EnvironmentsError
 from environments.git_credentials import resolve_for
-from environments.launching import check_same_kind, launch_environment, server_of, spec_of_environment, version_for
+from environments.launching import (
+    check_same_kind,
+    is_for_group_of,
+    launch_environment,
+    server_of,
+    spec_of_environment,
+    version_for,
+)
 from environments.models import Environment, NotebookServer, Outcome, Visibility
 from environments.policies import can_change_environment
 from environments.references import web_url_of
@@ -98,8 +105,8 @@ def environment_publish(request: HttpRequest) -> HttpResponse:
     person = cast("PageRequest", request)
     server = _server_of(person, request.GET.get("server", ""))
     if request.method != "POST":
-        return _form_page(person, EnvironmentForm(initial=_initial(person, server)))
-    form = EnvironmentForm(request.POST)
+        return _form_page(person, EnvironmentForm(owner=person.user, initial=_initial(person, server)))
+    form = EnvironmentForm(request.POST, owner=person.user)
     if form.is_valid():
         try:
             environment = catalog.publish(person.user, form.recipe, now=timezone.now(), server=server)
@@ -119,9 +126,10 @@ def environment_edit(request: HttpRequest, slug: str) -> HttpResponse:
     person = cast("PageRequest", request)
     environment = changeable_environment(person, slug)
     if request.method != "POST":
-        form = EnvironmentForm(initial=initial_of(catalog.recipe_of(environment)))
+        initial = initial_of(catalog.recipe_of(environment))
+        form = EnvironmentForm(owner=person.user, group=environment.group, initial=initial)
         return _form_page(person, form, environment)
-    form = EnvironmentForm(request.POST)
+    form = EnvironmentForm(request.POST, owner=person.user, group=environment.group)
     if form.is_valid():
         try:
             catalog.edit(environment, form.recipe, now=timezone.now())
@@ -173,7 +181,7 @@ def environment_delete(request: HttpRequest, slug: str) -> HttpResponse:
 def environment_or_404(request: PageRequest, slug: str) -> Environment:
     """The environment, if this person may open it."""
     visible = Environment.objects.visible_to(request.user)
-    return get_object_or_404(visible.select_related("owner", "build", "made_by", "forked_from"), slug=slug)
+    return get_object_or_404(visible.select_related("owner", "group", "build", "made_by", "forked_from"), slug=slug)
 
 
 def changeable_environment(request: PageRequest, slug: str) -> Environment:
@@ -240,7 +248,7 @@ def _state_of(request: PageRequest, environment: Environment) -> dict[str, Any]:
         "is_own": is_own,
         "can_change": can_change_environment(user, environment),
         "is_asked": catalog.needs_consent(user, environment, spec_of_environment(environment, user)),
-        "needs_token": environment.is_private and not is_own,
+        "needs_token": environment.is_private and not is_own and not is_for_group_of(user, environment),
         "refresh_seconds": REFRESH_SECONDS if environment.outcome == Outcome.PREPARING else 0,
     }
 
@@ -292,11 +300,16 @@ def _warn_if_private(request: PageRequest, environment: Environment) -> None:
     """Say what others can and cannot do with an environment of a private repository."""
     build = environment.build
     is_private = environment.is_private or (build is not None and build.is_private)
-    if is_private and environment.visibility != Visibility.PRIVATE:
-        messages.warning(
-            request,
-            _(
-                "Its repository is private. Others see its name here, but nothing of what is in it: to launch it they "
-                "need a token of their own that may read it."
-            ),
+    if not is_private or environment.visibility == Visibility.PRIVATE:
+        return
+    if environment.visibility == Visibility.GROUP:
+        words = _(
+            "Its repository is private. Everybody in the class or group gets what is in it in their servers, but "
+            "neither your token nor the log."
         )
+    else:
+        words = _(
+            "Its repository is private. Others see its name here, but nothing of what is in it: to launch it they "
+            "need a token of their own that may read it."
+        )
+    messages.warning(request, words)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 from asgiref.sync import sync_to_async
 from channels.testing import HttpCommunicator
+from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
@@ -101,7 +102,9 @@ PAGES = [
     Page("environments:environment-publish", "/environments/new/", "post", SIGN_IN, 422, 422),
     Page("environments:environment-detail", "/environments/{private}/", "get", SIGN_IN, 404, 200),
     Page("environments:environment-detail", "/environments/{open}/", "get", SIGN_IN, 200, 200),
+    Page("environments:environment-detail", "/environments/{theirs}/", "get", SIGN_IN, 404, 200),
     Page("environments:environment-launch", "/environments/{private}/launch/", "post", SIGN_IN, 404, 302),
+    Page("environments:environment-launch", "/environments/{theirs}/launch/", "post", SIGN_IN, 404, 302),
     Page("environments:environment-edit", "/environments/{private}/edit/", "get", SIGN_IN, 404, 200),
     Page("environments:environment-edit", "/environments/{open}/edit/", "get", SIGN_IN, 403, 200),
     Page("environments:environment-edit", "/environments/{open}/edit/", "post", SIGN_IN, 403, 422),
@@ -194,10 +197,14 @@ def test_table_names_every_page() -> None:
 
 
 def _addresses_of_environments(owner: User) -> dict[str, str]:
-    """One that only its owner sees, and one that everybody sees."""
+    """One that only its owner sees, one for a group of theirs that is somebody else's, and one that everybody sees."""
     facts = {"owner": owner, "provider": "example", "repository": "none"}
     visibilities = {"private": Visibility.PRIVATE, "open": Visibility.EVERYONE}
-    return {name: EnvironmentFactory.create(**facts, visibility=each).slug for name, each in visibilities.items()}
+    slugs = {name: EnvironmentFactory.create(**facts, visibility=each).slug for name, each in visibilities.items()}
+    group = Group.objects.create(name="Statistics")
+    owner.groups.add(group)
+    theirs = facts | {"owner": None, "visibility": Visibility.GROUP, "group": group}
+    return slugs | {"theirs": EnvironmentFactory.create(**theirs).slug}
 
 
 def _credentials(client: Client, who: str) -> list[tuple[bytes, bytes]]:

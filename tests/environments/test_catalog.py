@@ -177,7 +177,13 @@ class TestFind:
 
         found = {environment.title for environment in find(student)}
 
-        assert found == {"student private", "student unlisted", "student everyone", "stranger everyone"}
+        assert found == {
+            "student private",
+            "student group",
+            "student unlisted",
+            "student everyone",
+            "stranger everyone",
+        }
 
     @pytest.mark.parametrize(
         ("text", "is_found"),
