@@ -66,7 +66,7 @@ def _report_runtime(now: datetime) -> RuntimeReport:
 
 
 def _measure_servers() -> None:
-    running = NotebookServer.objects.filter(state=State.RUNNING).select_related("usage")
+    running = NotebookServer.objects.filter(state=State.RUNNING).select_related("usage", "group")
     try:
         for server in running:
             _measure(server)

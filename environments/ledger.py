@@ -23,6 +23,8 @@ from environments.values import Usage
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from django.contrib.auth.models import Group
+
 GIB = 1024**3
 LONGEST_SILENCE = timedelta(hours=1)
 """What a server used before a measure is counted for so long at most; what it did before that nobody knows."""
@@ -51,16 +53,24 @@ def charge(
     repository_url: str = "",
     server_key: str = "",
     server_name: str = "",
+    group: Group | None = None,
     **amounts: float,
 ) -> None:
     """Add amounts, by the names of the columns of `MonthlyUse`. In whose transaction, the caller decides."""
-    key = {"month": month, "person_id": person, "repository_url": repository_url, "server_key": server_key}
+    key = {
+        "month": month,
+        "person_id": person,
+        "repository_url": repository_url,
+        "server_key": server_key,
+        "group_key": str(group.pk) if group else "",
+    }
+    names = {"server_name": server_name, "group_name": group.name if group else ""}
     sums = {name: F(name) + amount for name, amount in amounts.items()}
     if MonthlyUse.objects.filter(**key).update(**sums):
         return
     try:
         with transaction.atomic():
-            MonthlyUse.objects.create(**key, server_name=server_name, **amounts)
+            MonthlyUse.objects.create(**key, **names, **amounts)
     except IntegrityError:  # Somebody else made the row first.
         MonthlyUse.objects.filter(**key).update(**sums)
 
@@ -159,15 +169,13 @@ def charge_storage(*, now: datetime) -> None:
     with transaction.atomic():
         if not StorageClock.objects.filter(pk=clock.pk, counted_at=clock.counted_at).update(counted_at=now):
             return
-        for person, key, name, url, size in _stored():
-            charge(
-                month=month_of(now),
-                person=person,
-                repository_url=url,
-                server_key=key,
-                server_name=name,
-                storage_gib_days=size / GIB * days,
-            )
+        for volume in _stored():
+            days_of_it = volume.bytes / GIB * days  # type: ignore[operator]  # asked for with a size only
+            server: NotebookServer | None = getattr(volume, "server", None)
+            if server is not None:
+                _charge_server(server, now, storage_gib_days=days_of_it)
+            else:
+                charge(month=month_of(now), person=volume.owner_id, storage_gib_days=days_of_it)
 
 
 def forget_old_use(*, now: datetime) -> None:
@@ -188,15 +196,14 @@ def _charge_server(server: NotebookServer, moment: datetime, **amounts: float) -
         repository_url=server.repository_url,
         server_key=str(server.pk),
         server_name=server.name,
+        group=server.group,
         **amounts,
     )
 
 
-def _stored() -> Iterator[tuple[UUID, str, str, str, int]]:
-    """The owner, the server's key and name, the repository and the size of all that is stored."""
-    columns = ("owner", "server__pk", "server__name", "server__repository_url", "bytes")
-    for person, key, name, url, size in Volume.objects.filter(bytes__gt=0).values_list(*columns):
-        yield person, str(key or ""), name or "", url or "", size
+def _stored() -> Iterator[Volume]:
+    """All that is stored, with the server it belongs to, if any."""
+    return iter(Volume.objects.filter(bytes__gt=0).select_related("server__group"))
 
 
 def _gib_hours(memory_bytes: int, seconds: float) -> float:

@@ -154,11 +154,14 @@ class MonthlyUseQuerySet(models.QuerySet["MonthlyUse"]):
         """A person's own; an administrator sees everybody's."""
         return self if user.role == Role.ADMINISTRATOR else self.filter(person=user)
 
-    def narrowed(self, *, month: date | None = None, person: str = "", repository: str = "") -> MonthlyUseQuerySet:
-        """Of one month, of whoever has this username or name, of repositories with this in their address."""
+    def narrowed(
+        self, *, month: date | None = None, person: str = "", repository: str = "", group: str = ""
+    ) -> MonthlyUseQuerySet:
+        """Of one month, of whoever has this username or name, of repositories and groups with this in their names."""
         rows = self if month is None else self.filter(month=month)
         if person:
             rows = rows.filter(Q(person__username__iexact=person) | Q(person__display_name__icontains=person))
+        rows = rows.filter(group_name__icontains=group) if group else rows
         return rows.filter(repository_url__icontains=repository) if repository else rows
 
     def sums(self) -> dict[str, Sum]:

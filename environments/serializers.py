@@ -561,6 +561,9 @@ class UsagePositionSerializer(serializers.Serializer[Any]):
         max_length=150, required=False, help_text="A username, or a part of a name. You see others as an administrator."
     )
     repository = serializers.CharField(max_length=1000, required=False, help_text="A part of an address.")
+    group = serializers.CharField(
+        max_length=150, required=False, help_text="A part of the name of a class or group that servers were run for."
+    )
 
     def validate_month(self, month: str) -> date:
         """Its first day."""
@@ -577,10 +580,13 @@ class UsageSerializer(serializers.ModelSerializer[MonthlyUse]):
     repository_url = serializers.SerializerMethodField()
     server = serializers.SerializerMethodField()
     server_name = serializers.CharField(help_text="The name it had; the server may be deleted.")
+    group = serializers.CharField(
+        source="group_name", help_text="The class or group that the server was run for; empty for none."
+    )
 
     class Meta:
         model = MonthlyUse
-        fields = ["month", "person", "repository_url", "server", "server_name", *MonthlyUseQuerySet.AMOUNTS]
+        fields = ["month", "person", "repository_url", "server", "server_name", "group", *MonthlyUseQuerySet.AMOUNTS]
         read_only_fields = fields
 
     def get_month(self, use: MonthlyUse) -> str:

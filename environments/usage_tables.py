@@ -8,6 +8,7 @@ from dataclasses import astuple, dataclass
 from datetime import date
 from typing import Any
 
+from django.db.models import Max
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
@@ -20,7 +21,7 @@ from environments.references import unmarked
 MONTHS_DRAWN = 12
 ROWS_SHOWN = 100
 AMOUNTS = MonthlyUseQuerySet.AMOUNTS
-CSV_COLUMNS = ("month", "person", "name", "repository", "server", *AMOUNTS)
+CSV_COLUMNS = ("month", "person", "name", "repository", "server", "group", *AMOUNTS)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _CHUNK = 500
 
@@ -73,6 +74,16 @@ def by_environment(rows: MonthlyUseQuerySet) -> list[Line]:
         Line(_environment(found["repository_url"]), found["repository_url"], _amounts(found))
         for found in rows.summed_by("repository_url")[:ROWS_SHOWN]
     ]
+
+
+def by_group(rows: MonthlyUseQuerySet) -> list[Line]:
+    """The classes and groups whose servers were used the most, by the last of their names; the rest is one line.
+
+    Nothing where none was run for any.
+    """
+    found = list(rows.summed_by("group_key").annotate(name=Max("group_name"))[:ROWS_SHOWN])
+    lines = [Line(row["name"] or _("Neither class nor group"), row["name"], _amounts(row)) for row in found]
+    return lines if any(row["group_key"] for row in found) else []
 
 
 def by_server(rows: MonthlyUseQuerySet) -> list[Line]:
@@ -137,6 +148,7 @@ def _texts(row: MonthlyUse) -> Iterable[str]:
     yield row.person.get_full_name() if row.person else ""
     yield unmarked(row.repository_url)
     yield row.server_name
+    yield row.group_name
 
 
 def _number(value: float) -> str:

@@ -115,7 +115,8 @@ class MonthlyUse(models.Model):
     """What one server of one person used in one month. It outlives the server, whose key and name are only words here.
 
     What belongs to no server, as building and the personal files, has a row without one; what belongs to no repository,
-    as the personal files, one without that. Months are the site's own.
+    as the personal files, one without that. Months are the site's own. The class or group that the server was run for
+    is words too, and outlived.
     """
 
     month = models.DateField()
@@ -125,6 +126,10 @@ class MonthlyUse(models.Model):
     repository_url = models.CharField(max_length=1000, blank=True)
     server_key = models.CharField(max_length=36, blank=True)
     server_name = models.CharField(max_length=40, blank=True)
+    group_key = models.CharField(max_length=20, blank=True, db_index=True)
+    """Empty for what was run for no class or group."""
+    group_name = models.CharField(max_length=150, blank=True)
+    """As it was called when the server was first counted in that month."""
 
     starts = models.PositiveIntegerField(default=0)
     running_seconds = models.FloatField(default=0)
@@ -139,7 +144,8 @@ class MonthlyUse(models.Model):
         ordering = ["-month", "repository_url", "server_name", "pk"]
         constraints = [
             models.UniqueConstraint(
-                fields=["month", "person", "server_key", "repository_url"], name="one_use_a_month_and_server"
+                fields=["month", "person", "group_key", "server_key", "repository_url"],
+                name="one_use_a_month_group_and_server",
             ),
         ]
 

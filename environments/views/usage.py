@@ -21,6 +21,7 @@ from environments.querysets import MonthlyUseQuerySet
 from environments.usage_tables import (
     ROWS_SHOWN,
     by_environment,
+    by_group,
     by_month,
     by_person,
     by_server,
@@ -35,14 +36,15 @@ ALL_MONTHS = "all"
 
 
 class UsageFilter(forms.Form):
-    """Which accounts to show: of one month or all, and of some people and environments."""
+    """Which accounts to show: of one month or all, and of some people, groups and environments."""
 
     month = forms.ChoiceField(label=_("Month"))
     person = forms.CharField(label=_("Person"), max_length=150, required=False)
+    group = forms.CharField(label=_("Class or group"), max_length=150, required=False)
     repository = forms.CharField(label=_("Environment"), max_length=1000, required=False)
 
     def __init__(self, data: Any, *, now: date) -> None:
-        given = {name: data.get(name, "") for name in ("month", "person", "repository")}
+        given = {name: data.get(name, "") for name in ("month", "person", "group", "repository")}
         super().__init__(given | {"month": given["month"] or f"{now:%Y-%m}"})
         months = sorted({now, *MonthlyUse.objects.order_by().values_list("month", flat=True).distinct()}, reverse=True)
         choices = [(f"{month:%Y-%m}", month_words(month)) for month in months]
@@ -55,8 +57,8 @@ class UsageFilter(forms.Form):
         return None if chosen == ALL_MONTHS else date.fromisoformat(f"{chosen}-01")
 
     def narrow(self, rows: MonthlyUseQuerySet) -> MonthlyUseQuerySet:
-        """Those of these people and environments, of whatever month."""
-        return rows.narrowed(person=self.cleaned_data["person"], repository=self.cleaned_data["repository"])
+        """Those of these people, groups and environments, of whatever month."""
+        return rows.narrowed(**{name: self.cleaned_data[name] for name in ("person", "group", "repository")})
 
 
 @login_required
@@ -98,6 +100,7 @@ def site_usage(request: HttpRequest) -> HttpResponse:
         "form": form,
         "total": total_of(chosen),
         "people": by_person(chosen),
+        "groups": by_group(chosen),
         "environments": by_environment(chosen),
         "rows_shown": ROWS_SHOWN,
         "charts": charts_of(by_month(everything, until=month_of(timezone.now()))),

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import cast
 
 import pytest
+from django.contrib.auth.models import Group
 from pytest_django import Settings
 
 from accounts.models import User
@@ -260,6 +261,25 @@ def test_account_outlives_the_person(now: datetime, student: User) -> None:
     student.delete()
 
     assert (account().person, account().cpu_seconds) == (None, 1)
+
+
+def test_account_of_a_class_server_is_that_of_its_group_and_outlives_it(
+    fake_backends: None, now: datetime, student: User
+) -> None:
+    group = Group.objects.create(name="Optics")
+    server = server_since(now, student)
+    NotebookServer.objects.update(group=group)
+    ledger.count_use(NotebookServer.objects.get(pk=server.pk), used(30, now + MINUTE))
+    Volume.objects.filter(server=server).update(bytes=24 * GIB)
+    for hours in (0, 1):
+        ledger.charge_storage(now=now + hours * HOUR)
+
+    group.delete()
+    ledger.count_use(NotebookServer.objects.get(pk=server.pk), used(37, now + 2 * MINUTE))
+
+    rows = MonthlyUse.objects.order_by("group_name").values_list("group_name", "cpu_seconds", "storage_gib_days")
+    assert list(rows) == [("", 7, 0), ("Optics", 30, pytest.approx(1))]
+    assert set(MonthlyUse.objects.values_list("server_key", flat=True)) == {str(server.pk)}
 
 
 # --- Builds

@@ -92,7 +92,8 @@ def tokens_shown() -> list[str | None]:
     """What each build was given to fetch with."""
     builder = backends.builder()
     assert isinstance(builder, FakeBuilder)
-    return [request.credential and request.credential.password for request in builder.requests]
+    credentials = [request.credential for request in builder.requests]
+    return [each.password if each else None for each in credentials]
 
 
 # --- The group ---------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import cast
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.contrib.auth.models import Group
 from django.http import StreamingHttpResponse
 from django.test import AsyncClient, Client
 from django.utils import timezone
@@ -38,7 +39,13 @@ def this_month() -> date:
 
 
 def use(
-    person: User | None, *, month: date | None = None, server: str = "", url: str = STATISTICS, **amounts: float
+    person: User | None,
+    *,
+    month: date | None = None,
+    server: str = "",
+    url: str = STATISTICS,
+    group: Group | None = None,
+    **amounts: float,
 ) -> None:
     """Something that was used."""
     ledger.charge(
@@ -47,6 +54,7 @@ def use(
         repository_url=url,
         server_key=server,
         server_name=server,
+        group=group,
         **amounts,
     )
 
@@ -168,6 +176,38 @@ def test_site_page_shows_people_and_environments(operator: Client, student: User
     assert context["total"].memory_gib_hours == 4
 
 
+def test_site_page_sums_by_class_and_group(operator: Client, student: User, stranger: User) -> None:
+    first, second = Group.objects.create(name="Optics"), Group.objects.create(name="Statistics")
+    use(student, server="a", group=first, memory_gib_hours=1)
+    use(stranger, server="b", group=first, month=this_month(), memory_gib_hours=2)
+    use(stranger, server="c", group=second, memory_gib_hours=9)
+    use(stranger, server="d", memory_gib_hours=0.5)
+
+    lines = operator.get(SITE).context["groups"]
+    narrowed = operator.get(SITE, {"group": "opt"}).context
+
+    amounts = [(line.title, line.amounts.memory_gib_hours) for line in lines]
+    assert amounts == [("Statistics", 9), ("Optics", 3), ("Neither class nor group", 0.5)]
+    assert narrowed["total"].memory_gib_hours == 3
+
+
+def test_site_page_sums_a_group_with_two_names_once(operator: Client, student: User) -> None:
+    group = Group.objects.create(name="Optics I")
+    use(student, server="a", group=group, starts=1)
+    group.name = "Optics II"
+    use(student, server="b", group=group, starts=1)
+
+    (line,) = operator.get(SITE).context["groups"]
+
+    assert (line.title, line.amounts.starts) == ("Optics II", 2)
+
+
+def test_site_page_says_nothing_of_groups_where_there_are_none(operator: Client, student: User) -> None:
+    use(student, server="a", starts=1)
+
+    assert "By class or group" not in text_of(operator, SITE)
+
+
 @pytest.mark.parametrize(
     ("query", "total"),
     [
@@ -205,7 +245,7 @@ def test_site_page_asks_as_much_for_many_as_for_one(
     for number in range(30):
         use(UserFactory.create(), url=f"https://git.example/{number}", server=str(number), starts=1)
 
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         operator.get(SITE)
 
 
@@ -235,7 +275,8 @@ async def rows_of(client: AsyncClient, address: str) -> list[dict[str, str]]:
 @pytest.mark.django_db(transaction=True)
 async def test_csv_holds_every_row_one_may_see(async_client: AsyncClient, student: User, stranger: User) -> None:
     await sync_to_async(use)(student, month=MARCH, server="a", cpu_seconds=1.5, starts=2)
-    await sync_to_async(use)(student, month=FEBRUARY, server="a", memory_gib_hours=0.25)
+    group = await Group.objects.acreate(name="Optics")
+    await sync_to_async(use)(student, month=FEBRUARY, server="a", group=group, memory_gib_hours=0.25)
     await sync_to_async(use)(stranger, month=MARCH, server="b", starts=1)
     await async_client.aforce_login(student)
 
@@ -248,7 +289,8 @@ async def test_csv_holds_every_row_one_may_see(async_client: AsyncClient, studen
         ("2026-02", "a", "0", "0", "0.25"),
         ("2026-03", "a", "2", "1.5", "0"),
     ]
-    assert (rows[0]["person"], rows[0]["name"], rows[0]["repository"]) == ("student", "Student", STATISTICS)
+    words = (rows[0]["person"], rows[0]["name"], rows[0]["repository"], rows[0]["group"])
+    assert words == ("student", "Student", STATISTICS, "Optics")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -302,6 +344,7 @@ def test_api_shows_ones_own(student: User, stranger: User) -> None:
             "repository_url": STATISTICS,
             "server": "7c0e4a3e-0000-4000-8000-000000000000",
             "server_name": "7c0e4a3e-0000-4000-8000-000000000000",
+            "group": "",
             "starts": 1,
             "running_seconds": 0,
             "cpu_seconds": 3.5,
@@ -335,6 +378,15 @@ def test_api_refuses_what_means_nothing(student: User, query: dict[str, str]) ->
     response = program_of(student).get(API, query)
 
     assert (response.status_code, response.json()["code"]) == (400, "invalid")
+
+
+def test_api_tells_and_narrows_by_group(student: User) -> None:
+    use(student, server="7c0e4a3e-0000-4000-8000-000000000000", group=Group.objects.create(name="Optics"), starts=1)
+    use(student, starts=1)
+
+    (row,) = program_of(student).get(API, {"group": "optics"}).json()["results"]
+
+    assert row["group"] == "Optics"
 
 
 def test_api_narrows_by_month_and_repository(student: User, now: datetime) -> None:
