@@ -39,4 +39,30 @@ REASONS: dict[str, Reason] = {
         _("Find them in the list to change their role or section."),
         status=409,
     ),
+    # Lessons, announcements and what a class says of itself
+    "lesson_path_invalid": Reason(
+        _("“{path}” is not a file or folder of the class's repository."),
+        _("Give the path as it stands there, for example week-1/first.ipynb: not a link, and with no “..” in it."),
+        status=422,
+    ),
+    "lesson_gone": Reason(
+        _("Somebody else has deleted that lesson meanwhile."),
+        _("This is how the lessons are now. Nothing else has changed."),
+        status=409,
+    ),
+    "lessons_too_many": Reason(
+        _("A class has at most {most} lessons."),
+        _("Delete some that are no longer needed."),
+        status=409,
+    ),
+    "announcement_gone": Reason(
+        _("Somebody else has deleted that announcement meanwhile."),
+        _("Write it again if it should stay."),
+        status=409,
+    ),
+    "changed_meanwhile": Reason(
+        _("Somebody else has changed this while you had it open. Nothing of yours is lost, and nothing is saved yet."),
+        _("What is saved now stands below each field that differs. Save again to have it as you wrote it."),
+        status=409,
+    ),
 }

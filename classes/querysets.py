@@ -12,7 +12,7 @@ from accounts.models import Role as SiteRole
 
 if TYPE_CHECKING:
     from accounts.models import User
-    from classes.models import Course, Invitation, Lesson, Membership  # noqa: F401 - named in a base class
+    from classes.models import Announcement, Course, Invitation, Lesson, Membership  # noqa: F401 - named in a base class
 
 
 class CourseQuerySet(models.QuerySet["Course"]):
@@ -62,4 +62,12 @@ class LessonQuerySet(models.QuerySet["Lesson"]):
 
     def published(self, now: datetime) -> LessonQuerySet:
         """Those that students see."""
+        return self.filter(published_at__lte=now)
+
+
+class AnnouncementQuerySet(models.QuerySet["Announcement"]):
+    """Questions about announcements."""
+
+    def published(self, now: datetime) -> AnnouncementQuerySet:
+        """Those that students read."""
         return self.filter(published_at__lte=now)

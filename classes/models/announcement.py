@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -10,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from classes.models.course import MAX_TITLE, Course
+from classes.querysets import AnnouncementQuerySet
 
 
 class Announcement(models.Model):
@@ -23,6 +26,8 @@ class Announcement(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     published_at = models.DateTimeField(_("visible to students from"), default=timezone.now)
 
+    objects: ClassVar[AnnouncementQuerySet] = AnnouncementQuerySet.as_manager()  # type: ignore[assignment]
+
     class Meta:
         verbose_name = _("announcement")
         verbose_name_plural = _("announcements")
@@ -30,3 +35,7 @@ class Announcement(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    def is_published(self, now: datetime) -> bool:
+        """Whether students read it."""
+        return self.published_at <= now
