@@ -2,12 +2,32 @@
 
 from django.urls import path
 
-from classes.views import courses
+from classes.views import announcements, courses, lessons, settings, today
 
 app_name = "classes"
 
 urlpatterns = [
     path("", courses.course_list, name="course-list"),
     path("new/", courses.course_create, name="course-create"),
-    path("<slug:slug>/", courses.course_detail, name="course-detail"),
+    path("<slug:slug>/", today.course_detail, name="course-detail"),
+    path("<slug:slug>/settings/", settings.course_settings, name="course-settings"),
+    path("<slug:slug>/lessons/", lessons.lesson_list, name="lesson-list"),
+    path("<slug:slug>/lessons/new/", lessons.lesson_add, name="lesson-add"),
+    path("<slug:slug>/lessons/<uuid:lesson_id>/", lessons.lesson_detail, name="lesson-detail"),
+    path("<slug:slug>/lessons/<uuid:lesson_id>/edit/", lessons.lesson_edit, name="lesson-edit"),
+    path("<slug:slug>/lessons/<uuid:lesson_id>/publish/", lessons.lesson_publish, name="lesson-publish"),
+    path("<slug:slug>/lessons/<uuid:lesson_id>/move/", lessons.lesson_move, name="lesson-move"),
+    path("<slug:slug>/lessons/<uuid:lesson_id>/delete/", lessons.lesson_delete, name="lesson-delete"),
+    path("<slug:slug>/announcements/", announcements.announcement_list, name="announcement-list"),
+    path("<slug:slug>/announcements/new/", announcements.announcement_add, name="announcement-add"),
+    path(
+        "<slug:slug>/announcements/<uuid:announcement_id>/edit/",
+        announcements.announcement_edit,
+        name="announcement-edit",
+    ),
+    path(
+        "<slug:slug>/announcements/<uuid:announcement_id>/delete/",
+        announcements.announcement_delete,
+        name="announcement-delete",
+    ),
 ]

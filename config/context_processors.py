@@ -16,6 +16,8 @@ THEMES = (
     ("dark", _("Dark"), "moon"),
 )
 """Value, words and icon of each theme; the first is the default."""
+HOME_SECTIONS = ("classes/_on_home.html",)
+"""What the apps above `environments` put at the top of the first page, one template each."""
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
@@ -27,6 +29,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "account_url": reverse("accounts:account"),
         "signup_open": settings.SIGNUP_OPEN and settings.PASSWORD_SIGN_IN,
         "has_passwords": settings.PASSWORD_SIGN_IN,
+        "home_sections": HOME_SECTIONS,
         "site_credits": settings.SITE_CREDITS,
         "site_links": settings.SITE_LINKS,
     }

@@ -146,6 +146,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
                 "config.context_processors.site",
+                "classes.context_processors.own_courses",
             ],
             "builtins": ["config.templatetags.carrel"],
         },

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Role, User
 from classes.members import admit
-from classes.models import Course, Lesson, Membership
+from classes.models import Announcement, Course, Lesson, Membership
 from classes.models import Role as CourseRole
 from environments.models import (
     Build,
@@ -210,6 +210,17 @@ class LessonFactory(factory.django.DjangoModelFactory[Lesson]):
     title = factory.Sequence(lambda n: f"Lesson {n}")
     position = factory.Sequence(int)
     path = "first.ipynb"
+    published_at = factory.LazyFunction(lambda: timezone.now() - timedelta(days=1))
+
+
+class AnnouncementFactory(factory.django.DjangoModelFactory[Announcement]):
+    """One that students read."""
+
+    class Meta:
+        model = Announcement
+
+    course = factory.SubFactory(CourseFactory)
+    title = factory.Sequence(lambda n: f"Announcement {n}")
     published_at = factory.LazyFunction(lambda: timezone.now() - timedelta(days=1))
 
 

@@ -1,4 +1,4 @@
-"""A person's classes, making one, and the page of each."""
+"""A person's classes, and making one."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from classes.context import CourseRequest, course_view
 from classes.courses import make_course
 from classes.forms import CourseForm
 from classes.models import Course
+from classes.overview import cards_of
 from classes.policies import can_make_course
 from environments.errors import EnvironmentsError
 from environments.git_credentials import resolve_for
@@ -28,11 +28,13 @@ UNPROCESSABLE = 422
 def course_list(request: HttpRequest) -> HttpResponse:
     """The classes this person is in; whoever runs this Carrel sees all."""
     person = cast("PageRequest", request).user
-    courses = Course.objects.visible_to(person).select_related("owner")
+    now = timezone.now()
+    cards = cards_of(person, list(Course.objects.visible_to(person)), now=now)
     context = {
-        "going_on": [course for course in courses if not course.is_over],
-        "over": [course for course in courses if course.is_over],
+        "going_on": [card for card in cards if not card.course.is_over],
+        "over": [card for card in cards if card.course.is_over],
         "can_make": can_make_course(person),
+        "now": now,
     }
     return render(request, "classes/course_list.html", context)
 
@@ -56,10 +58,3 @@ def course_create(request: HttpRequest) -> HttpResponse:
         else:
             return redirect("classes:course-detail", course.slug)
     return render(request, "classes/course_create.html", {"form": form}, status=UNPROCESSABLE)
-
-
-@course_view()
-@require_safe
-def course_detail(request: CourseRequest) -> HttpResponse:
-    """What is next in the class."""
-    return render(request, "classes/course.html", {"course": request.course, "standing": request.standing})

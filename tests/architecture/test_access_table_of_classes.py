@@ -12,7 +12,7 @@ from accounts.models import Role as SiteRole
 from accounts.models import User
 from classes.models import Course, Role
 from classes.urls import urlpatterns
-from tests.factories import CourseFactory, LessonFactory, UserFactory, member
+from tests.factories import AnnouncementFactory, CourseFactory, LessonFactory, UserFactory, member
 
 SIGN_IN = 302
 
@@ -36,17 +36,41 @@ PAGES = [
     Page("course-create", "/classes/new/", "get", SIGN_IN, 403, 403, 403, 200),
     Page("course-create", "/classes/new/", "post", SIGN_IN, 403, 403, 403, 422),
     Page("course-detail", "/classes/{course}/", "get", SIGN_IN, 404, 200, 200, 200),
+    Page("course-settings", "/classes/{course}/settings/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("course-settings", "/classes/{course}/settings/", "post", SIGN_IN, 404, 403, 403, 422),
+    Page("lesson-list", "/classes/{course}/lessons/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("lesson-add", "/classes/{course}/lessons/new/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("lesson-add", "/classes/{course}/lessons/new/", "post", SIGN_IN, 404, 403, 403, 422),
+    Page("lesson-detail", "/classes/{course}/lessons/{lesson}/", "get", SIGN_IN, 404, 200, 200, 200),
+    Page("lesson-detail", "/classes/{course}/lessons/{draft}/", "get", SIGN_IN, 404, 404, 200, 200),
+    Page("lesson-edit", "/classes/{course}/lessons/{lesson}/edit/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("lesson-edit", "/classes/{course}/lessons/{lesson}/edit/", "post", SIGN_IN, 404, 403, 403, 422),
+    Page("lesson-publish", "/classes/{course}/lessons/{lesson}/publish/", "post", SIGN_IN, 404, 403, 403, 302),
+    Page("lesson-move", "/classes/{course}/lessons/{lesson}/move/", "post", SIGN_IN, 404, 403, 403, 302),
+    Page("lesson-delete", "/classes/{course}/lessons/{lesson}/delete/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("lesson-delete", "/classes/{course}/lessons/{lesson}/delete/", "post", SIGN_IN, 404, 403, 403, 302),
+    Page("announcement-list", "/classes/{course}/announcements/", "get", SIGN_IN, 404, 200, 200, 200),
+    Page("announcement-add", "/classes/{course}/announcements/new/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("announcement-add", "/classes/{course}/announcements/new/", "post", SIGN_IN, 404, 403, 403, 422),
+    Page("announcement-edit", "/classes/{course}/announcements/{notice}/edit/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("announcement-edit", "/classes/{course}/announcements/{notice}/edit/", "post", SIGN_IN, 404, 403, 403, 422),
+    Page("announcement-delete", "/classes/{course}/announcements/{notice}/delete/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page(
+        "announcement-delete", "/classes/{course}/announcements/{notice}/delete/", "post", SIGN_IN, 404, 403, 403, 302
+    ),
 ]
 
 
 @pytest.fixture
 def course(teacher: User, now: datetime) -> Course:
-    """A class with somebody in each role, and a lesson."""
+    """A class with somebody in each role, two lessons, of which one is a draft, and an announcement."""
     course = CourseFactory.create(owner=teacher)
     member(course, "teacher", Role.TEACHER)
     member(course, "grader", Role.GRADER)
     member(course, "student")
     LessonFactory.create(course=course)
+    LessonFactory.create(course=course, published_at=None)
+    AnnouncementFactory.create(course=course)
     return course
 
 
@@ -81,5 +105,6 @@ def test_table_names_every_page() -> None:
 
 
 def _address(page: Page, course: Course) -> str:
-    lesson = course.lessons.get()
-    return page.path.format(course=course.slug, lesson=lesson.pk)
+    lesson, draft = course.lessons.all()
+    keys = {"lesson": lesson.pk, "draft": draft.pk, "notice": course.announcements.get().pk}
+    return page.path.format(course=course.slug, **keys)

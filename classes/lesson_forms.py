@@ -1,0 +1,86 @@
+"""What teachers fill in for a lesson."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from classes.edit_forms import MomentInput, PublishForm, publishing_of, to_the_minute
+from classes.errors import CourseError
+from classes.lessons import MAX_PATH, Outline, check_lesson_path
+from classes.models.course import MAX_TITLE
+
+
+class LessonForm(PublishForm):
+    """A lesson. A title is enough."""
+
+    title = forms.CharField(label=_("Title"), max_length=MAX_TITLE)
+    summary = forms.CharField(
+        label=_("What it is about"),
+        help_text=_("Some sentences for students, to be read before they open it."),
+        max_length=2000,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+    path = forms.CharField(
+        label=_("Notebook"),
+        help_text=_(
+            "As it stands in the class's repository, for example week-1/first.ipynb. A folder or another file works "
+            "too. Left empty, the lesson opens all files."
+        ),
+        max_length=MAX_PATH,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}),
+    )
+    starts_at = forms.DateTimeField(label=_("Begins"), required=False, widget=MomentInput())
+    ends_at = forms.DateTimeField(label=_("Ends"), required=False, widget=MomentInput())
+
+    field_order = ("title", "summary", "path", "starts_at", "ends_at", "publish", "publish_at")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["starts_at"].help_text = self.fields["publish_at"].help_text
+
+    def clean_path(self) -> str:
+        """The path, written in the one way."""
+        try:
+            return check_lesson_path(self.cleaned_data["path"])
+        except CourseError as error:
+            raise forms.ValidationError(error.explain().lines) from error
+
+    def clean(self) -> dict[str, Any]:
+        """It ends after it begins."""
+        data = super().clean() or {}
+        starts_at, ends_at = data.get("starts_at"), data.get("ends_at")
+        if ends_at and not starts_at and "starts_at" not in self.errors:
+            self.add_error("starts_at", _("Say when it begins, too."))
+        if ends_at and starts_at and ends_at < starts_at:
+            self.add_error("ends_at", _("The lesson ends before it begins."))
+        return data
+
+    def outline(self, *, now: datetime, before: Outline | None = None) -> Outline:
+        """What was filled in, of a lesson that was as `before`."""
+        data = self.cleaned_data
+        return Outline(
+            title=data["title"],
+            summary=data["summary"],
+            path=data["path"],
+            starts_at=data["starts_at"],
+            ends_at=data["ends_at"],
+            published_at=self.published_at(now=now, before=before.published_at if before else None),
+        )
+
+
+def initial_of_lesson(outline: Outline, *, now: datetime) -> dict[str, Any]:
+    """How the form shows a lesson."""
+    return {
+        "title": outline.title,
+        "summary": outline.summary,
+        "path": outline.path,
+        "starts_at": to_the_minute(outline.starts_at),
+        "ends_at": to_the_minute(outline.ends_at),
+        **publishing_of(outline.published_at, now=now),
+    }
