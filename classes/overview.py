@@ -145,18 +145,10 @@ def crowd_of(course: Course, *, now: datetime) -> Crowd:
 
 
 def failed_servers(course: Course) -> list[NotebookServer]:
-    """Servers of members, made from the class's environment, that could not start; one more than are named."""
-    if course.environment is None:
-        return []
-    reference = course.environment.reference
-    members = course.memberships.present().order_by().values("person")
-    failed = NotebookServer.objects.present().filter(
-        state=NotebookServer.State.FAILED,
-        provider=reference.provider,
-        repository=reference.repository,
-        owner__in=members,
-    )
-    return list(failed.select_related("owner").order_by("-state_changed_at")[: SERVERS_NAMED + 1])
+    """Servers of the class that could not start, the last first; at most one more than are named."""
+    of_class = NotebookServer.objects.present().filter(group__in=(course.everybody_id, course.teachers_id))
+    failed = of_class.filter(state=NotebookServer.State.FAILED).select_related("owner")
+    return list(failed.order_by("-state_changed_at")[: SERVERS_NAMED + 1])
 
 
 def cards_of(person: User, courses: Sequence[Course], *, now: datetime) -> list[CourseCard]:

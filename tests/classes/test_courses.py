@@ -108,5 +108,5 @@ def test_the_list_shows_what_is_over_apart(browser: Client, fake_backends: None,
 
     page = browser.get("/classes/")
 
-    assert page.context["going_on"] == [going_on]
-    assert page.context["over"] == [over]
+    assert [card.course for card in page.context["going_on"]] == [going_on]
+    assert [card.course for card in page.context["over"]] == [over]

@@ -19,16 +19,13 @@ from classes.overview import (
     announcements_for,
     cards_of,
     crowd_of,
+    failed_servers,
     lesson_rows,
     next_lesson,
 )
 from classes.policies import Standing
-from tests.factories import (
-    AnnouncementFactory,
-    CourseFactory,
-    LessonFactory,
-    member,
-)
+from environments.models import NotebookServer
+from tests.factories import AnnouncementFactory, CourseFactory, LessonFactory, NotebookServerFactory, member
 
 AN_HOUR = timedelta(hours=1)
 A_DAY = timedelta(days=1)
@@ -176,6 +173,15 @@ class TestClass:
         remove(member(course, "left"), now=now)
 
         assert crowd_of(course, now=now) == Crowd(students=4, here=2, hands=1)
+
+    def test_failed_servers_are_those_of_the_class(self, course: Course) -> None:
+        failed = {"state": NotebookServer.State.FAILED}
+        broken = NotebookServerFactory.create(group=course.everybody, **failed)
+        NotebookServerFactory.create(group=course.everybody)
+        NotebookServerFactory.create(group=CourseFactory.create().everybody, **failed)
+        NotebookServerFactory.create(**failed)
+
+        assert failed_servers(course) == [broken]
 
     def test_card_names_the_next_lesson_that_students_see(self, course: Course, student: User, now: datetime) -> None:
         admit(course, student, role=Role.GRADER, now=now)
