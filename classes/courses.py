@@ -32,10 +32,11 @@ class Plan:
     colour: Colour = Colour.BLUE
 
 
-def make_course(teacher: User, plan: Plan, *, resolved: ResolvedRepository, now: datetime) -> Course:
+def make_course(teacher: User, plan: Plan, *, resolved: ResolvedRepository | None, now: datetime) -> Course:
     """Make a class of this teacher's, and have its environment prepared at once.
 
-    `resolved` is what the repository means now. Raises what asking for a build raises.
+    `resolved` is what the repository means now; without it the environment is prepared by whoever opens it first.
+    Raises what asking for a build raises.
     """
     for attempt in range(SLUG_TRIES):
         try:
@@ -47,7 +48,7 @@ def make_course(teacher: User, plan: Plan, *, resolved: ResolvedRepository, now:
     raise AssertionError("unreachable")
 
 
-def _make(teacher: User, plan: Plan, resolved: ResolvedRepository, *, now: datetime) -> Course:
+def _make(teacher: User, plan: Plan, resolved: ResolvedRepository | None, *, now: datetime) -> Course:
     stem = naming.slug_stem(" ".join(filter(None, [plan.code or plan.title, plan.term])), otherwise="class")
     slug = naming.free_slug(stem, set(Course.objects.filter(slug__startswith=stem).values_list("slug", flat=True)))
     environment = Environment.objects.create(
@@ -74,5 +75,6 @@ def _make(teacher: User, plan: Plan, resolved: ResolvedRepository, *, now: datet
         created_at=now,
     )
     admit(course, teacher, role=Role.TEACHER, joined_by=Joined.CREATOR, now=now)
-    prepare(environment, resolved, now=now)
+    if resolved is not None:
+        prepare(environment, resolved, now=now)
     return course

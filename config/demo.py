@@ -1,4 +1,4 @@
-"""What a new installation is filled with: three people to sign in as, and environments to launch in one click."""
+"""What a new installation is filled with: people to sign in as, environments to launch in one click, and a class."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from pathlib import Path
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Role, User
+from config import demo_class
 from config.env import BASE_DIR
 from environments.catalog import set_tags
 from environments.models import Environment
@@ -40,6 +42,7 @@ GIT_IDENTITY = {
 PEOPLE = (
     ("admin", "Ada Admin", Role.ADMINISTRATOR),
     ("teacher", "Tom Teacher", Role.TEACHER),
+    ("grader", "Greta Grader", Role.MEMBER),
     ("student", "Sam Student", Role.MEMBER),
 )
 TAGS = {
@@ -47,6 +50,7 @@ TAGS = {
     "first-steps": ("Python", "beginners"),
     "numerical-methods": ("Python", "mathematics"),
     "statistics": ("Python", "mathematics", "statistics"),
+    "statistics-course": ("Python", "course", "statistics"),
 }
 """What each example is found by."""
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -66,13 +70,14 @@ class Account:
 
 
 def load() -> None:
-    """Make the accounts, the repositories and the environments that are not there. Safe to repeat.
+    """Make the accounts, the repositories, the environments and the class that are not there. Safe to repeat.
 
     Raises `ExamplesUnavailable`; the accounts are made even then.
     """
     _make_accounts()
     publish_examples()
     _list_environments()
+    demo_class.load_class(EXAMPLES / demo_class.REPOSITORY, now=timezone.now())
 
 
 def is_loaded() -> bool:

@@ -19,7 +19,7 @@ from environments.catalog import find
 from environments.models import Build, Environment, EnvironmentTag, Outcome
 from environments.references.example import Example
 
-EXAMPLES = ("dashboard", "first-steps", "numerical-methods", "statistics")
+EXAMPLES = ("dashboard", "first-steps", "numerical-methods", "statistics", "statistics-course")
 
 
 @pytest.fixture(autouse=True)
@@ -54,12 +54,14 @@ def commits(repository: Path) -> list[str]:
 class TestAccounts:
     """The people of the demo."""
 
-    def test_makes_one_person_of_each_role(self) -> None:
+    def test_makes_people_of_each_role_to_sign_in_as(self) -> None:
         demo.load()
 
-        assert set(User.objects.values_list("username", "role")) == {
+        accounts = User.objects.filter(username__in=[account.username for account in demo.accounts()])
+        assert set(accounts.values_list("username", "role")) == {
             ("admin", Role.ADMINISTRATOR),
             ("teacher", Role.TEACHER),
+            ("grader", Role.MEMBER),
             ("student", Role.MEMBER),
         }
 
@@ -68,7 +70,7 @@ class TestAccounts:
 
         accounts = demo.accounts()
 
-        assert len(accounts) == 3
+        assert len(accounts) == 4
         assert all(User.objects.get(username=a.username).check_password(a.password) for a in accounts)
 
     def test_keeps_the_passwords_from_other_users(self, data_directory: Path) -> None:
@@ -78,12 +80,12 @@ class TestAccounts:
 
     def test_changes_nobody_when_loaded_again(self) -> None:
         demo.load()
-        before = demo.accounts()
+        before, people = demo.accounts(), set(User.objects.values_list("pk", "password"))
 
         demo.load()
 
         assert demo.accounts() == before
-        assert User.objects.count() == 3
+        assert set(User.objects.values_list("pk", "password")) == people
 
     def test_leaves_a_person_of_the_same_name_alone(self) -> None:
         User.objects.create_user("teacher", password="their own")
@@ -91,16 +93,16 @@ class TestAccounts:
         demo.load()
 
         assert User.objects.get(username="teacher").check_password("their own")
-        assert {account.username for account in demo.accounts()} == {"admin", "student"}
+        assert {account.username for account in demo.accounts()} == {"admin", "grader", "student"}
 
     def test_makes_a_person_anew_who_was_deleted(self) -> None:
         demo.load()
-        User.objects.get(username="student").delete()
+        User.objects.get(username="admin").delete()
 
         demo.load()
 
-        account = next(account for account in demo.accounts() if account.username == "student")
-        assert User.objects.get(username="student").check_password(account.password)
+        account = next(account for account in demo.accounts() if account.username == "admin")
+        assert User.objects.get(username="admin").check_password(account.password)
 
 
 def test_makes_passwords_that_can_be_typed() -> None:
@@ -116,9 +118,7 @@ class TestExamples:
     def test_makes_a_repository_of_each(self, data_directory: Path) -> None:
         demo.publish_examples()
 
-        assert sorted(path.name for path in (data_directory / "examples").iterdir()) == [
-            f"{name}.git" for name in EXAMPLES
-        ]
+        assert {path.name for path in (data_directory / "examples").iterdir()} == {f"{name}.git" for name in EXAMPLES}
 
     def test_makes_the_same_commit_everywhere(
         self, settings: Settings, tmp_path_factory: pytest.TempPathFactory
@@ -197,7 +197,7 @@ class TestEnvironments:
     def test_opens_a_notebook_that_is_there(self) -> None:
         demo.load()
 
-        for environment in Environment.objects.exclude(repository__in=demo.OPENS):
+        for environment in Environment.objects.exclude(repository__in=demo.OPENS).filter(course=None):
             path = environment.urlpath.removeprefix("lab/tree/")
             assert (demo.EXAMPLES / environment.repository / path).is_file()
 
@@ -205,7 +205,7 @@ class TestEnvironments:
         demo.load()
         demo.load()
 
-        assert Environment.objects.count() == len(EXAMPLES)
+        assert Environment.objects.filter(course=None).count() == len(EXAMPLES)
         assert EnvironmentTag.objects.count() == sum(map(len, demo.TAGS.values()))
 
     def test_is_found_by_words_and_tags(self, student: User) -> None:
@@ -264,4 +264,4 @@ class TestCommand:
 
         call_command("demo", "--force", stdout=StringIO())
 
-        assert User.objects.count() == 3
+        assert len(demo.accounts()) == 4

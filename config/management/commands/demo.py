@@ -1,4 +1,4 @@
-"""`manage.py demo`: accounts and environments to try Carrel with."""
+"""`manage.py demo`: accounts, environments and a class to try Carrel with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from config import demo
 class Command(BaseCommand):
     """Load the demo and print its accounts."""
 
-    help = "Make the demo accounts and example environments that are missing, and print the accounts. Safe to repeat."
+    help = "Make the demo accounts, environments and class that are missing, and print the accounts. Safe to repeat."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """`--force` for an installation that is not embedded."""
