@@ -35,6 +35,18 @@ class CourseQuerySet(models.QuerySet["Course"]):
         taught = user.memberships.present().filter(role="teacher").order_by()
         return self.present().filter(pk__in=taught.values("course"))
 
+    def deleted_for(self, user: User) -> CourseQuerySet:
+        """Deleted ones that this person may bring back: those they taught; whoever runs this Carrel, all."""
+        deleted = self.filter(deleted_at__isnull=False)
+        if user.role == SiteRole.ADMINISTRATOR:
+            return deleted
+        taught = user.memberships.present().filter(role="teacher").order_by()
+        return deleted.filter(pk__in=taught.values("course"))
+
+    def gone_for_good(self, *, deleted_before: datetime) -> CourseQuerySet:
+        """Those deleted so long ago that they cannot be brought back."""
+        return self.filter(deleted_at__lte=deleted_before)
+
 
 class MembershipQuerySet(models.QuerySet["Membership"]):
     """Questions about members."""

@@ -234,6 +234,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=1),
         "options": {"expires": 60},
     },
+    "purge-deleted-courses": {"task": "classes.tasks.purge_deleted_courses", "schedule": crontab(minute=27)},
     "forget-expired": {"task": "environments.tasks.forget_expired", "schedule": crontab(minute=17)},
     # Twice, since workers that build may have an engine of their own. Where there is one, the second has little to do.
     **{
@@ -439,7 +440,7 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
-        **{name: {"level": LOG_LEVEL} for name in ("accounts", "config", "environments", "celery.worker")},
+        **{name: {"level": LOG_LEVEL} for name in ("accounts", "classes", "config", "environments", "celery.worker")},
         # At INFO it writes each websocket's address with its query, which may hold a token.
         "uvicorn.error": {"level": "WARNING"},
     },

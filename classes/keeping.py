@@ -1,0 +1,93 @@
+"""The end of a class: archived and opened again, deleted, brought back, and in the end gone.
+
+What belongs to the class goes with it: its groups, environments and shared files. What is its members' stays theirs:
+their servers, which are no longer those of a class then, and every file in them.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from django.db import transaction
+
+from classes.models import Course
+from environments import catalog
+from environments.models import SharedVolume
+from environments.mounts import grace_period
+from environments.shared_volumes import delete_shared_volume, undelete_shared_volume
+
+logger = logging.getLogger(__name__)
+
+
+@transaction.atomic
+def archive(course: Course, *, now: datetime) -> None:
+    """Let the class be over: it can be looked at, and nothing in it changes. Nobody loses access to their work.
+
+    Hands that are up are lowered, since nobody is there to see them. Nothing for a class that is over already.
+    """
+    if not Course.objects.filter(pk=course.pk, archived_at=None).update(archived_at=now):
+        return
+    course.archived_at = now
+    course.memberships.exclude(hand_raised_at=None).update(hand_raised_at=None)
+
+
+def reopen(course: Course) -> None:
+    """Let a class that was over go on as it was."""
+    Course.objects.filter(pk=course.pk).update(archived_at=None)
+    course.archived_at = None
+
+
+@transaction.atomic
+def delete(course: Course, *, now: datetime) -> None:
+    """Take the class away from everybody in it, and its shared files with it. Servers of its members stay theirs.
+
+    For `DELETED_FILES_DAYS` everything can be brought back; then it is purged.
+    """
+    if not Course.objects.present().filter(pk=course.pk).update(deleted_at=now):
+        return
+    course.deleted_at = now
+    for shared in _shared_files(course):
+        delete_shared_volume(shared, now=now)
+    logger.info("the class %s was deleted", course.slug)
+
+
+@transaction.atomic
+def undelete(course: Course) -> None:
+    """Bring a deleted class back, with everybody in it and its shared files."""
+    for shared in _shared_files(course):
+        if shared.deleted_at == course.deleted_at:  # Files that were deleted by themselves, before, stay deleted.
+            undelete_shared_volume(shared)
+    Course.objects.filter(pk=course.pk).update(deleted_at=None)
+    course.deleted_at = None
+
+
+def purge_deleted(*, now: datetime) -> None:
+    """Remove for good those classes that can no longer be brought back. Safe to repeat."""
+    for course in Course.objects.gone_for_good(deleted_before=now - grace_period()):
+        purge(course, now=now)
+
+
+@transaction.atomic
+def purge(course: Course, *, now: datetime) -> None:
+    """Remove a class with everything that is its own. Its shared files are removed by the rule for all shared files.
+
+    Nothing for one that can still be brought back.
+    """
+    gone = Course.objects.gone_for_good(deleted_before=now - grace_period()).select_for_update()
+    found = gone.filter(pk=course.pk).first()
+    if found is None:
+        return
+    environments = [found.environment, found.teacher_environment]
+    groups = [found.everybody, found.teachers]
+    found.delete()
+    for environment in filter(None, environments):
+        catalog.remove(environment, now=now)
+    for group in groups:
+        group.delete()
+    logger.info("the class %s is gone", found.slug)
+
+
+def _shared_files(course: Course) -> list[SharedVolume]:
+    keys = filter(None, (course.shared_volume_id, course.common_volume_id))
+    return list(SharedVolume.objects.filter(pk__in=list(keys)))
