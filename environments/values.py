@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
+from typing import ClassVar
 from uuid import UUID
 
 
@@ -286,6 +287,27 @@ class VolumeUsage:
     bytes: int
     files: int
     is_complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FolderEntry:
+    """A file or folder in a folder of a volume."""
+
+    name: str
+    is_folder: bool
+    size: int = 0
+    modified_at: float = 0.0
+    """Seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderListing:
+    """What is in a folder, folders first; the beginning of it if there was no time or room for all of it."""
+
+    entries: tuple[FolderEntry, ...]
+    is_complete: bool = True
+
+    MAX_ENTRIES: ClassVar[int] = 1000
 
 
 class EngineProblem(StrEnum):

@@ -10,10 +10,12 @@ import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import IO, cast
 
 from environments.errors import UserError
+from environments.values import FolderEntry, FolderListing
 
 _BLOCK = 512
 _PIECE = 1 << 18
@@ -77,6 +79,14 @@ def pack(entries: Iterable[Entry]) -> Iterator[bytes]:
         yield from _exactly(entry.content, entry.size)
         yield bytes(-entry.size % _BLOCK)
     yield bytes(2 * _BLOCK)
+
+
+def listing_of(entries: Iterable[FolderEntry], *, is_complete: bool = True) -> FolderListing:
+    """These as they are listed: folders first, by name, and no more than anybody reads."""
+    found = list(islice(entries, FolderListing.MAX_ENTRIES + 1))
+    found.sort(key=lambda entry: (not entry.is_folder, entry.name))
+    shown = tuple(found[: FolderListing.MAX_ENTRIES])
+    return FolderListing(shown, is_complete=is_complete and len(shown) == len(found))
 
 
 def _refuse(name: str) -> None:

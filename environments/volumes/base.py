@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from environments.values import VolumeUsage
+from environments.values import FolderListing, VolumeUsage
 
 
 class VolumeStore(Protocol):
@@ -21,6 +21,13 @@ class VolumeStore(Protocol):
         """A tar stream of the file or folder at `path`, names relative to `path`'s parent (or root).
 
         Symbolic links and devices are left out. Raises `volume_missing` or `volume_path_invalid`.
+        """
+
+    def list_folder(self, volume: str, path: str = "", *, time_limit_seconds: float | None = None) -> FolderListing:
+        """What is in the folder at `path`, not in those below it: folders first, by name, links and devices left out.
+
+        What was found until the time was over or there were too many, which says so itself. Raises
+        `volume_missing`, or `volume_path_invalid` where no folder is.
         """
 
     def write(self, volume: str, path: str, stream: Iterable[bytes], *, max_bytes: int) -> None:

@@ -27,8 +27,8 @@ from docker.types import Mount
 from environments.engine import KIND_LABEL, VOLUME_LABEL, client, engine_errors, having, installation_labels
 from environments.errors import EnvironmentsError, SystemFailure, UserError
 from environments.trees import full_disk_reported
-from environments.values import VolumeUsage
-from environments.volumes.archive import Entry, check_path, pack, printable, unpack
+from environments.values import FolderEntry, FolderListing, VolumeUsage
+from environments.volumes.archive import Entry, check_path, listing_of, pack, printable, unpack
 from environments.volumes.engine_files import kind_of, read_tar, write_tar
 
 OWNER_ID = 1000
@@ -118,6 +118,21 @@ class DockerVolumeStore:
         # Not held meanwhile: who asked may never begin to read.
         return _reading(volume, place)
 
+    def list_folder(self, volume: str, path: str = "", *, time_limit_seconds: float | None = None) -> FolderListing:
+        """What is in the folder at `path`. The engine lists nothing, so all that is below it passes by here."""
+        place, found, is_complete = check_path(path), list[FolderEntry](), True
+        with engine_errors(), _holder(_existing(volume)) as holder:
+            _check_readable(holder, place)
+            kind = kind_of(holder, str(_ROOT / place))
+            if kind is None or not kind.is_folder:
+                raise UserError("volume_path_invalid", path=printable(path))
+            with closing(read_tar(holder, str(_ROOT / place))) as stream:
+                try:
+                    found.extend(_directly_inside(_members(_until(_deadline(time_limit_seconds), stream))))
+                except _TimeOver:
+                    is_complete = False
+        return listing_of(found, is_complete=is_complete)
+
     def write(self, volume: str, path: str, stream: Iterable[bytes], *, max_bytes: int) -> None:
         """Unpack a tar stream below the folder `path`. Nothing is written before the stream has ended or failed."""
         place = check_path(path)
@@ -135,7 +150,7 @@ class DockerVolumeStore:
         The size of a file is known before its content, so that one that is too large to be read still counts.
         """
         total = count = 0
-        deadline = math.inf if time_limit_seconds is None else time.monotonic() + time_limit_seconds
+        deadline = _deadline(time_limit_seconds)
         with (
             suppress(_TimeOver),
             engine_errors(),
@@ -289,8 +304,24 @@ def _members(stream: Iterator[bytes]) -> Iterator[tuple[tarfile.TarInfo, Iterabl
             yield member, iter(partial(file.read, _PIECE), b"") if file is not None else ()
 
 
+def _directly_inside(members: Iterable[tuple[tarfile.TarInfo, Iterable[bytes]]]) -> Iterator[FolderEntry]:
+    """Of what the archive of a folder holds, the files and folders that are in it and not further below."""
+    for member, _content in members:
+        parts = PurePosixPath(member.name).parts
+        if len(parts) != 2:  # The archive names the folder itself first.
+            continue
+        if member.isdir():
+            yield FolderEntry(parts[1], is_folder=True, modified_at=member.mtime)
+        elif member.isreg() or member.islnk():
+            yield FolderEntry(parts[1], is_folder=False, size=member.size, modified_at=member.mtime)
+
+
 class _TimeOver(Exception):
     """There is no time left to go on reading."""
+
+
+def _deadline(time_limit_seconds: float | None) -> float:
+    return math.inf if time_limit_seconds is None else time.monotonic() + time_limit_seconds
 
 
 def _until(deadline: float, stream: Iterable[bytes]) -> Iterator[bytes]:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from environments.errors import SystemFailure, UserError
-from environments.values import VolumeUsage
-from environments.volumes.archive import Entry, check_path, pack, unpack
+from environments.values import FolderEntry, FolderListing, VolumeUsage
+from environments.volumes.archive import Entry, check_path, listing_of, pack, unpack
 
 Files = dict[PurePosixPath, bytes | None]
 """What a volume holds: the content of files, None for folders."""
@@ -35,6 +35,16 @@ class FakeVolumeStore:
             raise UserError("volume_path_invalid", path=path)
         chosen = sorted(name for name in files if name.is_relative_to(place))
         return pack([_entry(name.relative_to(place.parent), files[name]) for name in chosen])
+
+    def list_folder(self, volume: str, path: str = "", *, time_limit_seconds: float | None = None) -> FolderListing:
+        """What is in the folder at `path`; nothing is seen in no time."""
+        files, place = self._files(volume), check_path(path)
+        if place.parts and files.get(place, b"") is not None:
+            raise UserError("volume_path_invalid", path=path)
+        if time_limit_seconds == 0:
+            return FolderListing((), is_complete=False)
+        inside = (name for name in files if name.parts and name.parent == place)
+        return listing_of(FolderEntry(name.name, files[name] is None, len(files[name] or b"")) for name in inside)
 
     def write(self, volume: str, path: str, stream: Iterable[bytes], *, max_bytes: int) -> None:
         """Unpack a tar stream below the folder `path`."""

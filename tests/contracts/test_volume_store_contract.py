@@ -13,7 +13,7 @@ import pytest
 from pytest_django import Settings
 
 from environments.errors import EnvironmentsError, SystemFailure, UserError
-from environments.values import VolumeUsage
+from environments.values import FolderListing, VolumeUsage
 from environments.volumes.base import VolumeStore
 from environments.volumes.docker import DockerVolumeStore
 from environments.volumes.fake import FakeVolumeStore
@@ -91,6 +91,43 @@ def test_read_names_files_relative_to_parent_of_path(store: VolumeStore) -> None
 
     assert contents(store.read(VOLUME, "a/b")) == {"b": None, "b/c.txt": b"c"}
     assert contents(store.read(VOLUME, "a/b/c.txt")) == {"c.txt": b"c"}
+
+
+def test_list_folder_names_what_is_in_it_and_not_what_is_below(store: VolumeStore) -> None:
+    files = {"b.txt": b"bb", "a.txt": b"a", "sub": None, "sub/deep": None, "sub/deep/c.txt": b"c", "sub/d.txt": b""}
+    store.write(VOLUME, "", [tar(*files.items())], max_bytes=PLENTY)
+
+    root, sub = store.list_folder(VOLUME), store.list_folder(VOLUME, "sub")
+
+    assert [(entry.name, entry.is_folder, entry.size) for entry in root.entries] == [
+        ("sub", True, 0),
+        ("a.txt", False, 1),
+        ("b.txt", False, 2),
+    ]
+    assert [entry.name for entry in sub.entries] == ["deep", "d.txt"]
+    assert root.is_complete
+
+
+def test_list_folder_says_when_there_is_more_than_it_names(store: VolumeStore) -> None:
+    many = FolderListing.MAX_ENTRIES + 1
+    store.write(VOLUME, "", [tar(*((f"{number}.txt", b"") for number in range(many)))], max_bytes=10 * PLENTY)
+
+    listing = store.list_folder(VOLUME)
+
+    assert (len(listing.entries), listing.is_complete) == (many - 1, False)
+
+
+@pytest.mark.parametrize("path", ["a.txt", "nowhere", "../outside", "/etc", "a.txt/below"])
+def test_list_folder_refuses_what_is_no_folder_inside(store: VolumeStore, path: str) -> None:
+    store.write(VOLUME, "", [tar(("a.txt", b"a"))], max_bytes=PLENTY)
+
+    with pytest.raises(UserError, match="volume_path_invalid"):
+        store.list_folder(VOLUME, path)
+
+
+def test_list_folder_reports_missing_volume(store: VolumeStore) -> None:
+    with pytest.raises(SystemFailure, match="volume_missing"):
+        store.list_folder("home-" + "b" * 32)
 
 
 def test_write_makes_folders_below_path(store: VolumeStore) -> None:
