@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -47,7 +47,7 @@ def lesson_detail(request: CourseRequest, lesson_id: UUID) -> HttpResponse:
     rows = lesson_rows(request.standing, now=now)
     place = next((n for n, row in enumerate(rows) if row.lesson.pk == lesson_id), None)
     if place is None:
-        get_object_or_404(Lesson.objects.none())
+        raise Http404
     context = _facts(request) | {
         "row": rows[place],
         "lesson": rows[place].lesson,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -172,7 +173,7 @@ def test_move_is_refused_next_to_a_lesson_of_another_class(course: Course, four:
 
 def test_nothing_changes_once_the_class_is_over(course: Course, four: list[Lesson], now: datetime) -> None:
     Course.objects.filter(pk=course.pk).update(archived_at=now)
-    attempts = [
+    attempts: list[Callable[[], object]] = [
         lambda: add_lesson(course, Outline("e")),
         lambda: edit_lesson(four[0], Outline("e"), seen=stamp(outline_of(four[0]))),
         lambda: publish_lesson(four[0], at=None),
