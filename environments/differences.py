@@ -59,12 +59,13 @@ def _told(target: Target) -> dict[str, str]:
         "cpus": number_format(f"{target.limits.cpus:g}") if target.limits.cpus else _default(),
         "idle": _duration(target.idle_minutes),
         "lifetime": _duration(target.lifetime_minutes),
-        "mounts": "; ".join(map(_mount, target.mounts)) or _("none"),
+        "mounts": "; ".join(map(mount_words, target.mounts)) or _("none"),
         "credentials": _("yes") if target.with_credentials else _("no"),
     }
 
 
-def _mount(wish: MountWish) -> str:
+def mount_words(wish: MountWish) -> str:
+    """Which shared files, where in the server, and what can be done with them."""
     facts = {"name": wish.volume, "path": wish.path}
     if wish.read_only:
         return _("“%(name)s” in the folder %(path)s, to read") % facts

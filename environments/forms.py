@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from environments.differences import mount_words
 from environments.errors import EnvironmentsError, UserError
 from environments.links import (
     MAX_COLLABORATORS,
@@ -194,7 +195,7 @@ class MountsField(forms.MultipleChoiceField):
     def offer(self, volumes: Iterable[SharedVolume], asked: Iterable[str]) -> None:
         """Offer what the person may use, in its usual place, and what was asked for besides."""
         usual = {write_mount(_usual_mount(volume)): volume.title for volume in volumes}
-        others = {text: text for text in asked if text not in usual}
+        others = {text: _words_of(text) for text in asked if text not in usual}
         self.choices = [*usual.items(), *others.items()]
 
     def clean(self, value: Any) -> tuple[MountWish, ...]:
@@ -277,6 +278,27 @@ class LaunchForm(RepositoryForm):
             with_credentials=data.get("credentials", False),
             is_public=data.get("public", False),
         )
+
+
+class MountsForm(forms.Form):
+    """The shared files that a server should have: all that are chosen, and no others."""
+
+    mounts = MountsField(
+        label=_("Shared files"), help_text=_("Those that are new appear in the folder “shared”."), required=False
+    )
+
+    def __init__(
+        self, data: QueryDict | None = None, *, present: Iterable[MountWish], volumes: Iterable[SharedVolume]
+    ) -> None:
+        texts = list(map(write_mount, present))
+        super().__init__(data, initial={"mounts": texts})
+        mounts = self.fields["mounts"]
+        assert isinstance(mounts, MountsField)  # noqa: S101 - for the type checker
+        mounts.offer(volumes, texts)
+
+    def add_refusal(self, error: UserError) -> None:
+        """Say what went wrong."""
+        self.add_error("mounts", error.explain().lines)
 
 
 class GitCredentialForm(forms.Form):
@@ -389,6 +411,14 @@ def typed_for(urlpath: str) -> str:
     if not urlpath or _ADDRESS_IN_JUPYTER.fullmatch(urlpath):
         return urlpath
     return f"/{urlpath.strip('/')}/"
+
+
+def _words_of(text: str) -> str:
+    """What a mount is called that is not in its usual place; as it is where nobody can understand it."""
+    try:
+        return mount_words(read_mount(text))
+    except UserError:
+        return text
 
 
 def _usual_mount(volume: SharedVolume) -> MountWish:

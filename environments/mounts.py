@@ -83,6 +83,18 @@ def with_mounts(server: NotebookServer, present: Sequence[MountWish], wishes: Se
     return [by_path[path] for path in sorted(by_path)]
 
 
+def with_these_mounts(
+    server: NotebookServer, present: Sequence[MountWish], wishes: Sequence[MountWish]
+) -> list[MountWish]:
+    """What a server has if it gets these mounts and no others, by path.
+
+    Raises what `check_mounts` raises, of those that are new.
+    """
+    check_mounts(server.owner, [wish for wish in wishes if wish not in present])
+    _check_apart([wish.path for wish in wishes])
+    return sorted(wishes, key=lambda wish: wish.path)
+
+
 def mounts_of(server: NotebookServer) -> list[ServerMount]:
     """The server's mounts with their volumes, by path; asked for once if they were prefetched with it."""
     prefetch_related_objects([server], MOUNTS)

@@ -18,7 +18,7 @@ from rest_framework.reverse import reverse
 
 from environments import builds, culling, references
 from environments.errors import Explanation, explain
-from environments.links import MAX_COLLABORATORS, MAX_MOUNTS
+from environments.links import MAX_COLLABORATORS, MAX_MOUNTS, mount_path
 from environments.models import Build, BuildLogLine, MonthlyUse, NotebookServer
 from environments.querysets import MonthlyUseQuerySet
 from environments.quotas import DiskUse
@@ -186,6 +186,12 @@ class ChangeSerializer(serializers.Serializer[Any]):
         max_length=MAX_MOUNTS,
         help_text="Shared files it should have besides, or in another way at the same path.",
     )
+    remove_mounts = serializers.ListField(
+        child=serializers.CharField(max_length=500),
+        required=False,
+        max_length=MAX_MOUNTS,
+        help_text="The paths of shared files it should no longer have; what `mounts` gives is put in afterwards.",
+    )
     credentials = serializers.BooleanField(required=False, help_text="True gives it a key of yours to Carrel itself.")
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
@@ -193,6 +199,11 @@ class ChangeSerializer(serializers.Serializer[Any]):
         refuse_unknown_fields(self, data)
         values: dict[str, Any] = super().to_internal_value(data)
         return values
+
+    @property
+    def left_paths(self) -> frozenset[str]:
+        """Where shared files are to be taken out. Raises UserError `mount_path_invalid`."""
+        return frozenset(mount_path(path, volume="") for path in self.validated_data.get("remove_mounts", ()))
 
     def to_spec(self, server: NotebookServer) -> LaunchSpec:
         """The launch that asks for it. Raises whatever parsing the reference raises."""

@@ -9,7 +9,7 @@ the image comes into the files at the next start (refreshing.py).
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
@@ -26,7 +26,7 @@ from environments.git_credentials import resolve_for
 from environments.live import announce_server
 from environments.models import Build, NotebookServer, Update
 from environments.models.target import columns_of
-from environments.mounts import with_mounts, write_wishes
+from environments.mounts import with_mounts, with_these_mounts, write_wishes
 from environments.queueing import enqueue
 from environments.quotas import check_wishes
 from environments.servers import abandon_build, prepare_server, start_server, state_conflict
@@ -84,6 +84,12 @@ def check_for_update(server: NotebookServer, *, now: datetime) -> Target:
     return server.target.made_from(resolved)
 
 
+def becoming(server: NotebookServer) -> Target:
+    """What the server is, or is about to be."""
+    update = server.pending_update
+    return update.target if update is not None and not update.failure_code else server.target
+
+
 def would_change(server: NotebookServer, spec: LaunchSpec) -> bool:
     """Whether this launch asks for something that the server is not, nor is about to become. Asks nobody.
 
@@ -91,19 +97,36 @@ def would_change(server: NotebookServer, spec: LaunchSpec) -> bool:
     """
     if server.is_throwaway:
         return False
-    becoming = _becoming(server)
-    return _with_wishes(becoming, spec) != becoming or not set(spec.mounts) <= set(becoming.mounts)
+    target = becoming(server)
+    return _with_wishes(target, spec) != target or not set(spec.mounts) <= set(target.mounts)
 
 
-def target_of_launch(server: NotebookServer, spec: LaunchSpec, resolved: ResolvedRepository | None = None) -> Target:
+def target_of_launch(
+    server: NotebookServer,
+    spec: LaunchSpec,
+    resolved: ResolvedRepository | None = None,
+    *,
+    without: Collection[str] = (),
+) -> Target:
     """What the server would be by this launch: what the launch leaves open stays as it is.
 
     `resolved` is what the launch's reference means now; it is needed where that is another reference than the
-    server's, which otherwise keeps its commit. Raises what `mounts.check_mounts` raises of mounts it does not have.
+    server's, which otherwise keeps its commit. The mounts at the paths `without` are taken out first; where there is
+    none, nothing is. Raises what `mounts.check_mounts` raises of mounts it does not have.
     """
-    target = _with_wishes(_becoming(server), spec)
-    target = replace(target, mounts=tuple(with_mounts(server, target.mounts, spec.mounts)))
+    target = _with_wishes(becoming(server), spec)
+    left = [wish for wish in target.mounts if wish.path not in without]
+    target = replace(target, mounts=tuple(with_mounts(server, left, spec.mounts)))
     return target if resolved is None else target.made_from(resolved)
+
+
+def target_with_mounts(server: NotebookServer, wishes: Sequence[MountWish]) -> Target:
+    """What the server would be with these shared files and no others.
+
+    Raises what `mounts.check_mounts` raises of mounts it does not have.
+    """
+    target = becoming(server)
+    return replace(target, mounts=tuple(with_these_mounts(server, target.mounts, wishes)))
 
 
 def update_server(server: NotebookServer, target: Target, *, now: datetime) -> None:
@@ -209,12 +232,6 @@ def carry_out_update(server: NotebookServer, *, clock: Clock = timezone.now) -> 
 
 
 # --- Steps -------------------------------------------------------------------------------------------------
-
-
-def _becoming(server: NotebookServer) -> Target:
-    """What the server is, or is about to be."""
-    update = server.pending_update
-    return update.target if update is not None and not update.failure_code else server.target
 
 
 def _with_wishes(target: Target, spec: LaunchSpec) -> Target:

@@ -264,4 +264,4 @@ def _target(server: NotebookServer, asked: ChangeSerializer, now: datetime) -> T
     spec = asked.to_spec(server)
     is_other = spec.reference != server.reference
     resolved = resolve_for(server.owner, spec.reference, now=now) if is_other else None
-    return updating.target_of_launch(server, spec, resolved)
+    return updating.target_of_launch(server, spec, resolved, without=asked.left_paths)

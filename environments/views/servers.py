@@ -24,7 +24,7 @@ from environments.following import version_of
 from environments.forms import InvitationForm, InviteForm, KeepForm
 from environments.launching import spec_of
 from environments.models import Build, BuildLogLine, NotebookServer
-from environments.mounts import mount_views
+from environments.mounts import mount_views, usable_volumes
 from environments.policies import can_change_server, can_read_log
 from environments.quotas import disk_use_of
 from environments.references import web_url_of
@@ -56,7 +56,7 @@ def server_detail(request: HttpRequest, server_id: UUID) -> HttpResponse:
     if person.htmx:
         return render(request, "environments/server.html#status", context | {"out_of_band": True})
     disk = disk_use_of(person.user)
-    return render(request, "environments/server.html", context | _details_of(server) | {"disk": disk})
+    return render(request, "environments/server.html", context | _details_of(person, server) | {"disk": disk})
 
 
 @login_required
@@ -218,8 +218,8 @@ def _failure_log(server: NotebookServer) -> str:
     return "\n".join(line.text for line in _last_lines(build, LOG_LINES_OF_FAILURE))
 
 
-def _details_of(server: NotebookServer) -> dict[str, Any]:
-    build = server.followed_build
+def _details_of(request: PageRequest, server: NotebookServer) -> dict[str, Any]:
+    build, mounts = server.followed_build, mount_views(server)
     if build is not None and not can_read_log(server.owner, build):
         build = None
     lines = _last_lines(build, LOG_LINES_SHOWN) if build else []
@@ -230,7 +230,8 @@ def _details_of(server: NotebookServer) -> dict[str, Any]:
         "followed_build": build,
         "web_url": web_url_of(server.reference),
         "shared": shared_link(replace(spec_of(server), collaborators=())),
-        "mounts": mount_views(server),
+        "mounts": mounts,
+        "can_change_mounts": server.can_update and (bool(mounts) or usable_volumes(request.user).exists()),
         "log_lines": lines,
         "log_after": lines[-1].sequence if lines else 0,
         "log_is_cut": bool(lines) and lines[0].sequence > 1,

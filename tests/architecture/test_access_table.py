@@ -74,6 +74,8 @@ PAGES = [
     Page("environments:server-roll-back", "/servers/{server}/roll-back/", "post", SIGN_IN, 404, 302),
     Page("environments:server-delete", "/servers/{server}/delete/", "get", SIGN_IN, 404, 200),
     Page("environments:server-delete", "/servers/{server}/delete/", "post", SIGN_IN, 404, 302),
+    Page("environments:server-mounts", "/servers/{server}/mounts/", "get", SIGN_IN, 404, 200),
+    Page("environments:server-mounts", "/servers/{server}/mounts/", "post", SIGN_IN, 404, 302),
     Page("environments:server-people", "/servers/{server}/people/", "get", SIGN_IN, 404, 200),
     Page("environments:collaborator-invite", "/servers/{server}/people/invite/", "post", SIGN_IN, 404, 302),
     Page("environments:collaborator-remove", "/servers/{server}/people/{server}/remove/", "post", SIGN_IN, 404, 404),

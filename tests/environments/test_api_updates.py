@@ -17,7 +17,7 @@ from environments.models import Build, NotebookServer, Update
 from environments.references import parse
 from environments.values import LaunchSpec
 from tests.environments.api_client import BUILDS, SERVERS, program_of
-from tests.factories import BuildFactory, NotebookServerFactory, running_server, update_of
+from tests.factories import BuildFactory, NotebookServerFactory, ServerMountFactory, running_server, update_of
 from tests.fakes.git_host import GitHost
 
 pytestmark = pytest.mark.usefixtures("fake_backends")
@@ -113,6 +113,33 @@ def test_updates_are_counted_with_launches(program: APIClient, launched: Noteboo
     answers = [program.post(f"{SERVERS}{launched.pk}/update/").status_code for _ in range(2)]
 
     assert answers == [202, 429]
+
+
+def test_update_takes_shared_files_out(program: APIClient, student: User) -> None:
+    server = running_server(owner=student)
+    left, kept = ServerMountFactory.create(server=server), ServerMountFactory.create(server=server)
+
+    response = program.post(f"{SERVERS}{server.pk}/update/", {"remove_mounts": [f"/{left.path}/"]}, format="json")
+
+    assert response.status_code == 202
+    assert Update.objects.get().wishes == (kept.wish,)
+
+
+def test_update_without_files_a_server_does_not_have_is_none(program: APIClient, student: User) -> None:
+    server = running_server(owner=student)
+
+    response = program.post(f"{SERVERS}{server.pk}/update/", {"remove_mounts": ["shared/data"]}, format="json")
+
+    assert response.status_code == 202
+    assert not Update.objects.exists()
+
+
+def test_update_without_files_outside_the_home_is_refused(program: APIClient, student: User) -> None:
+    server = running_server(owner=student)
+
+    response = program.post(f"{SERVERS}{server.pk}/update/", {"remove_mounts": ["../data"]}, format="json")
+
+    assert (response.status_code, response.json()["code"]) == (400, "mount_path_invalid")
 
 
 def test_read_says_why_a_new_version_could_not_be_prepared(program: APIClient, student: User) -> None:

@@ -100,7 +100,7 @@ def test_offer_shared_files_as_the_person_may_use_them(student: User) -> None:
     assert dict(form.fields["mounts"].choices) == {  # type: ignore[attr-defined]
         "data:shared/data": own.title,
         "course:shared/course:ro": SharedVolume.objects.get(name="course").title,
-        "data:input:ro": "data:input:ro",
+        "data:input:ro": "“data” in the folder input, to read",
     }
     assert form.has_gifts
 

@@ -368,6 +368,61 @@ def test_update_passes_over_files_that_are_gone_by_then(
     assert (fresh(server).state, len(placed(server))) == (State.RUNNING, 1)
 
 
+# --- Having a server do without
+
+
+def test_update_takes_files_out_of_a_running_server(workshop: Workshop, student: User, member: VolumeMember) -> None:
+    server = start(server_with("data", student, member.volume), workshop)
+
+    updating.update_server(server, updating.target_with_mounts(server, []), now=workshop.now)
+    workshop.work_until_done()
+
+    assert fresh(server).state == State.RUNNING
+    assert placed(server) == []
+
+
+def test_update_to_certain_files_gives_those_and_no_others(
+    workshop: Workshop, student: User, member: VolumeMember
+) -> None:
+    server = start(server_with("data", student, member.volume), workshop)
+    other = other_files(student)
+    wishes = [read_mount("other:shared/data")]
+
+    updating.update_server(server, updating.target_with_mounts(server, wishes), now=workshop.now)
+    workshop.work_until_done()
+
+    assert [mount.volume for mount in placed(server)] == [other.volume.key]
+
+
+def test_files_that_were_taken_back_may_stay_asked_for(workshop: Workshop, student: User, member: VolumeMember) -> None:
+    server = start(server_with("data", student, member.volume), workshop)
+    shared_volumes.remove_member(member)
+
+    target = updating.target_with_mounts(server, [read_mount("data")])
+
+    assert target == server.target
+
+
+def test_files_may_not_be_chosen_at_paths_inside_one_another(
+    workshop: Workshop, student: User, member: VolumeMember
+) -> None:
+    server = start(server_with("data", student, member.volume), workshop)
+
+    with pytest.raises(UserError, match="mount_path_taken"):
+        updating.target_with_mounts(server, [read_mount("data"), read_mount("data:shared/data:ro")])
+
+
+def test_launch_without_files_takes_them_out_before_it_puts_others_in(
+    workshop: Workshop, student: User, member: VolumeMember
+) -> None:
+    server = start(server_with("data", student, member.volume), workshop)
+    wish = LaunchSpec(server.reference, mounts=(read_mount("data:shared:ro"),))
+
+    target = updating.target_of_launch(server, wish, without={"shared/data", "nowhere"})
+
+    assert [mount.path for mount in target.mounts] == ["shared"]
+
+
 # --- Taking back
 
 
