@@ -57,6 +57,22 @@ def test_say_what_is_happening(page: Client, student: User, state: str, build_st
     assert words in text
 
 
+@pytest.mark.parametrize(
+    ("state", "code", "kind"),
+    [(State.FAILED, "start_failed", "error"), (State.STOPPED, "mount_withdrawn", "warning")],
+)
+def test_say_why_it_is_not_running_as_loud_as_it_is_bad(
+    page: Client, student: User, state: str, code: str, kind: str
+) -> None:
+    server = NotebookServerFactory.create(
+        owner=student, state=state, failure_code=code, failure_facts={"name": "data", "path": "shared/data"}
+    )
+
+    text = page.get(f"/servers/{server.pk}/").content.decode()
+
+    assert f'class="note note-{kind}"' in text
+
+
 def test_say_how_many_wait_before(page: Client, student: User) -> None:
     BuildFactory.create(state="queued")
     server = NotebookServerFactory.create(owner=student, state=State.QUEUED, build=BuildFactory.create(state="queued"))
