@@ -6,7 +6,7 @@ import secrets
 from typing import TYPE_CHECKING, Any, cast
 
 import requests
-from allauth.socialaccount.providers.oauth2.client import OAuth2Error
+from allauth.socialaccount.providers.oauth2.client import OAuth2Client, OAuth2Error
 from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
 
@@ -22,9 +22,19 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 
+class _Client(OAuth2Client):  # type: ignore[misc]  # allauth is untyped
+    """allauth's, for providers whose own address has a query too, as that of Azure B2C names its policy there."""
+
+    def get_redirect_url(self, authorization_url: str, scope: list[str], extra_params: dict[str, str]) -> str:
+        """Where to send the browser."""
+        asked: str = super().get_redirect_url("", scope, extra_params)
+        return f"{authorization_url}&{asked[1:]}" if "?" in authorization_url else f"{authorization_url}{asked}"
+
+
 class OpenIDAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth is untyped
     """Asks the provider, and believes only what it signed for this very sign-in."""
 
+    client_class = _Client
     nonce = ""
 
     @property

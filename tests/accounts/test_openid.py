@@ -142,6 +142,18 @@ def test_leaving_lets_the_browser_add_nothing_to_what_is_asked(client: Client, u
 
 
 @pytest.mark.django_db
+def test_provider_whose_address_asks_something_is_asked_that_too(
+    client: Client, university: IdentityProvider, liar: OpenIDProvider
+) -> None:
+    liar.document = {"authorization_endpoint": f"{liar.issuer}/authorize?p=b2c_1_sign_in"}
+
+    sign_in(client, university)
+
+    assert liar.asked[0]["p"] == "b2c_1_sign_in"
+    assert is_signed_in(client)
+
+
+@pytest.mark.django_db
 def test_leaving_asks_first_when_a_link_leads_there(client: Client, university: IdentityProvider) -> None:
     page = client.get(login_path(university), {"next": LINK}).content.decode()
 
