@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.flows.login import get_authentication_records
+from allauth.account.utils import user_username
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp
 from allauth.socialaccount.providers.base.constants import AuthError, AuthProcess
 from django.conf import settings
+from django.db import IntegrityError, transaction
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
@@ -91,6 +93,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  
         """Decide whether whom a provider sent may come in, before anything is done about it."""
         provider = sociallogin.provider.identity
         next_url = sociallogin.state.get("next") or ""
+        sociallogin.token = None  # It has told who they are, and is kept nowhere, not even for a moment.
         try:
             _admit(provider, sociallogin)
         except SignInRefused as refused:
@@ -101,6 +104,27 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
         """Yes: who may not has been refused already."""
         return True
+
+    def save_user(self, request: HttpRequest, sociallogin: SocialLogin, form: Any = None) -> User:
+        """Make the account with all that belongs to it, or nothing.
+
+        Two windows of one new person can come back in the same moment: the later then meets the account that the
+        earlier has made. Another person who was given this very name just now leaves it to be found anew.
+        """
+        try:
+            return self._save_whole(request, sociallogin, form)
+        except IntegrityError:
+            sociallogin.lookup()
+            if sociallogin.is_existing:
+                found: User = sociallogin.user
+                return found
+            user_username(sociallogin.user, "")
+            return self._save_whole(request, sociallogin, form)
+
+    @transaction.atomic
+    def _save_whole(self, request: HttpRequest, sociallogin: SocialLogin, form: Any) -> User:
+        user: User = super().save_user(request, sociallogin, form)
+        return user
 
     def populate_user(self, request: HttpRequest, sociallogin: SocialLogin, data: dict[str, str]) -> User:
         """Who a new account is made for, in the provider's words. Later the person's own count."""

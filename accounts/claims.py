@@ -87,6 +87,10 @@ class SpeaksOfPeople:
         providers: dict[str, IdentityProvider] = settings.IDENTITY_PROVIDERS
         return providers[self.app.provider_id]
 
+    def serialize(self) -> dict[str, Any]:
+        """What it is found by again: its key, which no other provider of its kind has."""
+        return {"id": self.app.provider_id}
+
     def extract_uid(self, data: Claims) -> str:
         """What the link to an account is stored under."""
         return data.id

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from allauth.account.utils import get_next_redirect_url
 from allauth.socialaccount.adapter import get_adapter
+from allauth.socialaccount.helpers import complete_social_login
+from allauth.socialaccount.internal.flows.signup import get_pending_signup
 from allauth.socialaccount.models import SocialAccount
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -132,3 +134,16 @@ def token_revoke(request: AuthenticatedRequest, uuid: UUID) -> HttpResponse:
         messages.success(request, _("The token “%(name)s” no longer works.") % {"name": token.name})
         return redirect("accounts:account")
     return render(request, "accounts/token_revoke.html", {"token": token})
+
+
+@never_cache
+@require_GET
+def sign_in_again(request: HttpRequest) -> HttpResponse:
+    """Take up the sign-in of somebody whose address came to belong to an account while they were being let in.
+
+    Mostly that account is their own, made by another window of theirs in the same moment. Otherwise the page about
+    addresses that are taken answers.
+    """
+    sign_in = get_pending_signup(request)
+    response: HttpResponse = complete_social_login(request, sign_in) if sign_in else redirect("account_login")
+    return response

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from accounts.views import sign_in_again
 from config import views
 
 handler400 = "config.errors.bad_request"
@@ -17,6 +18,8 @@ urlpatterns = [
     path("accounts/", include("allauth.account.urls")),
     path("accounts/", include("accounts.openid.urls")),
     path("accounts/", include("accounts.saml.urls")),
+    # allauth's name: where it sends whoever cannot be given an account without a word of theirs.
+    path("accounts/", include([path("again/", sign_in_again, name="socialaccount_signup")])),
     path("admin/", admin.site.urls),
     path("api/v1/", include("config.api_urls")),
     path("badge_logo.svg", views.badge, name="badge"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -11,6 +11,7 @@ import httpx
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount, SocialToken
+from allauth.socialaccount.signals import pre_social_login
 from django.core.cache import cache
 from django.test import Client
 from pytest_django import Settings
@@ -29,6 +30,7 @@ LINK = (
     "&mount=data%3Ashared%2Fdata%3Aro&mount=b%3A%2Fc"
 )
 ADA = {"preferred_username": "ada", "name": "Ada Lovelace", "email": "ada@example.org", "email_verified": True}
+AGAIN = "/accounts/again/"
 
 
 @pytest.fixture(autouse=True)
@@ -198,6 +200,81 @@ def test_sign_in_again_meets_the_same_account(
     person = User.objects.get()
     assert browser.session["_auth_user_id"] == str(person.pk)
     assert (person.username, person.display_name, person.email) == ("ada", "Ada here", "ada@example.org")
+
+
+@pytest.fixture
+def at_once(university: IdentityProvider) -> Iterator[Callable[[str], Client]]:
+    """Have somebody else come in just when the next person has been found to be new. Gives the other browser."""
+    other, others = Client(), list[str]()
+
+    def come_in(**facts: Any) -> None:
+        if others:
+            sign_in(other, university, next=others.pop())
+
+    def have(next_url: str) -> Client:
+        others.append(next_url)
+        return other
+
+    pre_social_login.connect(come_in)
+    yield have
+    pre_social_login.disconnect(come_in)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("said", [ADA, {"preferred_username": "ada"}, {}])
+def test_first_sign_in_in_two_windows_at_once_makes_one_account(
+    client: Client,
+    university: IdentityProvider,
+    liar: OpenIDProvider,
+    at_once: Callable[[str], Client],
+    said: dict[str, Any],
+) -> None:
+    liar.people["id-of-ada"] = dict(said)
+    other = at_once("/")
+
+    response = sign_in(client, university, next=LINK)
+    if response["Location"] == AGAIN:
+        response = client.get(AGAIN)
+
+    person = User.objects.get()
+    assert response["Location"] == LINK
+    assert [browser.session["_auth_user_id"] for browser in (client, other)] == [str(person.pk)] * 2
+
+
+@pytest.mark.django_db
+def test_address_that_has_just_been_taken_by_another_is_told_of(
+    client: Client, university: IdentityProvider, liar: OpenIDProvider, at_once: Callable[[str], Client]
+) -> None:
+    asked = answer_of(leave(client, university))
+    liar.people["another"] = {"email": ADA["email"], "email_verified": True}
+    liar.signed_in = "another"
+    at_once("/")
+
+    come_back(client, asked)
+    response = client.get(AGAIN)
+
+    assert response.status_code == 409
+    assert not is_signed_in(client)
+
+
+@pytest.mark.django_db
+def test_nobody_who_has_not_begun_to_sign_in_is_signed_in_again(client: Client) -> None:
+    assert client.get(AGAIN)["Location"] == "/accounts/login/"
+
+
+@pytest.mark.django_db
+def test_two_people_of_one_name_who_come_at_once_get_an_account_each(
+    client: Client, university: IdentityProvider, liar: OpenIDProvider, at_once: Callable[[str], Client]
+) -> None:
+    asked = answer_of(leave(client, university))
+    liar.people["another"] = {"preferred_username": "ada"}
+    liar.signed_in = "another"
+    other = at_once("/")
+
+    come_back(client, asked)
+
+    assert User.objects.count() == 2
+    assert client.session["_auth_user_id"] != other.session["_auth_user_id"]
 
 
 @pytest.mark.django_db
