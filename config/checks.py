@@ -42,6 +42,7 @@ def register() -> None:
         check_site_links,
         check_hubs,
         check_runtime,
+        check_quotas,
         check_data_directory,
     ):
         checks.register(check, TAG)
@@ -232,6 +233,24 @@ def check_runtime(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> lis
             )
         )
     return messages
+
+
+def check_quotas(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """What a server gets that asks for nothing is no more than one person may have."""
+    pairs = (
+        ("carrel.W004", "PERSON_MEMORY_MB", "SERVER_MEMORY_MB"),
+        ("carrel.W005", "PERSON_CPUS", "SERVER_CPUS"),
+    )
+    return [
+        checks.Warning(
+            f"{person} is {getattr(settings, person):g}, and {server} is {getattr(settings, server):g}: a server that "
+            "asks for nothing gets more than anybody may have, so every such launch is refused.",
+            hint=f"Set {server} to no more than {person}, or {person} to 0 for no limit.",
+            id=code,
+        )
+        for code, person, server in pairs
+        if 0 < getattr(settings, person) < getattr(settings, server)
+    ]
 
 
 def check_data_directory(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:

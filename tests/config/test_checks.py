@@ -37,6 +37,7 @@ def found(settings: Settings, changes: dict[str, Any]) -> dict[str, CheckMessage
             checks.check_site_links,
             checks.check_hubs,
             checks.check_runtime,
+            checks.check_quotas,
             checks.check_data_directory,
         )
         for message in check(None)
@@ -84,6 +85,8 @@ def test_finds_nothing_in_a_good_installation(settings: Settings) -> None:
         ("carrel.E040", "HUBS", {"HUBS": ["mybinder binder http://mybinder.org mybinder.org"]}),
         ("carrel.E040", "HUBS", {"HUBS": ["me carrel https://carrel.example.org This one"]}),
         ("carrel.E041", "HUBS", {"HUBS": ["b binder https://b.example B", "b carrel https://c.example C"]}),
+        ("carrel.W004", "PERSON_MEMORY_MB", {"PERSON_MEMORY_MB": 1024, "SERVER_MEMORY_MB": 2048}),
+        ("carrel.W005", "PERSON_CPUS", {"PERSON_CPUS": 0.5, "SERVER_CPUS": 2.0}),
         ("carrel.W001", "NOTEBOOK_DOMAIN", {"NOTEBOOK_DOMAIN": "carrel.example.org"}),
         ("carrel.W001", "NOTEBOOK_DOMAIN", {"NOTEBOOK_DOMAIN": "Example.org:8443"}),
         ("carrel.W001", "NOTEBOOK_DOMAIN", {"NOTEBOOK_DOMAIN": "notebooks.carrel.example.org"}),
@@ -137,3 +140,8 @@ def test_allows_on_ones_own_machine(settings: Settings, changes: dict[str, Any])
 @pytest.mark.parametrize("origins", [["*"], ["https://book.example.org", "https://book.example.org:8443"]])
 def test_accepts_origins_as_browsers_send_them(settings: Settings, origins: list[str]) -> None:
     assert found(settings, {"API_ALLOWED_ORIGINS": origins}) == {}
+
+
+@pytest.mark.parametrize("most", [0, 2048, 8192])
+def test_accepts_as_much_for_a_person_as_a_server_gets(settings: Settings, most: int) -> None:
+    assert found(settings, {"PERSON_MEMORY_MB": most, "SERVER_MEMORY_MB": 2048}) == {}
