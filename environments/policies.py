@@ -10,11 +10,6 @@ from accounts.models import User
 from environments.models import Build, Environment, NotebookServer, SharedVolume
 
 
-def can_view_server(user: User, server: NotebookServer) -> bool:
-    """Whether this person may know that the server exists, and see its page and logs."""
-    return user.is_active and server.owner_id == user.pk
-
-
 def can_change_server(user: User, server: NotebookServer) -> bool:
     """Whether this person may start, stop, rename or delete the server."""
     return user.is_active and server.owner_id == user.pk
