@@ -158,7 +158,10 @@ def publish(owner: User, recipe: Recipe, *, now: datetime, server: NotebookServe
 
 
 def edit(environment: Environment, recipe: Recipe, *, now: datetime) -> None:
-    """Change what it is; another repository or version is prepared anew. Raises what `publish` raises."""
+    """Change what it is; another repository or version is prepared anew.
+
+    Raises what `publish` raises, and Environment.DoesNotExist for one that was taken out of the catalog meanwhile.
+    """
     tags = check_tags(recipe.tags)
     is_new_to_group = recipe.group is None or recipe.group != environment.group
     if environment.owner is not None and is_new_to_group:
@@ -170,6 +173,7 @@ def edit(environment: Environment, recipe: Recipe, *, now: datetime) -> None:
         setattr(environment, name, value)
     resolved = newest_version(environment, now=now) if has_moved else None
     with transaction.atomic():
+        Environment.objects.select_for_update().get(pk=environment.pk)
         environment.save(update_fields=changes)
         set_tags(environment, tags)
         if left_build is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.http import Http404
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
@@ -121,9 +122,11 @@ class EnvironmentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Gener
         environment = self._changeable()
         asked = RecipeSerializer(data=request.data, partial=True)
         asked.is_valid(raise_exception=True)
-        catalog.edit(
-            environment, asked.to_recipe(person_of(request), catalog.recipe_of(environment)), now=timezone.now()
-        )
+        recipe = asked.to_recipe(person_of(request), catalog.recipe_of(environment))
+        try:
+            catalog.edit(environment, recipe, now=timezone.now())
+        except Environment.DoesNotExist as gone:
+            raise Http404 from gone
         return self._answer(environment, status.HTTP_200_OK)
 
     @extend_schema(summary="Take an environment out of the catalog", responses={204: None, **_NOT_YOURS})

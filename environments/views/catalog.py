@@ -133,6 +133,8 @@ def environment_edit(request: HttpRequest, slug: str) -> HttpResponse:
     if form.is_valid():
         try:
             catalog.edit(environment, form.recipe, now=timezone.now())
+        except Environment.DoesNotExist as gone:
+            raise Http404 from gone
         except EnvironmentsError as error:
             form.add_launch_error(error)
         else:

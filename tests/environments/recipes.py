@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -33,3 +34,13 @@ def work(now: datetime | None = None) -> None:
 def fresh(environment: Environment) -> Environment:
     """The environment as its row is now."""
     return Environment.objects.select_related("owner", "build").get(pk=environment.pk)
+
+
+def after_deletion(edit: Callable[..., None]) -> Callable[..., None]:
+    """The verb, with somebody who takes the environment out of the catalog just before."""
+
+    def edit_too_late(environment: Environment, *args: Any, **kwargs: Any) -> None:
+        Environment.objects.filter(pk=environment.pk).delete()
+        edit(environment, *args, **kwargs)
+
+    return edit_too_late

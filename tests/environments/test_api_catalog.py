@@ -15,7 +15,7 @@ from environments import catalog
 from environments.catalog import publish
 from environments.models import Build, Environment, NotebookServer, Outcome, Rebuild, Visibility
 from tests.environments.api_client import ENVIRONMENTS, SERVERS, make_example, program_of
-from tests.environments.recipes import fresh, recipe, work
+from tests.environments.recipes import after_deletion, fresh, recipe, work
 from tests.factories import BuildFactory, EnvironmentFactory, NotebookServerFactory
 
 pytestmark = pytest.mark.usefixtures("fake_backends")
@@ -201,6 +201,16 @@ class TestPublish:
         response = program.post(ENVIRONMENTS, {"title": "Theirs", "server": str(server.pk)}, format="json")
 
         assert response.json()["fields"] == {"server": ["You have no such server."]}
+
+    def test_change_what_is_taken_out_in_the_same_moment_is_not_found(
+        self, program: APIClient, student: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        environment = EnvironmentFactory.create(owner=student)
+        monkeypatch.setattr(catalog, "edit", after_deletion(catalog.edit))
+
+        response = program.patch(f"{ENVIRONMENTS}{environment.pk}/", {"title": "After"}, format="json")
+
+        assert (response.status_code, response.json()["code"]) == (404, "not_found")
 
     def test_change_what_is_said_and_nothing_else(self, program: APIClient, student: User) -> None:
         said = recipe("example/one", tags=("a",), description="Before", urlpath="lab")

@@ -21,7 +21,7 @@ from environments.models import (
     RepositoryTrust,
     Visibility,
 )
-from tests.environments.recipes import fresh, recipe, work
+from tests.environments.recipes import after_deletion, fresh, recipe, work
 from tests.factories import BuildFactory, EnvironmentFactory, NotebookServerFactory
 from tests.fakes.git_host import GitHost
 
@@ -408,6 +408,17 @@ class TestChange:
         page.post(f"{PAGE}{environment.slug}/edit/", {name: form[name].value() or "" for name in form.fields})
 
         assert recipe_of(fresh(environment)) == said
+
+    def test_edit_what_is_taken_out_in_the_same_moment_is_not_found(
+        self, page: Client, student: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        environment = EnvironmentFactory.create(owner=student)
+        path = f"{PAGE}{environment.slug}/edit/"
+        form = page.get(path).context["form"]
+        fields = {name: form[name].value() or "" for name in form.fields}
+        monkeypatch.setattr(catalog, "edit", after_deletion(catalog.edit))
+
+        assert page.post(path, fields).status_code == 404
 
     @pytest.mark.parametrize("action", ["edit", "rebuild", "delete"])
     def test_change_nothing_of_somebody_elses(self, page: Client, stranger: User, action: str) -> None:
