@@ -51,7 +51,7 @@ def _merge(volume: str, old: Image | None, new: Image, arguments: list[str]) -> 
     remove_all(_labels(volume))  # Whoever is still at work here, be it for a worker that was killed.
     with _seeded(volume, old) as seeded:
         facts = image_facts(new.location)
-        mounts = [Mount(_HOME, volume_name(volume), type="volume", no_copy=True)]
+        mounts = [Mount(_HOME, volume_name(volume), type="volume", no_copy=True, labels=volume_labels(volume))]
         if seeded:
             mounts.append(Mount(_SEEDED, seeded, type="volume", read_only=True, no_copy=True))
         command = ["-c", _PROGRAM.read_text(), _HOME, _SEEDED if seeded else "", str(facts.home), *arguments]

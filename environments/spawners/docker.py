@@ -55,7 +55,7 @@ from environments.values import (
     ServerStatus,
     Usage,
 )
-from environments.volumes.docker import make_volume, owned_folders, volume_name
+from environments.volumes.docker import make_volume, owned_folders, volume_labels, volume_name
 from environments.volumes.engine_files import write_tar
 
 PORT = 8888
@@ -316,7 +316,7 @@ def _create(spec: ServerSpec, facts: ImageFacts) -> str:
 def _try_to_create(spec: ServerSpec, facts: ImageFacts) -> str:
     name, api = networks.name_of(spec.handle), client().api
     mounts = [
-        EngineMount(str(facts.home), volume_name(spec.home), type="volume"),
+        EngineMount(str(facts.home), volume_name(spec.home), type="volume", labels=volume_labels(spec.home)),
         *(_mount(mount, facts.home) for mount in spec.mounts),
     ]
     config = api.create_host_config(
@@ -338,9 +338,18 @@ def _try_to_create(spec: ServerSpec, facts: ImageFacts) -> str:
 
 
 def _mount(mount: Mount, home: PurePosixPath) -> EngineMount:
-    """As the engine wants it: what the image happens to have in this place is not copied into the volume."""
-    target = str(home / mount.path)
-    return EngineMount(target, volume_name(mount.volume), type="volume", read_only=mount.read_only, no_copy=True)
+    """As the engine wants it: what the image happens to have in this place is not copied into the volume.
+
+    A volume that is removed just now the engine makes again, and by its labels it is found and removed in its turn.
+    """
+    return EngineMount(
+        str(home / mount.path),
+        volume_name(mount.volume),
+        type="volume",
+        read_only=mount.read_only,
+        no_copy=True,
+        labels=volume_labels(mount.volume),
+    )
 
 
 def _name_servers() -> dict[str, Any]:

@@ -230,7 +230,7 @@ def _make_holder(volume: str) -> str:
 
 def _create_holder(volume: str) -> str:
     api = client().api
-    mount = Mount(str(_ROOT), volume_name(volume), type="volume", no_copy=True)
+    mount = Mount(str(_ROOT), volume_name(volume), type="volume", no_copy=True, labels=volume_labels(volume))
     created = api.create_container(
         f"{_HOLDER_IMAGE}:{_HOLDER_TAG}",
         command=["never-started"],

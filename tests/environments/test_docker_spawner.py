@@ -14,7 +14,7 @@ from pytest_django import Settings
 from environments import probing
 from environments.engine import client, installation_labels
 from environments.errors import SystemFailure, UserError
-from environments.spawners import networks
+from environments.spawners import docker, networks
 from environments.spawners.docker import DockerSpawner
 from environments.spawners.hardening import HARDENING
 from environments.values import Handle, Limits, Liveness, Mount, ServerSpec
@@ -124,6 +124,18 @@ def test_start_gives_folders_between_home_and_mount_to_the_person(spawner: Docke
     printed = run(spawner, mounted, "open('shared/note.txt', 'w'); open('shared/course/a', 'w'); print('written')")
 
     assert printed == "written"
+
+
+def test_start_labels_volumes_that_the_engine_has_to_make_again(
+    spawner: DockerSpawner, spec: ServerSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when somebody removes them between their being made and the container's."""
+    monkeypatch.setattr(docker, "make_volume", lambda volume: None)
+
+    spawner.start(spec)
+
+    for volume in (spec.home, HOME):
+        assert client().api.inspect_volume(volume_name(volume))["Labels"] == volume_labels(volume)
 
 
 def test_start_keeps_what_the_image_has_out_of_mounted_volume(spawner: DockerSpawner, spec: ServerSpec) -> None:
