@@ -19,6 +19,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext_lazy as _
 
 from accounts.fetching import ProviderSession
 from accounts.identity_providers import IdentityProvider, identity_provider
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is untyped
     """Accounts of this site: sign-up by `SIGNUP_OPEN`, passwords by `PASSWORD_SIGN_IN`, redirects that stay here."""
+
+    error_messages = DefaultAccountAdapter.error_messages | dict.fromkeys(
+        ("email_password_mismatch", "username_password_mismatch"),
+        _("That name and that password do not belong together. Check both; capital letters count in a password."),
+    )
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Whether strangers may make themselves an account."""
