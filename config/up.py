@@ -200,10 +200,15 @@ def child_environment() -> dict[str, str]:
     }
 
 
+def close_to_others(data_directory: Path) -> None:
+    """Keep other people of this machine out of it, as far as it is ours; the checks say so where it is not."""
+    with contextlib.suppress(PermissionError, FileNotFoundError):
+        data_directory.chmod(0o700)
+
+
 def _prepare_directories(data_directory: Path) -> None:
     """Make the folders the stack needs, closed to other people of this machine."""
-    with contextlib.suppress(PermissionError):
-        data_directory.chmod(0o700)
+    close_to_others(data_directory)
     for name in ("run", "log", "redis"):
         (data_directory / name).mkdir(mode=0o700, exist_ok=True)
     socket_directory = redis_socket(data_directory).parent

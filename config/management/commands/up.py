@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from config import up
@@ -21,6 +23,7 @@ class Command(BaseCommand):
         """Serve until told to stop."""
         try:
             up.require_embedded()
+            up.close_to_others(Path(settings.CARREL_DATA))
             self.check(tags=[TAG])
             up.run(self._announce)
         except StartRefused as refusal:
