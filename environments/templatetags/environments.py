@@ -45,8 +45,8 @@ def title(reference: Reference) -> str:
 
 @register.filter
 def address(repository_url: str) -> str:
-    """Where a resolved repository is, as a browser understands it."""
-    return references.unmarked(repository_url)
+    """Where a resolved repository is, as a browser understands it; the name of an example that comes with Carrel."""
+    return references.unmarked(repository_url).removeprefix("example:")
 
 
 @register.filter
