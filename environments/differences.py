@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from environments.references import title_of
-from environments.values import MountWish, Target, short_commit
+from environments.values import LaunchSpec, MountWish, Target, short_commit
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -35,6 +35,17 @@ def differences(old: Target, new: Target) -> list[Difference]:
     return [Difference(_LABELS[key], olds[key], news[key]) for key in _LABELS if olds[key] != news[key]]
 
 
+def resources_of(spec: LaunchSpec) -> list[tuple[str | _StrPromise, str]]:
+    """What a launch asks for beside the usual, by what it is called."""
+    words = {
+        "memory": spec.limits.memory_mb and _memory(spec.limits.memory_mb),
+        "cpus": spec.limits.cpus and _processors(spec.limits.cpus),
+        "idle": spec.idle_minutes and _duration(spec.idle_minutes),
+        "lifetime": spec.lifetime_minutes and _duration(spec.lifetime_minutes),
+    }
+    return [(_LABELS[key], value) for key, value in words.items() if value]
+
+
 _LABELS = {
     "repository": gettext_lazy("Repository"),
     "ref": gettext_lazy("Version"),
@@ -56,7 +67,7 @@ def _told(target: Target) -> dict[str, str]:
         "commit": short_commit(target.commit),
         "urlpath": target.urlpath or _("JupyterLab"),
         "memory": _memory(target.limits.memory_mb),
-        "cpus": number_format(f"{target.limits.cpus:g}") if target.limits.cpus else _default(),
+        "cpus": _processors(target.limits.cpus),
         "idle": _duration(target.idle_minutes),
         "lifetime": _duration(target.lifetime_minutes),
         "mounts": "; ".join(map(mount_words, target.mounts)) or _("none"),
@@ -78,6 +89,10 @@ def _default() -> str:
 
 def _memory(megabytes: int | None) -> str:
     return filesizeformat(megabytes * _MEGABYTE) if megabytes else _default()
+
+
+def _processors(count: float | None) -> str:
+    return number_format(f"{count:g}") if count else _default()
 
 
 def _duration(minutes: int | None) -> str:

@@ -52,7 +52,7 @@ def launch(
     `server_of_other_group`, `credentials_shared`, `copy_alone`, `collaborator_unknown`, `collaborators_too_many`, for
     a new one what `mounts.check_mounts` and `check_limits` raise, or whatever finding the repository raises.
     """
-    _check_together(spec)
+    check_together(spec)
     people = find_people(spec.collaborators, asker=user)
     existing = server_of(user, spec)
     if existing is not None:
@@ -67,6 +67,13 @@ def launch(
         if existing is None:
             raise
         return _connect(existing, spec, people, group, now=now)
+
+
+def check_together(spec: LaunchSpec) -> None:
+    """Raise UserError `credentials_shared` or `copy_alone` for wishes that no launch can have at once."""
+    check_alone(with_credentials=spec.with_credentials, has_company=bool(spec.collaborators))
+    if spec.is_public and (spec.with_credentials or spec.collaborators):
+        raise UserError("copy_alone")
 
 
 def check_limits(user: User, spec: LaunchSpec, *, now: datetime, group: Group | None = None) -> None:
@@ -94,7 +101,7 @@ def make_image(user: User, spec: LaunchSpec, *, now: datetime) -> Build:
 
     Raises what `launch` raises, except for what concerns the server's name.
     """
-    _check_together(spec)
+    check_together(spec)
     check_mounts(user, wishes_in(spec))
     resolved = resolve_for(user, spec.reference, now=now)
     return request_build(image_key_for(resolved, private_to=user.pk), resolved, requested_by=user, now=now)
@@ -221,12 +228,6 @@ def spec_of(server: NotebookServer) -> LaunchSpec:
         is_public=server.is_throwaway,
     )
     return spec if name_of(spec) == server.name else replace(spec, name=server.name)
-
-
-def _check_together(spec: LaunchSpec) -> None:
-    check_alone(with_credentials=spec.with_credentials, has_company=bool(spec.collaborators))
-    if spec.is_public and (spec.with_credentials or spec.collaborators):
-        raise UserError("copy_alone")
 
 
 def _usable(wishes: Iterable[MountWish], user: User) -> tuple[MountWish, ...]:

@@ -129,6 +129,12 @@ def target_with_mounts(server: NotebookServer, wishes: Sequence[MountWish]) -> T
     return replace(target, mounts=tuple(with_these_mounts(server, target.mounts, wishes)))
 
 
+def needs_start(server: NotebookServer, target: Target) -> bool:
+    """Whether only another start can make the server this; other minutes hold at once."""
+    is_same = _is_same_version(server, target) and _started_with(target) == _started_with(server.target)
+    return not is_same
+
+
 def update_server(server: NotebookServer, target: Target, *, now: datetime) -> None:
     """Have the server become this, keeping its files; nothing if it is that already or on its way to it.
 
@@ -159,10 +165,10 @@ def update_server(server: NotebookServer, target: Target, *, now: datetime) -> N
     whose = target.image_owner_id or server.owner_id
     image_key = server.image_key if is_same_version else builds.image_key_for(target.resolved, private_to=whose)
     try:
-        if is_same_version and _started_with(target) == _started_with(server.target):
-            _put_in_place(server, None, columns_of(target), now=now)
-        else:
+        if needs_start(server, target):
             _set_off(server, _update_to(target, image_key=image_key), now=now)
+        else:
+            _put_in_place(server, None, columns_of(target), now=now)
     except _ChangedMeanwhile as error:
         if not is_done():
             raise state_conflict(server) from error
@@ -235,13 +241,15 @@ def carry_out_update(server: NotebookServer, *, clock: Clock = timezone.now) -> 
 
 
 def _with_wishes(target: Target, spec: LaunchSpec) -> Target:
-    """What to open is no wish about the server: each link opens its own file."""
+    """What to open is no wish about the server: each link opens its own file. Another repository has others."""
     limits = Limits(
         memory_mb=spec.limits.memory_mb or target.limits.memory_mb, cpus=spec.limits.cpus or target.limits.cpus
     )
+    is_elsewhere = spec.reference.repository != target.reference.repository
     return replace(
         target,
         reference=spec.reference,
+        urlpath=spec.urlpath if is_elsewhere else target.urlpath,
         limits=limits,
         idle_minutes=spec.idle_minutes or target.idle_minutes,
         lifetime_minutes=spec.lifetime_minutes or target.lifetime_minutes,

@@ -32,7 +32,7 @@ from environments.consent import (
     trust_repository,
     was_used,
 )
-from environments.differences import differences
+from environments.differences import differences, resources_of
 from environments.errors import EnvironmentsError, UserError
 from environments.forms import typed_for
 from environments.git_credentials import resolve_for
@@ -40,6 +40,7 @@ from environments.launching import (
     bring_company,
     check_limits,
     check_same_kind,
+    check_together,
     free_name,
     lacks_company,
     launch,
@@ -50,7 +51,7 @@ from environments.links import PREFIX, check_length, read_link, write_mount
 from environments.models import NotebookServer
 from environments.mounts import check_mounts, wishes_in
 from environments.naming import check_server_name
-from environments.updating import target_of_launch, update_server, would_change
+from environments.updating import needs_start, target_of_launch, update_server, would_change
 from environments.values import LaunchSpec, Reference
 from environments.views.consequences import gifts_of, programs_of, risks_of
 from environments.views.elsewhere import way_elsewhere
@@ -131,6 +132,7 @@ def _path_as_typed(request: HttpRequest, decoded: str) -> str:
 
 
 def _follow(request: PageRequest, spec: LaunchSpec) -> HttpResponse:
+    check_together(spec)
     server = server_of(request.user, spec)
     if server is not None:
         check_same_kind(server, spec)
@@ -168,6 +170,7 @@ def comparison(request: PageRequest, server: NotebookServer, spec: LaunchSpec, *
     context = {
         "server": server,
         "is_other": is_other,
+        "is_started_anew": server.state == NotebookServer.State.RUNNING and needs_start(server, target),
         "changes": differences(server.target, target),
         "free_name": free_name(request.user, server.name),
         "as_it_is": _meet(server, spec)["Location"],
@@ -209,6 +212,7 @@ def question_about(request: PageRequest, proposal: Proposal, *, is_known: bool =
     told = {} if is_known else _what_it_does(proposal)
     return told | {
         "spec": proposal.spec,
+        "resources": resources_of(proposal.spec),
         "resolved": proposal.resolved,
         "title": references.title_of(reference),
         "web_url": references.web_url_of(reference),

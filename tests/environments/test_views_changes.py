@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from accounts.models import User
 from environments.launching import launch
-from environments.models import Build, NotebookServer
+from environments.models import Build, NotebookServer, Update
 from environments.references import parse
 from environments.values import LaunchSpec, Limits
 from tests.fakes.git_host import GitHost
@@ -69,6 +69,28 @@ def test_link_that_asks_for_more_shows_what_would_change(page: Client, host: Git
     assert "1.0" in text
     assert "In bad hands" not in text
     assert f"/servers/{mine.pk}/?next=lab" in text
+
+
+@pytest.mark.parametrize(("query", "is_warned"), [("memory=1G", True), ("idle=45", False)])
+def test_link_that_needs_another_start_says_so(
+    page: Client, host: GitHost, mine: NotebookServer, query: str, is_warned: bool
+) -> None:
+    NotebookServer.objects.update(state=State.RUNNING)
+
+    text = page.get(link(host, "statistics", query)).content.decode()
+
+    assert ("Your server is started anew for this." in text) == is_warned
+
+
+def test_update_to_another_repository_opens_what_the_link_says(
+    page: Client, host: GitHost, mine: NotebookServer
+) -> None:
+    NotebookServer.objects.update(urlpath="lab/tree/old.ipynb")
+
+    proposal = proposal_on(page, link(host, "physics", ""))
+    page.post("/launch/", {"proposal": proposal, "choice": "update"})
+
+    assert Update.objects.get().urlpath == ""
 
 
 def test_link_to_another_repository_says_what_it_could_do(page: Client, host: GitHost, mine: NotebookServer) -> None:

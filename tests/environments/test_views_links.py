@@ -244,6 +244,30 @@ def test_link_with_files_one_may_not_use_is_refused_before_the_question(
     assert f"There are no shared files “{name}” that you may use." in response.content.decode()
 
 
+@pytest.mark.parametrize("query", ["?credentials=1&collaborator=ada", "?public=1&credentials=1"])
+def test_link_that_asks_for_what_cannot_be_together_is_refused_before_the_question(
+    page: Client, host: GitHost, query: str
+) -> None:
+    UserFactory.create(username="ada")
+
+    response = page.get(link(host, query))
+
+    assert response.status_code in (400, 409)
+    assert "This cannot be launched" in response.content.decode()
+
+
+def test_question_says_all_that_the_server_would_take(page: Client, host: GitHost) -> None:
+    text = page.get(link(host, "?memory=1536&cpus=1&idle=45&lifetime=300")).content.decode()
+
+    facts = dict(zip(re.findall("<dt>(.*?)</dt>", text), re.findall("<dd>(.*?)</dd>", text), strict=True))
+    assert {facts[name] for name in ("Memory", "Stops when nobody uses it for", "Stops in any case after")} == {
+        "1.5\xa0GB",
+        "45 minutes",
+        "5 hours",
+    }
+    assert facts["Processors"] == "1"
+
+
 def test_word_launches_with_the_shared_files_that_were_shown(page: Client, student: User, host: GitHost) -> None:
     shared = SharedVolumeFactory.create(owner=student, name="data")
     proposal = proposal_on(page, link(host, "?mount=data:input:ro"))
