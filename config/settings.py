@@ -209,6 +209,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=5),
         "options": {"expires": 5},
     },
+    "tend-reservations": {
+        "task": "environments.tasks.tend_reservations",
+        "schedule": timedelta(seconds=15),
+        "options": {"expires": 15},
+    },
     "cull-idle-servers": {
         "task": "environments.tasks.cull_idle_servers",
         "schedule": timedelta(minutes=1),
@@ -361,6 +366,8 @@ SERVER_LIFETIME_MINUTES: int = env.int("SERVER_LIFETIME_MINUTES", default=0)
 """How long a server may run at most, whatever it does; 0 is for ever."""
 SERVER_KEEP_HOURS: int = env.int("SERVER_KEEP_HOURS", default=24)
 """For how long at a time somebody can put off that their idle server is stopped; 0 is not at all."""
+PREWARM_MINUTES: int = env.int("PREWARM_MINUTES", default=10)
+"""How long before their time servers that were reserved for it begin to be started."""
 DELETED_FILES_DAYS: int = env.int("DELETED_FILES_DAYS", default=7)
 """How long a deleted server can be brought back before its files are removed; 0 is not at all."""
 PERSON_DISK_MB: int = env.int("PERSON_DISK_MB", default=0)

@@ -49,7 +49,8 @@ def note_activity(server: NotebookServer, *, now: datetime) -> None:
 def stops_at(server: NotebookServer) -> datetime | None:
     """When the server will be stopped if nothing happens in it until then; None for never, or if it does not run.
 
-    The idle time can be put off by `keep_until`; the lifetime, counted from the start, cannot.
+    The idle time can be put off by `keep_until`, and begins when somebody comes to what was started ahead of a time;
+    the lifetime, counted from the start, cannot.
     """
     if server.state != NotebookServer.State.RUNNING:
         return None
@@ -77,7 +78,7 @@ def _idle_end(server: NotebookServer) -> datetime | None:
     if not minutes or since is None:
         return None
     end = since + timedelta(minutes=minutes)
-    return max(end, server.keep_until) if server.keep_until else end
+    return max([end, *filter(None, (server.keep_until, server.prewarmed_until))])
 
 
 def _is_over(server: NotebookServer, now: datetime) -> bool:

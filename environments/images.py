@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from environments.backends import builder
-from environments.models import Build, Environment, ImageRecord, NotebookServer, SiteReport
+from environments.models import Build, Environment, ImageRecord, NotebookServer, Reservation, SiteReport
 from environments.values import ImageStore
 
 logger = logging.getLogger(__name__)
@@ -62,11 +62,12 @@ def measure_images(*, now: datetime) -> bool:
 def needed_keys(*, now: datetime) -> set[str]:
     """The images of all servers that run, sleep, or were deleted and can be brought back, and of builds under way.
 
-    And those of environments that are kept fresh in the catalog.
+    And those of environments that are kept fresh in the catalog, and of servers that are to be started for a time.
     """
     environments = Environment.objects.needed_image_keys(now=now)
     builds = Build.objects.filter(state__in=Build.ACTIVE).order_by().values_list("image_key", flat=True)
-    return {*NotebookServer.objects.order_by().needed_image_keys(), *environments, *builds}
+    reserved = Reservation.objects.order_by().values_list("image_key", flat=True)
+    return {*NotebookServer.objects.order_by().needed_image_keys(), *environments, *builds, *reserved}
 
 
 def _record(store: ImageStore) -> None:

@@ -27,7 +27,7 @@ from environments.models.target import columns_of
 from environments.mounts import check_mounts, usable_volumes, wishes_in, write_mounts
 from environments.quotas import check_copy_quota, check_disk_quota, check_server_count, check_wishes
 from environments.rebuilding import adopt
-from environments.servers import prepare_server, start_server
+from environments.servers import note_arrival, prepare_server, start_server
 from environments.updating import would_change
 from environments.values import LaunchSpec, MountWish, ResolvedRepository, Target
 
@@ -250,6 +250,7 @@ def _connect(
         raise UserError("server_differs", name=server.name)
     if people:
         let_in(server, people, by=server.owner, now=now)
+    note_arrival(server, now=now)
     if server.can_start:
         start_server(server, now=now)
     return server

@@ -19,7 +19,20 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Aggregate, Count, FloatField, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum, Window
+from django.db.models import (
+    Aggregate,
+    BooleanField,
+    Count,
+    ExpressionWrapper,
+    FloatField,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Window,
+)
 from django.db.models.functions import Coalesce, Rank, RowNumber
 
 from environments.errors import UserError
@@ -359,11 +372,15 @@ def _waiting_starts() -> QuerySet[NotebookServer]:
 
 
 def _waiting_in_turn() -> QuerySet[Any, Any]:
-    """The same in the order of their turns: by the places that their owners take, and the ones they wait for before."""
+    """The same in the order of their turns: by the places that their owners take, and the ones they wait for before.
+
+    What is started ahead of a time comes after everybody who is there.
+    """
     taken = _taking().filter(owner=OuterRef("owner")).values("owner").annotate(count=Count("pk")).values("count")
     before = Window(RowNumber(), partition_by="owner", order_by=("state_changed_at", "pk"))
-    turns = _waiting_starts().annotate(turn=Coalesce(Subquery(taken), 0) + before)
-    return turns.order_by("turn", "state_changed_at", "pk").values_list(*_COLUMNS)
+    is_ahead = ExpressionWrapper(Q(prewarmed_until__isnull=False), output_field=BooleanField())
+    turns = _waiting_starts().annotate(turn=Coalesce(Subquery(taken), 0) + before, is_ahead=is_ahead)
+    return turns.order_by("is_ahead", "turn", "state_changed_at", "pk").values_list(*_COLUMNS)
 
 
 def _taking() -> QuerySet[NotebookServer]:

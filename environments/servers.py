@@ -34,8 +34,9 @@ State = NotebookServer.State
 def start_server(server: NotebookServer, *, now: datetime) -> None:
     """Have the server started, its image made again if need be; nothing if it runs or is on the way.
 
-    Raises UserError `state_conflict` while it is stopping.
+    One that was started ahead of a time has its person now. Raises UserError `state_conflict` while it is stopping.
     """
+    note_arrival(server, now=now)
     if server.is_on_the_way or server.state == State.RUNNING:
         return
     if not server.can_start:
@@ -45,6 +46,19 @@ def start_server(server: NotebookServer, *, now: datetime) -> None:
         if not NotebookServer.objects.move(server, State.QUEUED, now=now, **cleared):
             return  # A second click was quicker.
         prepare_server(server, now=now)
+        announce_server(server)
+
+
+def note_arrival(server: NotebookServer, *, now: datetime) -> None:
+    """Note that somebody has come to the server; nothing unless it was started ahead of a time and waits for them.
+
+    From now on it is used like any other, and waits for a place as its owner's.
+    """
+    if server.prewarmed_until is None:
+        return
+    arrived = NotebookServer.objects.filter(pk=server.pk, prewarmed_until__isnull=False)
+    if arrived.update(prewarmed_until=None, last_activity_at=now):
+        server.prewarmed_until, server.last_activity_at = None, now
         announce_server(server)
 
 

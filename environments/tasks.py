@@ -13,6 +13,7 @@ from environments import (
     images,
     ledger,
     measuring,
+    prewarming,
     rebuilding,
     reconciling,
     servers,
@@ -72,6 +73,12 @@ def purge_server(server_id: str) -> None:
 def reconcile() -> None:
     """Bring rows and reality together."""
     reconciling.reconcile(now=timezone.now())
+
+
+@shared_task
+def tend_reservations() -> None:
+    """Start what was reserved for a time that comes, and stop what nobody came for."""
+    prewarming.tend_reservations(now=timezone.now())
 
 
 @shared_task

@@ -53,7 +53,7 @@ def find_route(subdomain: str) -> Route | None:
 def note_use(subdomain: str) -> None:
     """Note that somebody changes something in this server: that is what tells use from an open tab."""
     running = NotebookServer.objects.filter(subdomain=subdomain, state=NotebookServer.State.RUNNING)
-    running.update(last_activity_at=timezone.now())
+    running.update(last_activity_at=timezone.now(), prewarmed_until=None)
 
 
 def note_presence(place: tuple[UUID, UUID]) -> None:

@@ -8,6 +8,7 @@ from environments.models.git_credential import GitCredential
 from environments.models.image import ImageRecord
 from environments.models.mount import ServerMount
 from environments.models.quota import Quota
+from environments.models.reservation import Reservation
 from environments.models.server import NotebookServer
 from environments.models.shared_volume import Access, SharedVolume, VolumeMember
 from environments.models.trust import RepositoryTrust
@@ -33,6 +34,7 @@ __all__ = [
     "Quota",
     "Rebuild",
     "RepositoryTrust",
+    "Reservation",
     "Run",
     "ServerMount",
     "ServerUsage",

@@ -63,6 +63,9 @@ class NotebookServer(TargetFields):
     is_throwaway = models.BooleanField(default=False)
     """Whether it is a copy to try: without the person's own files, and gone with its files when it stops."""
     keep_until = models.DateTimeField(null=True, blank=True)
+    prewarmed_until = models.DateTimeField(null=True, blank=True, db_index=True)
+    """Until when it waits for its owner, if it was started for a time that comes and they have not come yet. Until they
+    do, it is nobody's use, and gets what others leave."""
 
     build = models.ForeignKey(Build, null=True, blank=True, on_delete=models.SET_NULL, related_name="servers")
     volume = models.OneToOneField(Volume, on_delete=models.PROTECT, related_name="server")

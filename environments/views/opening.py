@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 
 from environments.models import NotebookServer
 from environments.policies import can_enter_server
+from environments.servers import note_arrival
 from environments.tickets import issue_ticket
 from environments.views.requests import PageRequest
 
@@ -51,12 +52,14 @@ def _enter(request: PageRequest, server: NotebookServer) -> HttpResponse:
     if server.state != NotebookServer.State.RUNNING:
         address = reverse("environments:server-detail", args=[server.pk])
         return redirect(f"{address}?{urlencode({'next': place})}" if place else address)
+    now = timezone.now()
+    note_arrival(server, now=now)
     ticket = issue_ticket(
         server,
         user=request.user,
         session_key=request.session.session_key or "",
         session_hash=request.session[HASH_SESSION_KEY],
-        now=timezone.now(),
+        now=now,
     )
     query = urlencode({"ticket": ticket, "next": path_in_server(place or server.urlpath or DEFAULT_URLPATH)})
     response = HttpResponseRedirect(f"{server.origin}/_carrel/enter?{query}")
