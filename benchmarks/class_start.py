@@ -2,10 +2,11 @@
 
 What is compared: the time from asking for a server over the API, as a click does, until a cell of a new kernel has
 printed, all through the gateway or the hub's proxy; one person alone, and everybody in the same second. And the
-time from asking for the stop until the container is gone. Both run on the same engine, from the same image (the
-hub's has `jupyterhub` in it besides, without which its servers do not run), with the same limits and a volume for
-the home. People are told that their server is up by what tells the pages of either. The two take turns, and neither
-has anything to do while the other is measured.
+time from asking for the stop until the container is gone. Where that is asked for, also what a person waits whose
+server was reserved and is up when they click, beside what they wait for at the peer, which knows no such thing.
+Both run on the same engine, from the same image (the hub's has `jupyterhub` in it besides, without which its servers
+do not run), with the same limits and a volume for the home. People are told that their server is up by what tells
+the pages of either. The two take turns, and neither has anything to do while the other is measured.
 
 What is not: the pages in a browser, which load the same JupyterLab from either; pulling and building images; a hub
 on Kubernetes. Carrel asks more of the engine for each server (a network of its own, a second volume, no
@@ -17,7 +18,9 @@ from __future__ import annotations
 
 import os
 import statistics
-from collections.abc import Mapping, Sequence
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,10 +40,14 @@ REPOSITORY = "class"
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: what it shows, and what part of the peer's figure it may be."""
+    """One line of the table: what it shows, and what part of the peer's figure it may be.
+
+    `beside` is the figure of the peer's to compare with, where that is another.
+    """
 
     title: str
     goal: float | None = None
+    beside: str = ""
 
 
 ROWS = {
@@ -51,6 +58,8 @@ ROWS = {
     "class last": Row("everybody at once, from click to cell, slowest"),
     "class stop": Row("everybody at once, until the last has stopped", 0.2),
     "processor": Row("processor time of the machine for each of these"),
+    "one prewarmed": Row("one person, whose server is up already", 0.1, beside="one"),
+    "class prewarmed p95": Row("everybody at once, their servers up already, p95", 0.15, beside="class p95"),
     "failed": Row("failures"),
 }
 
@@ -66,6 +75,8 @@ class Side:
     each: list[float] = field(default_factory=list)
     until_all_stopped: list[float] = field(default_factory=list)
     processor: list[float] = field(default_factory=list)
+    one_prewarmed: list[float] = field(default_factory=list)
+    each_prewarmed: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
     def measure_alone(self) -> None:
@@ -83,15 +94,31 @@ class Side:
         self.until_all_stopped.append(stopped.until_all_seconds)
         self.failures += started.failures + stopped.failures
 
+    def measure_prewarmed(self, prewarm: Callable[[], None]) -> None:
+        """One round of one person, and one of everybody, whose servers `prewarm` has started before."""
+        prewarm()
+        self.one_prewarmed.append(timed(self.alone.launch))
+        self.alone.stop()
+        started = all_at_once([person.launch for person in self.everybody])
+        stopped = all_at_once([person.stop for person in self.everybody])
+        self.each_prewarmed += started.seconds
+        self.failures += started.failures + stopped.failures
+
     def figures(self) -> dict[str, float]:
         """By the keys of `ROWS`: seconds, and how many failed. Raises SystemExit when nobody got there."""
         if not self.each:
             raise SystemExit("\n".join(self.failures))
-        return {
+        prewarmed = {}
+        if self.each_prewarmed:
+            prewarmed = {
+                "one prewarmed": statistics.median(self.one_prewarmed),
+                "class prewarmed p95": _p95(self.each_prewarmed),
+            }
+        return prewarmed | {
             "one": statistics.median(self.one),
             "one stop": statistics.median(self.one_stop),
             "class median": statistics.median(self.each),
-            "class p95": statistics.quantiles(self.each, n=20, method="inclusive")[-1],
+            "class p95": _p95(self.each),
             "class last": max(self.each),
             "class stop": statistics.median(self.until_all_stopped),
             "processor": statistics.median(self.processor),
@@ -99,8 +126,8 @@ class Side:
         }
 
 
-def measure(*, rounds: int, people: int, peer: Path | None) -> dict[str, Side]:
-    """What was measured of Carrel and, with a folder for it, of JupyterHub."""
+def measure(*, rounds: int, people: int, peer: Path | None, prewarmed: bool = False) -> dict[str, Side]:
+    """What was measured of Carrel, also with servers that were started before, and with a folder of JupyterHub."""
     names = [f"person-{number}" for number in range(people)]
     settings.configure(DOCKER_HOST=os.environ.get("DOCKER_HOST", ""), SECRET_KEY="unused")  # To ask the engine by.
     with ExitStack() as resources:
@@ -109,7 +136,8 @@ def measure(*, rounds: int, people: int, peer: Path | None) -> dict[str, Side]:
         stack = resources.enter_context(closing(ClassStack(host)))
         stack.start()
         [alone] = _members(stack, host, ["alone"])
-        sides = {"carrel": Side(alone, _members(stack, host, names))}
+        members = _members(stack, host, names)
+        sides = {"carrel": Side(alone, members)}
         _once(alone)
         if peer is not None:
             hub = resources.enter_context(closing(JupyterHub(peer, stack.images()[0].tags[0])))
@@ -121,6 +149,8 @@ def measure(*, rounds: int, people: int, peer: Path | None) -> dict[str, Side]:
             for number in range(rounds):
                 for side in list(sides.values())[:: 1 if number % 2 == 0 else -1]:
                     part(side)
+        for _number in range(rounds if prewarmed else 0):
+            sides["carrel"].measure_prewarmed(lambda: _prewarm(stack, host, [*members, alone], ["alone", *names]))
         return sides
 
 
@@ -129,13 +159,19 @@ def report(figures: Mapping[str, Mapping[str, float]]) -> None:
     ours, peers = figures["carrel"], figures.get("jupyterhub")
     print(f"{'seconds':50}{'Carrel':>9}" + (f"{'JupyterHub':>12}{'ratio':>8}   goal" if peers else ""))
     for key, row in ROWS.items():
-        print(f"{row.title:50}{ours[key]:9.2f}" + (_beside(ours[key], peers[key], row.goal) if peers else ""))
+        if key in ours:
+            beside = _beside(ours[key], peers[row.beside or key], row.goal) if peers else ""
+            print(f"{row.title:50}{ours[key]:9.2f}{beside}")
 
 
 def _beside(ours: float, peers: float, goal: float | None) -> str:
     ratio = ours / peers if peers else 0.0
     verdict = f"   at most {goal}: {'met' if ratio <= goal else 'missed'}" if goal else ""
     return f"{peers:12.2f}{ratio:8.2f}{verdict}"
+
+
+def _p95(seconds: Sequence[float]) -> float:
+    return statistics.quantiles(seconds, n=20, method="inclusive")[-1]
 
 
 def _once(person: Person) -> None:
@@ -181,6 +217,14 @@ class ClassStack(InEngine, Stack):
             endings.callback(super().close)
             endings.callback(self.remove_everything)
             self.stop()
+
+
+def _prewarm(stack: Stack, host: GitHost, members: Sequence[Member], names: Sequence[str]) -> None:
+    """Have the servers of these people started for a time that comes, and return once all of them run."""
+    command = [sys.executable, "-m", "benchmarks.make_reservations", host.url(REPOSITORY), *names]
+    subprocess.run(command, env=stack.environment, check=True, timeout=120)
+    for member in members:
+        member.await_up()
 
 
 def _members(stack: Stack, host: GitHost, names: Sequence[str]) -> list[Member]:

@@ -1,7 +1,7 @@
 """From a click to an executed cell: how long a person waits, cold and warm, alone and in a class.
 
     python -m benchmarks.launch [--rounds 5] [--json]
-    python -m benchmarks.launch --runtime docker [--rounds 5] [--people 20] [--peer [DIR]] [--json]
+    python -m benchmarks.launch --runtime docker [--rounds 5] [--people 20] [--prewarmed] [--peer [DIR]] [--json]
 
 Starts a stack of its own on a free port with an empty data directory, and asks it over the API as a
 browser's click would. Times end when a cell has printed.
@@ -11,8 +11,9 @@ index); *another person* a second person's first launch of the same repository; 
 started again. Beside them, in the same run, the baseline: a bare `jupyter lab` of the same image from process
 start to an executed cell, so that ratios mean something on a noisy machine.
 
-On Docker (see class_start.py) the image is there already: one person alone, then a class in the same second, and
-with `--peer` the same on JupyterHub with DockerSpawner, installed into DIR, which is kept.
+On Docker (see class_start.py) the image is there already: one person alone, then a class in the same second. With
+`--prewarmed` also people whose servers were reserved and are up when they click, and with `--peer` the same on
+JupyterHub with DockerSpawner, installed into DIR, which is kept.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ def main() -> None:
 
 
 def _measure_class(options: argparse.Namespace) -> None:
-    measured = class_start.measure(rounds=options.rounds, people=options.people, peer=options.peer)
+    measured = class_start.measure(
+        rounds=options.rounds, people=options.people, peer=options.peer, prewarmed=options.prewarmed
+    )
     figures = {name: side.figures() for name, side in measured.items()}
     if options.json:
         print(json.dumps({"rounds": options.rounds, "people": options.people, "seconds": figures}, indent=2))
@@ -141,6 +144,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--people", type=int, default=20, help="how many are in the class (docker)")
     parser.add_argument(
         "--peer", nargs="?", type=Path, const=PEER_FOLDER, metavar="DIR", help="measure JupyterHub too (docker)"
+    )
+    parser.add_argument(
+        "--prewarmed", action="store_true", help="measure servers that were started before their people come (docker)"
     )
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()

@@ -60,6 +60,16 @@ class Member:
         self._server = self._api.post("/servers/", json={"repository": self._repository}).raise_for_status().json()
         self._run_a_cell()
 
+    def await_up(self) -> None:
+        """Return once the only server they have runs, whoever had it started."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while [each["state"] for each in self._api.get("/servers/").raise_for_status().json()["results"]] != [
+            "running"
+        ]:
+            if time.monotonic() > deadline:
+                raise TimeoutError("the server was not started ahead of time")
+            time.sleep(0.5)
+
     def start(self) -> None:
         """Start the sleeping server and run a cell."""
         self._api.post(f"/servers/{self._server['id']}/start/").raise_for_status()
@@ -69,6 +79,10 @@ class Member:
         """Stop the server and wait until it has stopped."""
         self._api.post(f"/servers/{self._server['id']}/stop/").raise_for_status()
         self._await("stopped")
+
+    def _states(self) -> list[str]:
+        listed = self._api.get("/servers/").raise_for_status().json()
+        return [server["state"] for server in listed["results"]]
 
     def _run_a_cell(self) -> None:
         self._await("running")
