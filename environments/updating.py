@@ -75,7 +75,7 @@ def check_for_update(server: NotebookServer, *, now: datetime) -> Target:
     repository raises, and UserError `version_of_group` where only somebody else's credential finds it: which version
     their group gets is theirs to say.
     """
-    if server.is_private and server.image_owner is not None:
+    if server.follows_group:
         raise UserError("version_of_group")
     resolved = resolve_for(server.owner, server.reference, now=now)
     NotebookServer.objects.filter(pk=server.pk).update(newest_commit=resolved.commit, looked_at=now)

@@ -149,6 +149,11 @@ class NotebookServer(TargetFields):
         return self.image_owner or self.owner
 
     @property
+    def follows_group(self) -> bool:
+        """Whether which version it has is for whoever answers for its group to say: nobody else finds another."""
+        return self.is_private and self.image_owner_id is not None
+
+    @property
     def handle(self) -> Handle:
         """Its present start, as the spawner knows it."""
         return Handle(str(self.id), self.start_id)

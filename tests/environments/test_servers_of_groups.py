@@ -244,6 +244,20 @@ def test_check_for_update_asks_with_nobody_elses_token(
         check_for_update(server, now=now)
 
 
+def test_page_offers_to_look_for_a_newer_version_only_where_its_owner_can_find_one(
+    host: GitHost, student: User, teacher: User, group: Group, now: datetime, client: Client
+) -> None:
+    servers = [class_server(host, person, teacher, group, now) for person in (student, teacher)]
+    NotebookServer.objects.update(state=State.STOPPED)
+
+    offers = []
+    for server in servers:
+        client.force_login(server.owner)
+        offers.append(f"/servers/{server.pk}/look/" in client.get(f"/servers/{server.pk}/").content.decode())
+
+    assert offers == [False, True]
+
+
 def test_published_server_takes_no_version_that_is_somebody_elses(
     host: GitHost, student: User, teacher: User, group: Group, now: datetime
 ) -> None:
