@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from classes.views import announcements, courses, lessons, settings, today
+from classes.views import announcements, courses, keeping, lessons, settings, today
 
 app_name = "classes"
 
@@ -30,4 +30,9 @@ urlpatterns = [
         announcements.announcement_delete,
         name="announcement-delete",
     ),
+    path("<slug:slug>/keep/", keeping.course_keeping, name="course-keeping"),
+    path("<slug:slug>/keep/archive/", keeping.course_archive, name="course-archive"),
+    path("<slug:slug>/keep/reopen/", keeping.course_reopen, name="course-reopen"),
+    path("<slug:slug>/keep/delete/", keeping.course_delete, name="course-delete"),
+    path("<slug:slug>/keep/undelete/", keeping.course_undelete, name="course-undelete"),
 ]

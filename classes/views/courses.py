@@ -35,6 +35,7 @@ def course_list(request: HttpRequest) -> HttpResponse:
         "over": [card for card in cards if card.course.is_over],
         "can_make": can_make_course(person),
         "now": now,
+        "deleted": Course.objects.deleted_for(person).order_by("-deleted_at"),
     }
     return render(request, "classes/course_list.html", context)
 

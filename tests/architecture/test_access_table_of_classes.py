@@ -58,6 +58,12 @@ PAGES = [
     Page(
         "announcement-delete", "/classes/{course}/announcements/{notice}/delete/", "post", SIGN_IN, 404, 403, 403, 302
     ),
+    Page("course-keeping", "/classes/{course}/keep/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("course-archive", "/classes/{course}/keep/archive/", "post", SIGN_IN, 404, 403, 403, 302),
+    Page("course-reopen", "/classes/{course}/keep/reopen/", "post", SIGN_IN, 404, 403, 403, 302),
+    Page("course-delete", "/classes/{course}/keep/delete/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("course-delete", "/classes/{course}/keep/delete/", "post", SIGN_IN, 404, 403, 403, 422),
+    Page("course-undelete", "/classes/{course}/keep/undelete/", "post", SIGN_IN, 404, 404, 404, 404),
 ]
 
 

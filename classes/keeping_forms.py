@@ -1,0 +1,31 @@
+"""What teachers fill in to keep a class, or to be rid of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from classes.models import Course
+from environments.naming import folded
+
+
+class DeleteForm(forms.Form):
+    """The class's title, typed: nobody deletes a class by a slip of the hand."""
+
+    title = forms.CharField(label=_("Type the title of the class"), max_length=200)
+
+    def __init__(self, *args: Any, course: Course, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._course = course
+        self.fields["title"].widget.attrs["autocomplete"] = "off"
+
+    def clean_title(self) -> str:
+        """Capitals and spaces do not matter."""
+        title: str = self.cleaned_data["title"]
+        if folded(title) != folded(self._course.title):
+            raise forms.ValidationError(
+                _("This is not the title of the class: “%(title)s”."), params={"title": self._course.title}
+            )
+        return title
