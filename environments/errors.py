@@ -523,6 +523,11 @@ REASONS: dict[str, Reason] = {
         _("Ask your teacher, or whoever shared it with you, for a newer version."),
         status=409,
     ),
+    "version_changed": Reason(
+        _("Somebody has prepared or chosen another version in the meantime, so nothing was changed."),
+        _("Look at what is there now, and choose again."),
+        status=409,
+    ),
     "no_version_before": Reason(
         _("There is no version before this one that the server could go back to."),
         _("Only what it has run before is kept, and only the version before the present one."),

@@ -62,7 +62,8 @@ def measure_images(*, now: datetime) -> bool:
 def needed_keys(*, now: datetime) -> set[str]:
     """The images of all servers that run, sleep, or were deleted and can be brought back, and of builds under way.
 
-    And those of environments that are kept fresh in the catalog, and of servers that are to be started for a time.
+    And those of environments that are kept fresh in the catalog or held for a class, and of servers that are to be
+    started for a time.
     """
     environments = Environment.objects.needed_image_keys(now=now)
     builds = Build.objects.filter(state__in=Build.ACTIVE).order_by().values_list("image_key", flat=True)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from environments.models import (  # noqa: F401 - named in a base class
         Build,
         Environment,
+        EnvironmentVersion,
         Invitation,
         MonthlyUse,
         NotebookServer,
@@ -56,9 +57,28 @@ class EnvironmentQuerySet(models.QuerySet["Environment"]):
         return self.filter(last_used_at__gt=now - timedelta(days=settings.IMAGE_KEEP_DAYS))
 
     def needed_image_keys(self, *, now: datetime) -> set[str]:
-        """The images that are kept for whoever launches next: those that are kept fresh, of what is used."""
-        fresh = self.used_lately(now=now).exclude(rebuild="never").exclude(image_key="")
-        return set(fresh.order_by().values_list("image_key", flat=True))
+        """The images that are kept for whoever launches next: those that are kept fresh, of what is used.
+
+        And those of what is held, used or not: in use, before that, and prepared to be.
+        """
+        fresh = self.used_lately(now=now).exclude(rebuild="never")
+        kept = self.filter(Q(pk__in=fresh.order_by().values("pk")) | Q(is_held=True)).exclude(image_key="")
+        versions = apps.get_model("environments", "EnvironmentVersion")._default_manager
+        return {*kept.order_by().values_list("image_key", flat=True), *versions.kept_image_keys()}
+
+
+class EnvironmentVersionQuerySet(models.QuerySet["EnvironmentVersion"]):
+    """Questions about the versions that were put in use."""
+
+    def kept_image_keys(self) -> set[str]:
+        """The images of what is in use of each environment, and of what was before and can be again."""
+        images: dict[Any, list[str]] = {}
+        rows = self.filter(environment__is_held=True).order_by("environment", "-pk")
+        for environment, key in rows.values_list("environment", "image_key"):
+            kept = images.setdefault(environment, [])
+            if key not in kept and len(kept) < 2:
+                kept.append(key)
+        return {key for kept in images.values() for key in kept}
 
 
 class BuildQuerySet(models.QuerySet["Build"]):

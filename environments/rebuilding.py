@@ -21,6 +21,7 @@ from environments.backends import builder
 from environments.errors import EnvironmentsError
 from environments.git_credentials import resolve_for
 from environments.models import Build, Environment, NotebookServer, Outcome, Rebuild
+from environments.pinning import take_first
 from environments.querysets import EnvironmentQuerySet
 from environments.queueing import enqueue
 from environments.servers import abandon_build
@@ -147,6 +148,8 @@ def settle(environment: Environment, *, now: datetime) -> None:
         changes = {"outcome": Outcome.FAILED, **failure}
     if ours.update(outcome_at=now, **changes):
         environment.refresh_from_db()
+        if environment.is_held:
+            take_first(environment, now=now)
 
 
 # --- Steps -------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from environments.models.trust import RepositoryTrust
 from environments.models.turnstile import Turnstile
 from environments.models.update import Update
 from environments.models.usage import MonthlyUse, Run, ServerUsage, SiteReport, SiteSample, StorageClock
+from environments.models.version import EnvironmentVersion
 from environments.models.volume import Volume
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Collaborator",
     "Environment",
     "EnvironmentTag",
+    "EnvironmentVersion",
     "GitCredential",
     "ImageRecord",
     "Invitation",

@@ -93,6 +93,8 @@ class Environment(LaunchFields):
     builder = models.CharField(max_length=64, blank=True)
     builder_version = models.CharField(max_length=64, blank=True)
 
+    is_held = models.BooleanField(default=False)
+    """Whether people get the version that was put in use (`versions`), and not each newer one once it is prepared."""
     rebuild = models.CharField(max_length=16, choices=Rebuild, default=Rebuild.DAILY)
     newest_commit = models.CharField(max_length=64, blank=True)
     """What its reference meant when somebody last asked."""
