@@ -9,10 +9,12 @@ from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 
 from accounts.models import User
+from classes.files import make_first_area
 from classes.members import admit
 from classes.models import Colour, Course, Joined, Role
 from environments import naming
 from environments.models import Environment, Rebuild, Visibility
+from environments.pinning import hold
 from environments.rebuilding import prepare
 from environments.values import Reference, ResolvedRepository
 
@@ -75,6 +77,8 @@ def _make(teacher: User, plan: Plan, resolved: ResolvedRepository | None, *, now
         created_at=now,
     )
     admit(course, teacher, role=Role.TEACHER, joined_by=Joined.CREATOR, now=now)
+    make_first_area(course, now=now)
+    hold(environment, now=now)
     if resolved is not None:
         prepare(environment, resolved, now=now)
     return course

@@ -65,4 +65,40 @@ REASONS: dict[str, Reason] = {
         _("What is saved now stands below each field that differs. Save again to have it as you wrote it."),
         status=409,
     ),
+    # Servers of a class
+    "membership_missing": Reason(
+        _("You are not in the class “{course}” yourself, so there is no server of it for you."),
+        _("Add yourself to its members first."),
+        status=403,
+    ),
+    "membership_ended": Reason(
+        _("You are no longer in the class “{course}”. What you did there is kept."),
+        _("If that is a mistake, ask the teacher to let you in again."),
+        status=403,
+    ),
+    "lesson_of_another_class": Reason(
+        _("There is no such lesson in the class “{course}”."),
+        _("Open it from the page of its own class."),
+        status=404,
+    ),
+    "lesson_not_published": Reason(
+        _("This lesson is not open yet."),
+        _("Your teacher is still preparing it. Come back later."),
+        status=403,
+    ),
+    "lesson_not_yet": Reason(
+        _("This lesson is not open yet: it opens on {when}."),
+        _("Come back then."),
+        status=403,
+    ),
+    "environment_missing": Reason(
+        _("This class has nothing to work in: its environment was taken away."),
+        _("A teacher of the class can choose another repository for it."),
+        status=409,
+    ),
+    "environment_unprepared": Reason(
+        _("What this class works in could not be prepared yet."),
+        _("A teacher of the class sees the reason on its page “Environment”, and can try again there."),
+        status=409,
+    ),
 }

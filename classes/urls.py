@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from classes.views import announcements, courses, keeping, lessons, settings, today
+from classes.views import announcements, courses, keeping, lessons, servers, settings, today
 
 app_name = "classes"
 
@@ -35,4 +35,7 @@ urlpatterns = [
     path("<slug:slug>/keep/reopen/", keeping.course_reopen, name="course-reopen"),
     path("<slug:slug>/keep/delete/", keeping.course_delete, name="course-delete"),
     path("<slug:slug>/keep/undelete/", keeping.course_undelete, name="course-undelete"),
+    path("<slug:slug>/lessons/<uuid:lesson>/open/", servers.lesson_open, name="lesson-open"),
+    path("<slug:slug>/server/", servers.server_open, name="server-open"),
+    path("<slug:slug>/server/update/", servers.server_update, name="server-update"),
 ]

@@ -135,12 +135,15 @@ def needs_start(server: NotebookServer, target: Target) -> bool:
     return not is_same
 
 
-def update_server(server: NotebookServer, target: Target, *, now: datetime) -> None:
+def update_server(
+    server: NotebookServer, target: Target, *, now: datetime, wakes: bool = False, is_return: bool = False
+) -> None:
     """Have the server become this, keeping its files; nothing if it is that already or on its way to it.
 
     Another path to open or other minutes hold at once. For another commit, other limits, other mounts or a key, a
-    server that runs is started anew, as soon as there is an image; one that does not run stays asleep. Asking for what
-    it is takes back what was asked before. Raises UserError `state_conflict` for a server on its way up or down,
+    server that runs is started anew, as soon as there is an image; one that does not run stays asleep, unless this
+    `wakes` it. Where it `is_return` to an earlier version, the files stay as they are. Asking for what it is takes back
+    what was asked before. Raises UserError `state_conflict` for a server on its way up or down,
     `credentials_shared` for a key in one that others may enter, and `…_quota_exceeded` for what its owner may never
     have.
     """
@@ -166,12 +169,28 @@ def update_server(server: NotebookServer, target: Target, *, now: datetime) -> N
     image_key = server.image_key if is_same_version else builds.image_key_for(target.resolved, private_to=whose)
     try:
         if needs_start(server, target):
-            _set_off(server, _update_to(target, image_key=image_key), now=now)
+            is_rollback = is_return and not is_same_version
+            update = _update_to(target, image_key=image_key, was_running=wakes, is_rollback=is_rollback)
+            _set_off(server, update, now=now)
         else:
             _put_in_place(server, None, columns_of(target), now=now)
     except _ChangedMeanwhile as error:
         if not is_done():
             raise state_conflict(server) from error
+
+
+def wake_as(server: NotebookServer, target: Target, *, now: datetime, is_return: bool = False) -> None:
+    """Have a server that sleeps become this and then start; just start, if it is this already.
+
+    If its new image cannot be made, it starts as it is. Raises what `update_server` raises.
+    """
+    if not server.can_start:
+        raise state_conflict(server)
+    update_server(server, target, now=now, wakes=True, is_return=is_return)
+    if server.pending_update is None:
+        start_server(server, now=now)
+    elif Update.objects.filter(pk=server.pending_update.pk, was_running=False).update(was_running=True):
+        enqueue("update_server", server.pk)  # It was to become this in its sleep.
 
 
 def roll_back(server: NotebookServer, *, now: datetime) -> None:

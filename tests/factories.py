@@ -29,6 +29,7 @@ from environments.models import (
     VolumeMember,
 )
 from environments.models.target import columns_of
+from environments.pinning import hold
 
 PASSWORD = "an entirely fine passphrase"
 
@@ -227,3 +228,19 @@ class AnnouncementFactory(factory.django.DjangoModelFactory[Announcement]):
 def member(course: Course, username: str, role: CourseRole = CourseRole.STUDENT) -> Membership:
     """Somebody of this name in the class."""
     return admit(course, UserFactory.create(username=username), role=role, now=timezone.now())
+
+
+def prepared(course: Course, **fields: Any) -> Course:
+    """The class, its environment having been prepared once and being held, by its rows."""
+    version = {
+        "repository_url": "https://github.com/carrel-tests/class",
+        "commit": "1" * 40,
+        "image_key": "1" * 64,
+        "has_image": True,
+    }
+    environment = course.environment
+    assert environment is not None
+    Environment.objects.filter(pk=environment.pk).update(**version | fields)
+    environment.refresh_from_db()
+    hold(environment, now=timezone.now())
+    return course

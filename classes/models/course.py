@@ -80,6 +80,10 @@ class Course(models.Model):
         SharedVolume, null=True, blank=True, on_delete=models.SET_NULL, related_name="course_of_common"
     )
     """Files that everybody in the class may change, where the teacher wants such a place."""
+    hand_in_volume = models.OneToOneField(
+        SharedVolume, null=True, blank=True, on_delete=models.SET_NULL, related_name="course_of_hand_in"
+    )
+    """What members handed in, for teachers to read, where the teacher wants such a place."""
 
     created_at = models.DateTimeField(default=timezone.now)
     archived_at = models.DateTimeField(null=True, blank=True)
