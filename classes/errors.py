@@ -96,6 +96,11 @@ REASONS: dict[str, Reason] = {
         _("A teacher of the class can choose another repository for it."),
         status=409,
     ),
+    "repository_private": Reason(
+        _("This repository is private, and everybody in the class would get what is in it."),
+        _("Only {who}, who answers for the class, can choose it."),
+        status=403,
+    ),
     "environment_unprepared": Reason(
         _("What this class works in could not be prepared yet."),
         _("A teacher of the class sees the reason on its page “Environment”, and can try again there."),

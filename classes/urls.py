@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from classes.views import announcements, courses, keeping, lessons, servers, settings, today
+from classes.views import announcements, courses, environments, keeping, lessons, servers, settings, today
 
 app_name = "classes"
 
@@ -38,4 +38,9 @@ urlpatterns = [
     path("<slug:slug>/lessons/<uuid:lesson>/open/", servers.lesson_open, name="lesson-open"),
     path("<slug:slug>/server/", servers.server_open, name="server-open"),
     path("<slug:slug>/server/update/", servers.server_update, name="server-update"),
+    path("<slug:slug>/environment/", environments.environment_detail, name="environment-detail"),
+    path("<slug:slug>/environment/prepare/", environments.environment_prepare, name="environment-prepare"),
+    path("<slug:slug>/environment/use/", environments.environment_use, name="environment-use"),
+    path("<slug:slug>/environment/back/", environments.environment_back, name="environment-back"),
+    path("<slug:slug>/environment/repositories/", environments.environment_settings, name="environment-settings"),
 ]

@@ -70,6 +70,12 @@ PAGES = [
     Page("lesson-open", "/classes/{course}/lessons/{lesson}/open/", "post", SIGN_IN, 404, 302, 302, 302, 403),
     Page("server-open", "/classes/{course}/server/", "get", SIGN_IN, 404, 200, 200, 200, 403),
     Page("server-open", "/classes/{course}/server/", "post", SIGN_IN, 404, 302, 302, 302, 403),
+    Page("environment-detail", "/classes/{course}/environment/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("environment-prepare", "/classes/{course}/environment/prepare/", "post", SIGN_IN, 404, 403, 403, 400),
+    Page("environment-use", "/classes/{course}/environment/use/", "post", SIGN_IN, 404, 403, 403, 400),
+    Page("environment-back", "/classes/{course}/environment/back/", "post", SIGN_IN, 404, 403, 403, 400),
+    Page("environment-settings", "/classes/{course}/environment/repositories/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("environment-settings", "/classes/{course}/environment/repositories/", "post", SIGN_IN, 404, 403, 403, 422),
     Page("server-update", "/classes/{course}/server/update/", "post", SIGN_IN, 404, 302, 302, 302, 403),
 ]
 
