@@ -96,6 +96,11 @@ REASONS: dict[str, Reason] = {
         _("A teacher of the class can choose another repository for it."),
         status=409,
     ),
+    "class_servers_too_many": Reason(
+        _("{asked} servers at once are more than this class may have: {limit} at most."),
+        _("Choose fewer, or ask whoever runs this Carrel."),
+        status=409,
+    ),
     "repository_private": Reason(
         _("This repository is private, and everybody in the class would get what is in it."),
         _("Only {who}, who answers for the class, can choose it."),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from classes.views import announcements, courses, environments, keeping, lessons, servers, settings, today
+from classes.views import announcements, courses, environments, keeping, lessons, limits, servers, settings, today
 
 app_name = "classes"
 
@@ -43,4 +43,5 @@ urlpatterns = [
     path("<slug:slug>/environment/use/", environments.environment_use, name="environment-use"),
     path("<slug:slug>/environment/back/", environments.environment_back, name="environment-back"),
     path("<slug:slug>/environment/repositories/", environments.environment_settings, name="environment-settings"),
+    path("<slug:slug>/limits/", limits.limits, name="limits"),
 ]

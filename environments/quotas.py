@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.db.models import Q, Sum
 
 from accounts.models import User
@@ -86,8 +87,20 @@ def group_allowances_of(groups: Collection[int]) -> dict[int, GroupAllowance]:
     if not groups:
         return {}
     columns = (f"group_{field.name}" for field in fields(GroupAllowance))
-    rows = Quota.objects.filter(group__in=groups).values_list("group", *columns)
-    return {group: GroupAllowance(*(amount or 0 for amount in row)) for group, *row in rows}
+    rows = Quota.objects.filter(group__in=groups).values_list("group", "asked_running_servers", *columns)
+    allowances = {}
+    for group, asked, *row in rows:
+        whole = GroupAllowance(*(amount or 0 for amount in row))
+        allowances[group] = replace(whole, running_servers=_smaller(whole.running_servers, asked or 0))
+    return allowances
+
+
+def ask_for_group(group: Group, *, running_servers: int | None) -> None:
+    """Have at most so many servers of the group run at once, or as many as its quota says, if that is less."""
+    if running_servers is None:
+        Quota.objects.filter(group=group).update(asked_running_servers=None)
+    else:
+        Quota.objects.update_or_create(group=group, defaults={"asked_running_servers": running_servers})
 
 
 def group_allowance_of(group: int | None) -> GroupAllowance:

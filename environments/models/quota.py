@@ -31,6 +31,8 @@ class Quota(models.Model):
     group_running_servers = models.PositiveIntegerField(
         _("servers of the group running at once"), null=True, blank=True
     )
+    asked_running_servers = models.PositiveIntegerField(null=True, blank=True, editable=False)
+    """What whoever looks after the group, as the teachers of a class do, would have instead, if that is less."""
     group_memory_mb = models.PositiveIntegerField(
         _("memory of all running servers of the group, in MB"), null=True, blank=True
     )

@@ -76,6 +76,8 @@ PAGES = [
     Page("environment-back", "/classes/{course}/environment/back/", "post", SIGN_IN, 404, 403, 403, 400),
     Page("environment-settings", "/classes/{course}/environment/repositories/", "get", SIGN_IN, 404, 403, 403, 200),
     Page("environment-settings", "/classes/{course}/environment/repositories/", "post", SIGN_IN, 404, 403, 403, 422),
+    Page("limits", "/classes/{course}/limits/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("limits", "/classes/{course}/limits/", "post", SIGN_IN, 404, 403, 403, 302),
     Page("server-update", "/classes/{course}/server/update/", "post", SIGN_IN, 404, 302, 302, 302, 403),
 ]
 
