@@ -96,6 +96,44 @@ REASONS: dict[str, Reason] = {
         _("A teacher of the class can choose another repository for it."),
         status=409,
     ),
+    # Handing in
+    "hand_in_off": Reason(
+        _("Nothing is handed in here in the class “{course}”."),
+        _("Ask your teacher how they would like to have it."),
+        status=409,
+    ),
+    "hand_in_no_server": Reason(
+        _("You have no server in this class yet, so there are no files of yours to hand in."),
+        _("Open the class first and put there what you want to hand in."),
+        status=409,
+    ),
+    "hand_in_path_invalid": Reason(
+        _("“{path}” is no file or folder of your own in your server."),
+        _("Write it as JupyterLab shows it, for example hand-in or hand-in/report.ipynb."),
+    ),
+    "hand_in_under_way": Reason(
+        _("Something of yours is being handed in at this moment."),
+        _("Wait until that is done, and reload the page."),
+        status=409,
+    ),
+    "hand_in_too_many": Reason(
+        _("You have handed in {most} times in this class, which is as often as one can."),
+        _("Ask your teacher what to do."),
+        status=409,
+    ),
+    "hand_in_failed": Reason(
+        _("Your files could not be copied, so nothing was handed in."),
+        _("Hand in again. If it happens once more, tell your teacher."),
+        status=503,
+    ),
+    "hand_in_empty": Reason(
+        _("There are no files in “{path}”, so nothing was handed in."),
+        _("Save your work there, and hand in again."),
+    ),
+    "hand_in_too_large": Reason(
+        _("“{path}” holds more than can be handed in: {most_files} files and {most_mb} MB at most."),
+        _("Hand in only what is asked for."),
+    ),
     "class_servers_too_many": Reason(
         _("{asked} servers at once are more than this class may have: {limit} at most."),
         _("Choose fewer, or ask whoever runs this Carrel."),

@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from classes.views import announcements, courses, environments, keeping, lessons, limits, servers, settings, today
+from classes.views import (
+    announcements,
+    courses,
+    environments,
+    files,
+    keeping,
+    lessons,
+    limits,
+    servers,
+    settings,
+    today,
+)
 
 app_name = "classes"
 
@@ -44,4 +55,8 @@ urlpatterns = [
     path("<slug:slug>/environment/back/", environments.environment_back, name="environment-back"),
     path("<slug:slug>/environment/repositories/", environments.environment_settings, name="environment-settings"),
     path("<slug:slug>/limits/", limits.limits, name="limits"),
+    path("<slug:slug>/files/", files.file_list, name="file-list"),
+    path("<slug:slug>/files/area/", files.file_area, name="file-area"),
+    path("<slug:slug>/hand-in/", files.hand_in, name="hand-in"),
+    path("<slug:slug>/hand-ins/<uuid:hand_in>/", files.hand_in_detail, name="hand-in-detail"),
 ]

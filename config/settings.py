@@ -240,6 +240,11 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 60},
     },
     "purge-deleted-courses": {"task": "classes.tasks.purge_deleted_courses", "schedule": crontab(minute=27)},
+    "tend-hand-ins": {
+        "task": "classes.tasks.tend_hand_ins",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
+    },
     "forget-expired": {"task": "environments.tasks.forget_expired", "schedule": crontab(minute=17)},
     # Twice, since workers that build may have an engine of their own. Where there is one, the second has little to do.
     **{

@@ -15,13 +15,13 @@ logger = logging.getLogger(__name__)
 
 
 def enqueue(task: str, key: object) -> None:
-    """Have a worker run this task of `environments.tasks` for the row with this primary key."""
+    """Have a worker run this task for the row with this primary key: one of `environments.tasks`, or a dotted path."""
     transaction.on_commit(lambda: _send(task, str(key)))
 
 
 def _send(task: str, key: str) -> None:
     try:
-        current_app.send_task(f"environments.tasks.{task}", args=[key])
+        current_app.send_task(task if "." in task else f"environments.tasks.{task}", args=[key])
     except OperationalError as error:
         # The row says what is wanted, and the reconciler asks again every few seconds.
         logger.warning("could not queue %s for %s: %s", task, key, error)

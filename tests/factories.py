@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Role, User
 from classes.members import admit
-from classes.models import Announcement, Course, Lesson, Membership
+from classes.models import Announcement, Course, HandIn, Lesson, Membership
 from classes.models import Role as CourseRole
 from environments.models import (
     Build,
@@ -244,3 +244,10 @@ def prepared(course: Course, **fields: Any) -> Course:
     environment.refresh_from_db()
     hold(environment, now=timezone.now())
     return course
+
+
+def hand_in_of(membership: Membership, **fields: Any) -> HandIn:
+    """Something this member handed in."""
+    received = {"state": HandIn.State.RECEIVED, "received_at": timezone.now(), "contents": [["one.txt", 3, "0" * 64]]}
+    usual = {"path": "hand-in", "folder": "somebody/2026-03-02 09.00.00", "asked_at": timezone.now()}
+    return HandIn.objects.create(membership=membership, **received | usual | fields)

@@ -2,6 +2,7 @@
 
 from classes.models.announcement import Announcement
 from classes.models.course import Colour, Course
+from classes.models.hand_in import HandIn
 from classes.models.invitation import Invitation
 from classes.models.lesson import Lesson, LessonVisit
 from classes.models.membership import Joined, Membership, Role, Section
@@ -10,6 +11,7 @@ __all__ = [
     "Announcement",
     "Colour",
     "Course",
+    "HandIn",
     "Invitation",
     "Joined",
     "Lesson",

@@ -10,9 +10,9 @@ from django.test import Client
 
 from accounts.models import Role as SiteRole
 from accounts.models import User
-from classes.models import Course, Role
+from classes.models import Course, HandIn, Role
 from classes.urls import urlpatterns
-from tests.factories import AnnouncementFactory, CourseFactory, LessonFactory, UserFactory, member, prepared
+from tests.factories import AnnouncementFactory, CourseFactory, LessonFactory, UserFactory, hand_in_of, member, prepared
 
 SIGN_IN = 302
 
@@ -78,6 +78,10 @@ PAGES = [
     Page("environment-settings", "/classes/{course}/environment/repositories/", "post", SIGN_IN, 404, 403, 403, 422),
     Page("limits", "/classes/{course}/limits/", "get", SIGN_IN, 404, 403, 403, 200),
     Page("limits", "/classes/{course}/limits/", "post", SIGN_IN, 404, 403, 403, 302),
+    Page("file-list", "/classes/{course}/files/", "get", SIGN_IN, 404, 200, 200, 200),
+    Page("file-area", "/classes/{course}/files/area/", "post", SIGN_IN, 404, 403, 403, 400),
+    Page("hand-in", "/classes/{course}/hand-in/", "post", SIGN_IN, 404, 302, 302, 302),
+    Page("hand-in-detail", "/classes/{course}/hand-ins/{hand_in}/", "get", SIGN_IN, 404, 200, 200, 200),
     Page("server-update", "/classes/{course}/server/update/", "post", SIGN_IN, 404, 302, 302, 302, 403),
 ]
 
@@ -93,6 +97,7 @@ def course(teacher: User, now: datetime) -> Course:
     LessonFactory.create(course=course)
     LessonFactory.create(course=course, published_at=None)
     AnnouncementFactory.create(course=course)
+    hand_in_of(course.memberships.get(person__username="student"))
     return course
 
 
@@ -129,4 +134,4 @@ def test_table_names_every_page() -> None:
 def _address(page: Page, course: Course) -> str:
     lesson, draft = course.lessons.all()
     keys = {"lesson": lesson.pk, "draft": draft.pk, "notice": course.announcements.get().pk}
-    return page.path.format(course=course.slug, **keys)
+    return page.path.format(course=course.slug, hand_in=HandIn.objects.get().pk, **keys)
