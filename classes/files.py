@@ -11,6 +11,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
@@ -28,6 +29,9 @@ from environments.shared_volumes import (
     undelete_shared_volume,
 )
 from environments.values import MountWish
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +53,7 @@ class Plan:
 
     column: str
     suffix: str
-    title: str
+    title: _StrPromise
     everybody: Access | None
     teachers: Access | None
 

@@ -41,8 +41,9 @@ def set_limits(course: Course, wanted: CourseLimits, *, by: User) -> None:
     check_wishes(by, limits=wanted.server, idle_minutes=wanted.idle_minutes, group=course.everybody_id)
     _check_students(course, wanted.server)
     most = most_running(course)
-    if most and (wanted.running_servers or 0) > most:
-        raise CourseError("class_servers_too_many", asked=wanted.running_servers, limit=most)
+    asked = wanted.running_servers or 0
+    if most and asked > most:
+        raise CourseError("class_servers_too_many", asked=asked, limit=most)
     columns = {
         "memory_mb": wanted.server.memory_mb,
         "cpus": wanted.server.cpus,
