@@ -5,6 +5,7 @@ from django.urls import path
 from classes.views import (
     announcements,
     courses,
+    elsewhere,
     environments,
     files,
     keeping,
@@ -41,6 +42,8 @@ urlpatterns = [
         announcements.announcement_delete,
         name="announcement-delete",
     ),
+    path("<slug:slug>/elsewhere/", elsewhere.course_elsewhere, name="course-elsewhere"),
+    path("<slug:slug>/elsewhere/<slug:system>/", elsewhere.course_elsewhere_script, name="course-elsewhere-script"),
     path("<slug:slug>/keep/", keeping.course_keeping, name="course-keeping"),
     path("<slug:slug>/keep/archive/", keeping.course_archive, name="course-archive"),
     path("<slug:slug>/keep/reopen/", keeping.course_reopen, name="course-reopen"),

@@ -60,6 +60,8 @@ PAGES = [
     Page(
         "announcement-delete", "/classes/{course}/announcements/{notice}/delete/", "post", SIGN_IN, 404, 403, 403, 302
     ),
+    Page("course-elsewhere", "/classes/{course}/elsewhere/", "get", SIGN_IN, 404, 200, 200, 200),
+    Page("course-elsewhere-script", "/classes/{course}/elsewhere/posix/", "get", SIGN_IN, 404, 404, 404, 404),
     Page("course-keeping", "/classes/{course}/keep/", "get", SIGN_IN, 404, 403, 403, 200),
     Page("course-archive", "/classes/{course}/keep/archive/", "post", SIGN_IN, 404, 403, 403, 302),
     Page("course-reopen", "/classes/{course}/keep/reopen/", "post", SIGN_IN, 404, 403, 403, 302),
