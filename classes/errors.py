@@ -149,4 +149,38 @@ REASONS: dict[str, Reason] = {
         _("A teacher of the class sees the reason on its page “Environment”, and can try again there."),
         status=409,
     ),
+    # Archives of classes
+    "class_archive_unreadable": Reason(
+        _("This file is not an archive of a class, or it is damaged."),
+        _("Choose the .zip file as it was downloaded from a class, whole and not packed anew."),
+        status=422,
+    ),
+    "class_archive_newer": Reason(
+        _("This archive is of version {version}, which this Carrel does not know."),
+        _("Export the class with the same version of Carrel, or ask whoever runs this one to update it."),
+        status=422,
+    ),
+    "class_archive_invalid": Reason(
+        _("The archive says something at “{where}” that cannot be."),
+        _("Export the class again. If you changed the archive by hand, look at that place."),
+        status=422,
+    ),
+    "class_archive_refused": Reason(
+        _("The archive has something in it that does not belong in an archive of a class: “{file}”."),
+        _(
+            "Use the file as it was downloaded from a class. Links, twice the same name, and paths that lead out of it "
+            "are not accepted."
+        ),
+        status=422,
+    ),
+    "class_archive_too_large": Reason(
+        _("The class with these files is too large for one archive: at most {megabytes} MB and {files} files."),
+        _("Leave the members' work out, or ask for less."),
+        status=413,
+    ),
+    "class_archive_interrupted": Reason(
+        _("Making the archive was interrupted."),
+        _("Ask for it again. If it happens again, tell whoever runs this Carrel."),
+        status=503,
+    ),
 }

@@ -89,5 +89,6 @@ def purge(course: Course, *, now: datetime) -> None:
 
 
 def _shared_files(course: Course) -> list[SharedVolume]:
-    keys = filter(None, (course.shared_volume_id, course.common_volume_id))
-    return list(SharedVolume.objects.filter(pk__in=list(keys)))
+    columns = [field.attname for field in Course._meta.concrete_fields if field.related_model is SharedVolume]
+    keys = [getattr(course, column) for column in columns]
+    return list(SharedVolume.objects.filter(pk__in=[key for key in keys if key is not None]))

@@ -12,7 +12,14 @@ from accounts.models import Role as SiteRole
 
 if TYPE_CHECKING:
     from accounts.models import User
-    from classes.models import Announcement, Course, Invitation, Lesson, Membership  # noqa: F401 - named in a base class
+    from classes.models import (  # noqa: F401 - named in a base class
+        Announcement,
+        Course,
+        CourseExport,
+        Invitation,
+        Lesson,
+        Membership,
+    )
 
 
 class CourseQuerySet(models.QuerySet["Course"]):
@@ -83,3 +90,11 @@ class AnnouncementQuerySet(models.QuerySet["Announcement"]):
     def published(self, now: datetime) -> AnnouncementQuerySet:
         """Those that students read."""
         return self.filter(published_at__lte=now)
+
+
+class CourseExportQuerySet(models.QuerySet["CourseExport"]):
+    """Questions about archives of classes."""
+
+    def under_way(self) -> CourseExportQuerySet:
+        """Those that a worker has something to do for."""
+        return self.filter(state__in=("waiting", "working"))

@@ -5,8 +5,11 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from classes import handing_in, keeping
-from classes.models import HandIn
+from classes import exporting, handing_in, keeping
+from classes.models import CourseExport, HandIn
+
+_EXPORT_LIMIT = int(exporting.TIME_LIMIT.total_seconds()) - 60
+"""Less than what it takes until an archive is given up."""
 
 
 @shared_task
@@ -27,3 +30,16 @@ def copy_hand_in(hand_in_id: str) -> None:
 def tend_hand_ins() -> None:
     """Ask for hand-ins that were left undone."""
     handing_in.enqueue_overdue_hand_ins(now=timezone.now())
+
+
+@shared_task(soft_time_limit=_EXPORT_LIMIT - 30, time_limit=_EXPORT_LIMIT)
+def make_export(export_id: str) -> None:
+    """Make an archive of a class that waits to be made."""
+    for export in CourseExport.objects.filter(pk=export_id).select_related("course"):
+        exporting.carry_out_export(export)
+
+
+@shared_task
+def tend_exports() -> None:
+    """Look after archives that wait, were left behind, or are too old."""
+    exporting.tend_exports(now=timezone.now())

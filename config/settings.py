@@ -245,6 +245,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=1),
         "options": {"expires": 60},
     },
+    "tend-exports": {
+        "task": "classes.tasks.tend_exports",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
+    },
     "forget-expired": {"task": "environments.tasks.forget_expired", "schedule": crontab(minute=17)},
     # Twice, since workers that build may have an engine of their own. Where there is one, the second has little to do.
     **{
@@ -375,6 +380,8 @@ PREWARM_MINUTES: int = env.int("PREWARM_MINUTES", default=10)
 """How long before their time servers that were reserved for it begin to be started."""
 DELETED_FILES_DAYS: int = env.int("DELETED_FILES_DAYS", default=7)
 """How long a deleted server can be brought back before its files are removed; 0 is not at all."""
+CLASS_ARCHIVE_MB: int = env.int("CLASS_ARCHIVE_MB", default=2000)
+"""How much an archive of a class may hold, unpacked, when it is made and when it is brought."""
 PERSON_DISK_MB: int = env.int("PERSON_DISK_MB", default=0)
 PERSON_SERVERS: int = env.int("PERSON_SERVERS", default=0)
 PERSON_RUNNING_SERVERS: int = env.int("PERSON_RUNNING_SERVERS", default=0)

@@ -1,0 +1,187 @@
+"""The zip file that a class travels in: written bit by bit, and read by nobody before it was looked at. Pure.
+
+Nothing is believed of one that somebody brings: how many files there are, how large they claim to be, what they are
+called and what they are is checked before anything is unpacked, and again while it is.
+"""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from classes import portable
+from classes.errors import CourseError
+from classes.portable import MANIFEST, MAX_MANIFEST_BYTES, Files, Manifest
+from environments.volumes.archive import Entry
+
+MAX_FILES = 100_000
+MAX_RATIO = 1000
+"""How many times larger a file may become: text compresses a hundredfold, a bomb many thousandfold."""
+_PIECE = 1 << 18
+_MAX_NAME_BYTES = 1000
+_EARLIEST = (1980, 1, 1, 0, 0, 0)
+
+
+class ArchiveWriter:
+    """Writes one archive of at most so many bytes of content."""
+
+    def __init__(self, path: Path, *, max_bytes: int) -> None:
+        self._zip = zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, allowZip64=True)
+        self._max_bytes = self._room = max_bytes
+        self._files = 0
+
+    def __enter__(self) -> ArchiveWriter:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._zip.close()
+
+    @property
+    def room(self) -> int:
+        """How many bytes may still come."""
+        return self._room
+
+    def add(self, folder: str, entries: Iterable[Entry]) -> int:
+        """Put these below a folder; the number of those left out because their names cannot be written down.
+
+        Raises CourseError `class_archive_too_large`.
+        """
+        left_out = 0
+        for entry in entries:
+            name = f"{folder}/{entry.path}"
+            if entry.is_folder:
+                continue
+            if not _can_be_written(name):
+                left_out += 1
+                continue
+            self._write(name, entry.content)
+        return left_out
+
+    def finish(self, manifest: Manifest) -> None:
+        """Say what it is an archive of."""
+        self._zip.writestr(MANIFEST, portable.write(manifest))
+
+    def _write(self, name: str, content: Iterable[bytes]) -> None:
+        self._files += 1
+        if self._files > MAX_FILES:
+            raise self._too_large()
+        info = zipfile.ZipInfo(name, _EARLIEST)
+        info.compress_type = zipfile.ZIP_DEFLATED
+        info.external_attr = 0o644 << 16
+        with self._zip.open(info, "w", force_zip64=True) as file:
+            for piece in content:
+                self._room -= len(piece)
+                if self._room < 0:
+                    raise self._too_large()
+                file.write(piece)
+
+    def _too_large(self) -> CourseError:
+        return too_large(self._max_bytes)
+
+
+def too_large(max_bytes: int) -> CourseError:
+    """What to raise for more than this Carrel keeps of one class."""
+    return CourseError("class_archive_too_large", megabytes=max(1, max_bytes // 1_000_000), files=MAX_FILES)
+
+
+def read_archive(path: Path, *, max_bytes: int) -> Manifest:
+    """What the archive is of, if it could be unpacked as it is.
+
+    Raises CourseError `class_archive_unreadable`, `class_archive_refused` with the name of what should not be in it,
+    `class_archive_too_large`, and what `portable.read` raises.
+    """
+    with _opened(path) as archive:
+        _check(archive, max_bytes)
+        return portable.read(_manifest(archive))
+
+
+def entries_below(path: Path, files: Files, *, max_bytes: int) -> Iterator[Entry]:
+    """The files of one folder of an archive that `read_archive` has looked at, folders left out.
+
+    Each is read once, before the next is asked for. Raises as `read_archive` does.
+    """
+    with _opened(path) as archive:
+        _check(archive, max_bytes)
+        for info in archive.infolist():
+            name = PurePosixPath(info.filename)
+            if not info.is_dir() and name.is_relative_to(files.folder) and str(name) != files.folder:
+                yield Entry(name.relative_to(files.folder), size=info.file_size, content=_content(archive, info))
+
+
+def _manifest(archive: zipfile.ZipFile) -> bytes:
+    try:
+        info = archive.getinfo(MANIFEST)
+    except KeyError as error:
+        raise CourseError("class_archive_unreadable") from error
+    if info.file_size > MAX_MANIFEST_BYTES:
+        raise CourseError("class_archive_invalid", where=MANIFEST)
+    return b"".join(_content(archive, info))
+
+
+def _check(archive: zipfile.ZipFile, max_bytes: int) -> None:
+    infos = archive.infolist()
+    if len(infos) > MAX_FILES + 1 or sum(info.file_size for info in infos) > max_bytes + MAX_MANIFEST_BYTES:
+        raise too_large(max_bytes)
+    seen: set[str] = set()
+    for info in infos:
+        if not _is_plain(info) or info.filename.casefold() in seen:
+            raise CourseError("class_archive_refused", file=_shown(info.filename))
+        seen.add(info.filename.casefold())
+
+
+def _is_plain(info: zipfile.ZipInfo) -> bool:
+    """Whether it is an ordinary file or folder at an ordinary place, of a size that could be true."""
+    name = info.filename
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    parts = name.rstrip("/").split("/")
+    return (
+        _can_be_written(name)
+        and not name.startswith("/")
+        and "\\" not in name
+        and all(part not in ("", ".", "..") for part in parts)
+        and kind in (0, stat.S_IFREG, stat.S_IFDIR)
+        and not info.flag_bits & 0x1  # Encrypted.
+        and info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+        and info.file_size <= MAX_RATIO * max(info.compress_size, 1000)
+    )
+
+
+def _can_be_written(name: str) -> bool:
+    try:
+        return len(name.encode()) <= _MAX_NAME_BYTES and "\0" not in name
+    except UnicodeEncodeError:  # Bytes that are no text.
+        return False
+
+
+def _shown(name: str) -> str:
+    return name.encode(errors="backslashreplace").decode()[:120]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    with _damage_reported(), zipfile.ZipFile(path) as archive:
+        yield archive
+
+
+def _content(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
+    """What is in a file, and no more than it claims."""
+    room = info.file_size
+    with _damage_reported(), archive.open(info) as file:
+        while piece := file.read(_PIECE):
+            room -= len(piece)
+            if room < 0:
+                raise CourseError("class_archive_refused", file=_shown(info.filename))
+            yield piece
+
+
+@contextmanager
+def _damage_reported() -> Iterator[None]:
+    """What the zipfile module says of files it cannot read, in our words."""
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise CourseError("class_archive_unreadable", detail=str(error)) from error
