@@ -29,3 +29,10 @@ class DeleteForm(forms.Form):
                 _("This is not the title of the class: “%(title)s”."), params={"title": self._course.title}
             )
         return title
+
+
+class ExportForm(forms.Form):
+    """What an archive of a class has in it beside what the class is."""
+
+    with_files = forms.BooleanField(label=_("Shared files of the class"), required=False, initial=True)
+    with_work = forms.BooleanField(label=_("What members have in their servers of the class"), required=False)

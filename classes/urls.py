@@ -2,19 +2,7 @@
 
 from django.urls import path
 
-from classes.views import (
-    announcements,
-    courses,
-    elsewhere,
-    environments,
-    files,
-    keeping,
-    lessons,
-    limits,
-    servers,
-    settings,
-    today,
-)
+from classes.views import announcements, courses, elsewhere, environments, exports, files, keeping, lessons, limits, servers, settings, today
 
 app_name = "classes"
 
@@ -45,6 +33,9 @@ urlpatterns = [
     path("<slug:slug>/elsewhere/", elsewhere.course_elsewhere, name="course-elsewhere"),
     path("<slug:slug>/elsewhere/<slug:system>/", elsewhere.course_elsewhere_script, name="course-elsewhere-script"),
     path("<slug:slug>/keep/", keeping.course_keeping, name="course-keeping"),
+    path("<slug:slug>/keep/export/", exports.course_export, name="course-export"),
+    path("<slug:slug>/keep/export/<uuid:export_id>/", exports.course_export_download, name="course-export-download"),
+    path("<slug:slug>/keep/export/<uuid:export_id>/delete/", exports.course_export_delete, name="course-export-delete"),
     path("<slug:slug>/keep/archive/", keeping.course_archive, name="course-archive"),
     path("<slug:slug>/keep/reopen/", keeping.course_reopen, name="course-reopen"),
     path("<slug:slug>/keep/delete/", keeping.course_delete, name="course-delete"),

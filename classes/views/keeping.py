@@ -15,18 +15,27 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from classes.context import CourseRequest, course_view
 from classes.keeping import archive, delete, reopen, undelete
-from classes.keeping_forms import DeleteForm
+from classes.keeping_forms import DeleteForm, ExportForm
 from classes.models import Course, Role
 from environments.views.requests import PageRequest
 
 UNPROCESSABLE = 422
+REFRESH_SECONDS = 3
 
 
 @course_view(Role.TEACHER)
 @require_safe
 def course_keeping(request: CourseRequest) -> HttpResponse:
-    """What can be done with the whole class."""
-    return render(request, "classes/keeping.html", _context(request))
+    """What can be done with the whole class; only its archives when htmx asks."""
+    exports = list(request.course.exports.all())
+    is_under_way = any(export.is_under_way for export in exports)
+    context = _context(request) | {
+        "exports": exports,
+        "export_form": ExportForm(),
+        "is_under_way": is_under_way,
+        "refresh_seconds": REFRESH_SECONDS if is_under_way else 0,
+    }
+    return render(request, "classes/_exports.html" if request.htmx else "classes/keeping.html", context)
 
 
 @course_view(Role.TEACHER)

@@ -15,6 +15,8 @@ from classes.urls import urlpatterns
 from tests.factories import AnnouncementFactory, CourseFactory, LessonFactory, UserFactory, hand_in_of, member, prepared
 
 SIGN_IN = 302
+NO_ID = "00000000-0000-4000-8000-000000000000"
+EXPORT = f"/classes/{{course}}/keep/export/{NO_ID}/"
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,11 @@ PAGES = [
     Page("course-elsewhere", "/classes/{course}/elsewhere/", "get", SIGN_IN, 404, 200, 200, 200),
     Page("course-elsewhere-script", "/classes/{course}/elsewhere/posix/", "get", SIGN_IN, 404, 404, 404, 404),
     Page("course-keeping", "/classes/{course}/keep/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("course-export", "/classes/{course}/keep/export/", "post", SIGN_IN, 404, 403, 403, 302),
+    Page("course-export-download", EXPORT, "get", SIGN_IN, 404, 403, 403, 404),
+    Page(
+        "course-export-delete", f"/classes/{{course}}/keep/export/{NO_ID}/delete/", "post", SIGN_IN, 404, 403, 403, 404
+    ),
     Page("course-archive", "/classes/{course}/keep/archive/", "post", SIGN_IN, 404, 403, 403, 302),
     Page("course-reopen", "/classes/{course}/keep/reopen/", "post", SIGN_IN, 404, 403, 403, 302),
     Page("course-delete", "/classes/{course}/keep/delete/", "get", SIGN_IN, 404, 403, 403, 200),
