@@ -8,7 +8,8 @@ from typing import Any, Concatenate, cast
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django_htmx.middleware import HtmxDetails
 
@@ -31,17 +32,17 @@ class CourseRequest(HttpRequest):
 
 def course_view(
     *roles: Role,
-) -> Callable[[Callable[..., HttpResponse]], Callable[Concatenate[HttpRequest, str, ...], HttpResponse]]:
+) -> Callable[[Callable[..., HttpResponseBase]], Callable[Concatenate[HttpRequest, str, ...], HttpResponseBase]]:
     """Loads the class whose slug is in the address, for these roles; for all members if none are named.
 
     A stranger gets 404 and a member of another role 403. The view finds `course` and `standing` at its request.
     """
     allowed = roles or tuple(Role)
 
-    def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    def decorate(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
         @login_required
         @wraps(view)
-        def load(request: HttpRequest, slug: str, **arguments: Any) -> HttpResponse:
+        def load(request: HttpRequest, slug: str, **arguments: Any) -> HttpResponseBase:
             known = cast("CourseRequest", request)
             known.course = get_object_or_404(_courses(known.user), slug=slug)
             as_student = str(known.course.pk) in request.session.get(AS_STUDENT, [])

@@ -178,6 +178,11 @@ REASONS: dict[str, Reason] = {
         _("Leave the members' work out, or ask for less."),
         status=413,
     ),
+    "class_archives_too_many": Reason(
+        _("There are {most} archives of yours already that nothing was made of."),
+        _("Make a class of one of them, or wait until they are removed, a day after they were brought."),
+        status=409,
+    ),
     "class_archive_interrupted": Reason(
         _("Making the archive was interrupted."),
         _("Ask for it again. If it happens again, tell whoever runs this Carrel."),

@@ -36,3 +36,21 @@ class ExportForm(forms.Form):
 
     with_files = forms.BooleanField(label=_("Shared files of the class"), required=False, initial=True)
     with_work = forms.BooleanField(label=_("What members have in their servers of the class"), required=False)
+
+
+class BringForm(forms.Form):
+    """An archive of a class."""
+
+    archive = forms.FileField(
+        label=_("The archive"),
+        help_text=_("The .zip file, as it was downloaded from a class."),
+        max_length=300,
+        allow_empty_file=True,
+        widget=forms.FileInput(attrs={"accept": ".zip,application/zip"}),
+    )
+
+
+class ImportForm(forms.Form):
+    """What is made of an archive."""
+
+    with_people = forms.BooleanField(label=_("Let the people in who are known here"), required=False, initial=True)

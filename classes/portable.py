@@ -222,6 +222,8 @@ def _told(it: _Object) -> Told:
 
 def _visit(it: _Object) -> Visit:
     counts = {name: it.number(name) or 0 for name in ("cells", "executed_cells", "validated_cells", "tests")}
+    if counts["executed_cells"] > counts["cells"] or counts["validated_cells"] > counts["tests"]:
+        raise it.wrong("cells")
     return Visit(
         member=it.text("member", 150, needed=True),
         lesson=it.number("lesson") or 0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from classes import exporting, handing_in, keeping
+from classes import exporting, handing_in, importing, keeping
 from classes.models import CourseExport, HandIn
 
 _EXPORT_LIMIT = int(exporting.TIME_LIMIT.total_seconds()) - 60
@@ -43,3 +43,4 @@ def make_export(export_id: str) -> None:
 def tend_exports() -> None:
     """Look after archives that wait, were left behind, or are too old."""
     exporting.tend_exports(now=timezone.now())
+    importing.forget_brought(now=timezone.now())

@@ -2,7 +2,21 @@
 
 from django.urls import path
 
-from classes.views import announcements, courses, elsewhere, environments, exports, files, keeping, lessons, limits, servers, settings, today
+from classes.views import (
+    announcements,
+    courses,
+    elsewhere,
+    environments,
+    exports,
+    files,
+    imports,
+    keeping,
+    lessons,
+    limits,
+    servers,
+    settings,
+    today,
+)
 
 app_name = "classes"
 
@@ -30,6 +44,8 @@ urlpatterns = [
         announcements.announcement_delete,
         name="announcement-delete",
     ),
+    path("new/archive/", imports.course_import, name="course-import"),
+    path("new/archive/<uuid:archive_id>/", imports.course_import_preview, name="course-import-preview"),
     path("<slug:slug>/elsewhere/", elsewhere.course_elsewhere, name="course-elsewhere"),
     path("<slug:slug>/elsewhere/<slug:system>/", elsewhere.course_elsewhere_script, name="course-elsewhere-script"),
     path("<slug:slug>/keep/", keeping.course_keeping, name="course-keeping"),

@@ -1,7 +1,7 @@
 """The tables of this app."""
 
 from classes.models.announcement import Announcement
-from classes.models.archive import ArchiveState, CourseExport
+from classes.models.archive import ArchiveState, BroughtArchive, CourseExport
 from classes.models.course import Colour, Course
 from classes.models.hand_in import HandIn
 from classes.models.invitation import Invitation
@@ -11,6 +11,7 @@ from classes.models.membership import Joined, Membership, Role, Section
 __all__ = [
     "Announcement",
     "ArchiveState",
+    "BroughtArchive",
     "Colour",
     "Course",
     "HandIn | CourseExport",

@@ -73,3 +73,17 @@ class CourseExport(models.Model):
         if not self.failure_code:
             return None
         return explain(self.failure_code, self.failure_facts, reasons={**ENVIRONMENT_REASONS, **REASONS})
+
+
+class BroughtArchive(models.Model):
+    """An archive that somebody brought, to look at and to make a class from. Its file is called by its id."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="brought_archives")
+    brought_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-brought_at"]
+
+    def __str__(self) -> str:
+        return f"archive brought by {self.owner}"

@@ -72,6 +72,7 @@ def changed(place: list[Any], value: object) -> bytes:
         (["announcements", 0, "text"], "\x00"),
         (["visits", 0, "member"], "nobody"),
         (["visits", 0, "lesson"], 1),
+        (["visits", 0, "executed_cells"], 6),
         (["files", 0, "folder"], "../shared"),
         (["files", 0, "folder"], "/shared"),
         (["files", 0, "folder"], "work/0001"),

@@ -1,4 +1,4 @@
-"""Archives of classes."""
+"""Archives of classes, made and brought."""
 
 import uuid
 
@@ -10,11 +10,29 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("classes", "0001_initial"),
+        ("classes", "0003_hand_ins"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
+        migrations.CreateModel(
+            name="BroughtArchive",
+            fields=[
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("brought_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="brought_archives",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["-brought_at"],
+            },
+        ),
         migrations.CreateModel(
             name="CourseExport",
             fields=[
