@@ -54,7 +54,7 @@ def test_page_is_drawn_again_while_one_is_made(client: Client, course: Course, n
     part = client.get("/classes/waves/keep/", headers={"HX-Request": "true"}).content.decode()
 
     assert 'data-refresh-seconds="3"' in page
-    assert part.lstrip().startswith('<div id="exports"')
+    assert part.lstrip().startswith('<div class="exports" id="exports"')
 
 
 @pytest.mark.django_db
