@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from allauth.account.models import EmailAddress
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import User
 from classes.archives import ArchiveWriter
@@ -156,12 +156,7 @@ class TestKnown:
         assert preview(brought).known == []
 
     def test_asks_few_questions(
-        self,
-        brought: BroughtArchive,
-        django_assert_max_num_queries: object,
-        teacher: User,
-        tmp_path: Path,
-        now: datetime,
+        self, django_assert_max_num_queries: DjangoAssertNumQueries, teacher: User, tmp_path: Path, now: datetime
     ) -> None:
         many = replace(MANIFEST, members=tuple(Member(f"p{n}", f"p{n}@x.example") for n in range(300)), visits=())
         large = bring(teacher, [archive_of(many, tmp_path)], now=now)

@@ -134,7 +134,7 @@ class TestDelete:
         assert SharedVolume.objects.present().count() == 2
 
     def test_undelete_leaves_files_deleted_that_were_so_before(self, course: Course, now: datetime) -> None:
-        SharedVolume.objects.filter(pk=course.common_volume_id).update(deleted_at=now - timedelta(days=1))
+        SharedVolume.objects.filter(course_of_common=course).update(deleted_at=now - timedelta(days=1))
         delete(course, now=now)
 
         undelete(course)
