@@ -188,4 +188,35 @@ REASONS: dict[str, Reason] = {
         _("Ask for it again. If it happens again, tell whoever runs this Carrel."),
         status=503,
     ),
+    # A class as it is now
+    "notebook_unreadable": Reason(
+        _("This file is no notebook that can be shown here."),
+        _("Download it, or ask whose it is to open and save it again."),
+        status=422,
+    ),
+    "file_too_large": Reason(
+        _("“{path}” is too large to be looked at here."),
+        _("Ask to come into the server, and open it there."),
+        status=422,
+    ),
+    "no_server_yet": Reason(
+        _("{who} has not opened a server of this class yet, so there are no files to look at."),
+        _("They appear once a lesson was opened."),
+        status=404,
+    ),
+    "knock_over": Reason(
+        _("This request to come in is no longer open."),
+        _("If help is still wanted, the teacher can ask again."),
+        status=409,
+    ),
+    "knock_needless": Reason(
+        _("You may enter this server already."),
+        _("Open it; there is nothing to ask for."),
+        status=409,
+    ),
+    "knock_at_student_only": Reason(
+        _("Only servers of students can be asked for here."),
+        _("Ask a colleague to let you in from the page of their server."),
+        status=409,
+    ),
 }
