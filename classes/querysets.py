@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 
 from accounts.models import Role as SiteRole
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
         Course,
         CourseExport,
         Invitation,
+        Knock,
         Lesson,
+        LessonVisit,
         Membership,
     )
 
@@ -98,3 +100,20 @@ class CourseExportQuerySet(models.QuerySet["CourseExport"]):
     def under_way(self) -> CourseExportQuerySet:
         """Those that a worker has something to do for."""
         return self.filter(state__in=("waiting", "working"))
+
+
+class LessonVisitQuerySet(models.QuerySet["LessonVisit"]):
+    """Questions about the work on lessons."""
+
+    def opened_last(self) -> LessonVisitQuerySet:
+        """Of each member the one they opened last."""
+        theirs = self.model._default_manager.filter(membership=OuterRef("membership")).order_by("-last_opened_at", "pk")
+        return self.filter(pk=Subquery(theirs.values("pk")[:1]))
+
+
+class KnockQuerySet(models.QuerySet["Knock"]):
+    """Questions about requests to come in."""
+
+    def open(self, now: datetime) -> KnockQuerySet:
+        """Those that wait for an answer, and those that were agreed to and still last."""
+        return self.filter(ended_at=None, ends_at__gt=now)

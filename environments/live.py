@@ -34,6 +34,11 @@ def announce_server(server: NotebookServer) -> None:
     transaction.on_commit(lambda: _wake(notice, server_group(server.pk), GATEWAYS))
 
 
+def announce(*groups: str) -> None:
+    """Wake whoever follows one of these groups, once the change is committed."""
+    transaction.on_commit(lambda: _wake({"type": "wake"}, *groups))
+
+
 def announce_build(build: Build) -> None:
     """Wake the pages that follow this build, once the change is committed."""
     transaction.on_commit(lambda: _wake({"type": "wake"}, build_group(build.pk)))

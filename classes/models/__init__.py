@@ -5,7 +5,9 @@ from classes.models.archive import ArchiveState, BroughtArchive, CourseExport
 from classes.models.course import Colour, Course
 from classes.models.hand_in import HandIn
 from classes.models.invitation import Invitation
+from classes.models.knock import Knock
 from classes.models.lesson import Lesson, LessonVisit
+from classes.models.look import Look
 from classes.models.membership import Joined, Membership, Role, Section
 
 __all__ = [
@@ -17,8 +19,10 @@ __all__ = [
     "HandIn | CourseExport",
     "Invitation",
     "Joined",
+    "Knock",
     "Lesson",
     "LessonVisit",
+    "Look",
     "Membership",
     "Role",
     "Section",

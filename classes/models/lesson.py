@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from classes.models.course import MAX_TITLE, Course
 from classes.models.membership import Membership
-from classes.querysets import LessonQuerySet
+from classes.querysets import LessonQuerySet, LessonVisitQuerySet
 
 
 class Lesson(models.Model):
@@ -69,7 +69,15 @@ class LessonVisit(models.Model):
     """Of the cells that test an answer, those that ran without an error."""
     tests = models.PositiveIntegerField(default=0)
     """How many cells test an answer."""
+    failing_cells = models.PositiveIntegerField(default=0)
+    """Cells that ended in an error."""
+    progressed_at = models.DateTimeField(null=True, blank=True)
+    """When the counts last changed."""
+    saved_at = models.DateTimeField(null=True, blank=True)
+    """When the notebook that was counted had been saved, by its own clock."""
     measured_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[LessonVisitQuerySet] = LessonVisitQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         ordering = ["-last_opened_at"]
