@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Length
 
 from classes.models import LessonVisit
 from classes.notebooks import MAX_BYTES, Progress, progress_of, read_notebook
@@ -62,8 +63,9 @@ def measure_progress(*, now: datetime, budget: Budget = Budget(), clock: Callabl
 
 def _due(now: datetime) -> QuerySet[LessonVisit]:
     server = NotebookServer.objects.present().filter(
-        owner=OuterRef("membership__person"), name=OuterRef("membership__course__slug")
+        owner=OuterRef("membership__person"), group=OuterRef("lesson__course__everybody")
     )
+    server = server.order_by(Length("name"))  # As in `class_servers`.
     was_active = Q(measured_at=None) | Q(active_at__gt=F("measured_at")) | Q(stopped_at__gt=F("measured_at"))
     is_open = Q(last_opened_at__gt=now - STILL_OPEN) | Q(pk__in=LessonVisit.objects.opened_last().values("pk"))
     return (
@@ -80,16 +82,18 @@ def _due(now: datetime) -> QuerySet[LessonVisit]:
     )
 
 
-def _volumes(visits: list[LessonVisit]) -> dict[tuple[UUID, str], str]:
+def _volumes(visits: list[LessonVisit]) -> dict[tuple[UUID, int], str]:
     """Where the files of these are kept, by whose they are and of which class."""
     keys = [_whose(visit) for visit in visits]
-    rows = NotebookServer.objects.present().select_related("volume")
-    servers = rows.filter(owner__in={owner for owner, _ in keys}, name__in={name for _, name in keys})
-    return {(server.owner_id, server.name): server.volume.key for server in servers}
+    rows = NotebookServer.objects.present().filter(
+        owner__in={key[0] for key in keys}, group__in={key[1] for key in keys}
+    )
+    servers = rows.select_related("volume").order_by(Length("name").desc())
+    return {(server.owner_id, server.group_id or 0): server.volume.key for server in servers}
 
 
-def _whose(visit: LessonVisit) -> tuple[UUID, str]:
-    return visit.membership.person_id, visit.lesson.course.slug
+def _whose(visit: LessonVisit) -> tuple[UUID, int]:
+    return visit.membership.person_id, visit.lesson.course.everybody_id
 
 
 def _measure(visit: LessonVisit, volume: str, *, now: datetime) -> bool:

@@ -41,7 +41,7 @@ def student(course: Course) -> Membership:
 
 @pytest.fixture
 def server(student: Membership) -> NotebookServer:
-    return running_server(owner=student.person, name=student.course.slug)
+    return running_server(owner=student.person, group=student.course.everybody)
 
 
 def may_enter(person: User, server: NotebookServer) -> bool:
@@ -200,7 +200,7 @@ def test_knocks_are_told_to_the_student_they_are_for(
     server: NotebookServer, course: Course, student: Membership, visitor: Membership, now: datetime
 ) -> None:
     other = member(course, "other")
-    NotebookServerFactory.create(owner=other.person, name=course.slug)
+    NotebookServerFactory.create(owner=other.person, group=course.everybody)
     asked = knock(student, by=visitor.person, now=now)
 
     assert knocks_at(other.person, now=now) == []

@@ -49,7 +49,7 @@ def student(course: Course) -> Membership:
 def at_work(student: Membership, *, active_at: datetime, **fields: Any) -> NotebookServer:
     """The student's server of the class, running."""
     fields = {"last_activity_at": active_at, "state_changed_at": active_at} | fields
-    return running_server(owner=student.person, name=student.course.slug, **fields)
+    return running_server(owner=student.person, group=student.course.everybody, **fields)
 
 
 def visit(student: Membership, *, opened_at: datetime, **fields: Any) -> LessonVisit:
@@ -93,11 +93,11 @@ def test_presence_goes_by_the_last_activity_in_the_server(
     assert only(course, now).presence == presence
 
 
-@pytest.mark.parametrize("other", ["stopped", "another name", "deleted"])
+@pytest.mark.parametrize("other", ["stopped", "of no class", "deleted"])
 def test_presence_does_not_go_by_other_servers(course: Course, student: Membership, now: datetime, other: str) -> None:
     changes: dict[str, Any] = {
         "stopped": {"state": NotebookServer.State.STOPPED},
-        "another name": {"name": "own-project"},
+        "of no class": {"group": None},
         "deleted": {"deleted_at": now},
     }
     server = at_work(student, active_at=now)
@@ -206,7 +206,7 @@ def test_chosen_leaves_out_who_is_away(course: Course, student: Membership, now:
 
 @pytest.mark.parametrize("what", ["hand", "server", "visit", "progress", "member"])
 def test_version_changes_with(course: Course, student: Membership, now: datetime, what: str) -> None:
-    server = NotebookServerFactory.create(owner=student.person, name=course.slug, state_changed_at=now)
+    server = NotebookServerFactory.create(owner=student.person, group=course.everybody, state_changed_at=now)
     opened = visit(student, opened_at=now)
     before = version_of(course)
 

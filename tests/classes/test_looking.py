@@ -36,7 +36,7 @@ def student(course: Course) -> Membership:
 @pytest.fixture
 def server(student: Membership) -> NotebookServer:
     """The student's server of the class, asleep, with some files."""
-    server = NotebookServerFactory.create(owner=student.person, name=student.course.slug)
+    server = NotebookServerFactory.create(owner=student.person, group=student.course.everybody)
     for path in ("week 1/first.ipynb", "week 1/data.csv", "notes.txt", ".bash_history", ".config/token"):
         save(server, path, path.encode())
     return server
@@ -97,7 +97,7 @@ def test_read_refuses_what_is_too_large_to_show(
 @pytest.mark.parametrize("is_made", [True, False])
 def test_look_before_there_are_files_says_so(student: Membership, looker: User, now: datetime, is_made: bool) -> None:
     if is_made:
-        NotebookServerFactory.create(owner=student.person, name=student.course.slug)
+        NotebookServerFactory.create(owner=student.person, group=student.course.everybody)
 
     for look in (list_folder, read_file):
         with pytest.raises(EnvironmentsError, match="no_server_yet"):

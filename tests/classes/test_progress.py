@@ -40,7 +40,7 @@ def server_in(student: Membership, *, active_at: datetime, **fields: object) -> 
     """The student's server of the class, at work."""
     return running_server(
         owner=student.person,
-        name=student.course.slug,
+        group=student.course.everybody,
         last_activity_at=active_at,
         state_changed_at=active_at,
         **fields,
@@ -69,7 +69,7 @@ def test_measure_counts_the_cells_of_the_saved_notebook(student: Membership, les
 
 def test_measure_counts_when_the_server_sleeps(student: Membership, lesson: Lesson, now: datetime) -> None:
     visit = visit_of(student, lesson, now=now)
-    server = NotebookServerFactory.create(owner=student.person, name=student.course.slug)
+    server = NotebookServerFactory.create(owner=student.person, group=student.course.everybody)
     save(server, lesson.path, HALF_DONE)
 
     measure_progress(now=now)
@@ -233,7 +233,7 @@ def test_measure_leaves_alone(student: Membership, lesson: Lesson, now: datetime
     elif why == "not a notebook":
         Lesson.objects.update(path="week 1")
     elif why == "other server":
-        NotebookServer.objects.update(name="another")
+        NotebookServer.objects.update(group=None)
 
     assert measure_progress(now=now) == 0
     assert counts(visit)[0] == 0
