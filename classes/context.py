@@ -11,11 +11,13 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from django_htmx.middleware import HtmxDetails
 
 from accounts.models import User
 from classes.models import Course, Role
 from classes.policies import Standing, standing_of
+from classes.presence import note_seen
 
 AS_STUDENT = "courses_as_student"
 """Where the session keeps the classes at which a teacher looks as a student."""
@@ -50,6 +52,8 @@ def course_view(
             if standing is None or standing.role not in allowed:
                 raise PermissionDenied
             known.standing = standing
+            if standing.membership is not None:
+                note_seen(standing.membership, now=timezone.now())
             return view(known, **arguments)
 
         return load

@@ -1,4 +1,4 @@
-"""What the first page knows of classes."""
+"""What pages know of classes: the reader's own, and the teachers who ask to come into the reader's servers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
 from accounts.models import User
+from classes.knocking import knocks_at
 from classes.models import Course
 from classes.overview import CourseCard, cards_of
 
@@ -28,3 +29,11 @@ def _cards(request: HttpRequest) -> list[CourseCard]:
     mine = person.memberships.present().order_by().values("course")
     courses = Course.objects.present().filter(pk__in=mine, archived_at=None)
     return cards_of(person, list(courses[:SHOWN]), now=timezone.now())
+
+
+def knocks(request: HttpRequest) -> dict[str, Any]:
+    """The requests a page shows; asked for by whole pages only."""
+    person = getattr(request, "user", None)
+    if not isinstance(person, User) or not person.is_authenticated:
+        return {}
+    return {"knocks": SimpleLazyObject(lambda: knocks_at(person, now=timezone.now()))}

@@ -194,6 +194,11 @@ REASONS: dict[str, Reason] = {
         _("Download it, or ask whose it is to open and save it again."),
         status=422,
     ),
+    "file_missing": Reason(
+        _("There is no file or folder “{path}” to be looked at."),
+        _("It may have been renamed or deleted. Hidden files and links are not shown here."),
+        status=404,
+    ),
     "file_too_large": Reason(
         _("“{path}” is too large to be looked at here."),
         _("Ask to come into the server, and open it there."),

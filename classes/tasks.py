@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from classes import exporting, handing_in, importing, keeping
+from classes import exporting, handing_in, importing, keeping, knocking, looking, progress
 from classes.models import CourseExport, HandIn
 
 _EXPORT_LIMIT = int(exporting.TIME_LIMIT.total_seconds()) - 60
@@ -44,3 +44,21 @@ def tend_exports() -> None:
     """Look after archives that wait, were left behind, or are too old."""
     exporting.tend_exports(now=timezone.now())
     importing.forget_brought(now=timezone.now())
+
+
+@shared_task(soft_time_limit=60, time_limit=90)
+def measure_progress() -> None:
+    """Count how far students are in the notebooks they have saved."""
+    progress.measure_progress(now=timezone.now())
+
+
+@shared_task
+def end_knocks() -> None:
+    """Put teachers out of servers in which their time is over."""
+    knocking.end_due(now=timezone.now())
+
+
+@shared_task
+def forget_looks() -> None:
+    """Remove what nobody needs to know any more."""
+    looking.forget_old_looks(timezone.now())

@@ -19,6 +19,7 @@ from channels.security.websocket import OriginValidator
 from django.conf import settings
 from django.urls import re_path
 
+from classes.consumers import websocket_urlpatterns as sockets_of_classes
 from environments.binder import http_urlpatterns
 from environments.consumers import websocket_urlpatterns
 from environments.gateway.app import Gateway, subdomain_of
@@ -42,7 +43,9 @@ site = ProtocolTypeRouter(
     {
         "http": URLRouter([*http_urlpatterns, re_path("", cast("Any", pages))]),
         "websocket": OriginValidator(
-            AuthMiddlewareStack(URLRouter([*websocket_urlpatterns, re_path("", cast("Any", refuse_socket))])),
+            AuthMiddlewareStack(
+                URLRouter([*websocket_urlpatterns, *sockets_of_classes, re_path("", cast("Any", refuse_socket))])
+            ),
             site_origins(),
         ),
     }

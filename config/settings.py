@@ -147,6 +147,7 @@ TEMPLATES = [
                 "csp.context_processors.nonce",
                 "config.context_processors.site",
                 "classes.context_processors.own_courses",
+                "classes.context_processors.knocks",
             ],
             "builtins": ["config.templatetags.carrel"],
         },
@@ -250,6 +251,17 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=1),
         "options": {"expires": 60},
     },
+    "measure-progress": {
+        "task": "classes.tasks.measure_progress",
+        "schedule": timedelta(seconds=15),
+        "options": {"expires": 15},
+    },
+    "end-knocks": {
+        "task": "classes.tasks.end_knocks",
+        "schedule": timedelta(seconds=10),
+        "options": {"expires": 10},
+    },
+    "forget-looks": {"task": "classes.tasks.forget_looks", "schedule": crontab(hour=4, minute=29)},
     "forget-expired": {"task": "environments.tasks.forget_expired", "schedule": crontab(minute=17)},
     # Twice, since workers that build may have an engine of their own. Where there is one, the second has little to do.
     **{

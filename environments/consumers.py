@@ -1,4 +1,4 @@
-"""The live half of a server's page: one socket, one way, from rows. What is missed is read again."""
+"""The live half of pages: one socket, one way, from rows. What is missed is read again."""
 
 from __future__ import annotations
 
@@ -22,29 +22,31 @@ PING_EVERY_SECONDS = 20.0
 NOT_FOUND = 4404
 
 
-class ServerConsumer(AsyncJsonWebsocketConsumer):
-    """Follows one server: its state and, while it waits for a build, that build's log.
+class RowsConsumer(AsyncJsonWebsocketConsumer):
+    """Follows rows for somebody who looks at them: reads them when a notice came, and every now and then.
 
-    Connect with `?build=<id>&after=<sequence>` to go on where another connection ended. Sends
-    `{"type": "status", "state", "version"}` when something changed, `{"type": "log", "build", "lines"}`
-    with new lines, and a `{"type": "ping"}` now and then. Access is asked again at every look.
+    Sends `{"type": "ping"}` now and then. Access is asked again at every look, and the connection ends without it.
+    What is followed says the class made of this one, by `may_look` and `look`.
     """
 
+    async def may_look(self) -> bool:
+        """Whether this person may see what the address names; to all others it does not exist."""
+        raise NotImplementedError
+
+    async def look(self) -> bool:
+        """Read the rows and send what is new. False when this person may not see them any more."""
+        raise NotImplementedError
+
     async def connect(self) -> None:
-        """Accept people who may see the server; to all others it does not exist."""
-        query = parse_qs(self.scope["query_string"].decode("latin-1"))
-        after = query.get("after", ["0"])[0]
-        self._after = int(after) if after.isdecimal() and len(after) < 10 else 0
-        self._build_id: str | None = query.get("build", [""])[0]
-        self._version: str | None = None
+        """Accept those who may look."""
         self._groups: set[str] = set()
         self._woken = asyncio.Event()
         self._follower: asyncio.Task[None] | None = None
-        if await self._read() is None:
+        if not await self.may_look():
             await self._refuse()
             return
         await self.accept()
-        await self._look()
+        await self.look()
         self._follower = asyncio.create_task(self._follow())
 
     async def disconnect(self, code: int) -> None:
@@ -76,18 +78,46 @@ class ServerConsumer(AsyncJsonWebsocketConsumer):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), LOOK_EVERY_SECONDS)
             self._woken.clear()
-            if await self._look() is None:
+            if not await self.look():
                 await self.close(code=NOT_FOUND)
                 return
             if asyncio.get_running_loop().time() - last_ping > PING_EVERY_SECONDS:
                 last_ping = asyncio.get_running_loop().time()
                 await self.send_json({"type": "ping"})
 
-    async def _look(self) -> View | None:
+    async def _subscribe(self, groups: set[str]) -> None:
+        for group in groups - self._groups:
+            await self.channel_layer.group_add(group, self.channel_name)
+        self._groups |= groups
+
+
+class ServerConsumer(RowsConsumer):
+    """Follows one server: its state and, while it waits for a build, that build's log.
+
+    Connect with `?build=<id>&after=<sequence>` to go on where another connection ended. Sends
+    `{"type": "status", "state", "version"}` when something changed, and `{"type": "log", "build", "lines"}`
+    with new lines.
+    """
+
+    async def connect(self) -> None:
+        """Go on where the other connection ended."""
+        query = parse_qs(self.scope["query_string"].decode("latin-1"))
+        after = query.get("after", ["0"])[0]
+        self._after = int(after) if after.isdecimal() and len(after) < 10 else 0
+        self._build_id: str | None = query.get("build", [""])[0]
+        self._version: str | None = None
+        await super().connect()
+
+    async def may_look(self) -> bool:
+        """Whether this person may see the server."""
+        return await self._read() is not None
+
+    async def look(self) -> bool:
+        """Send the new lines of the log, and that something else changed."""
         view = await self._read()
         if view is None:
-            return None
-        await self._subscribe(view)
+            return False
+        await self._subscribe(_groups_of(view, self.scope["url_route"]["kwargs"]["server_id"]))
         if view.lines:
             self._build_id, self._after = view.build_id, view.lines[-1].sequence
             lines = [_as_json(line) for line in view.lines]
@@ -96,7 +126,7 @@ class ServerConsumer(AsyncJsonWebsocketConsumer):
         if view.version != self._version:
             self._version = view.version
             await self.send_json({"type": "status", "state": view.state, "version": view.version})
-        return view
+        return True
 
     async def _read(self) -> View | None:
         user = self.scope.get("user")
@@ -108,13 +138,9 @@ class ServerConsumer(AsyncJsonWebsocketConsumer):
         )
         return view
 
-    async def _subscribe(self, view: View) -> None:
-        groups = {server_group(self.scope["url_route"]["kwargs"]["server_id"])}
-        if view.build_id:
-            groups.add(build_group(view.build_id))
-        for group in groups - self._groups:
-            await self.channel_layer.group_add(group, self.channel_name)
-        self._groups |= groups
+
+def _groups_of(view: View, server_id: object) -> set[str]:
+    return {server_group(server_id)} | ({build_group(view.build_id)} if view.build_id else set())
 
 
 def _as_json(line: BuildLogLine) -> dict[str, Any]:

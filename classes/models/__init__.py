@@ -16,6 +16,7 @@ __all__ = [
     "BroughtArchive",
     "Colour",
     "Course",
+    "HandIn",
     "HandIn | CourseExport",
     "Invitation",
     "Joined",

@@ -96,6 +96,15 @@ PAGES = [
     Page("hand-in", "/classes/{course}/hand-in/", "post", SIGN_IN, 404, 302, 302, 302),
     Page("hand-in-detail", "/classes/{course}/hand-ins/{hand_in}/", "get", SIGN_IN, 404, 200, 200, 200),
     Page("server-update", "/classes/{course}/server/update/", "post", SIGN_IN, 404, 302, 302, 302, 403),
+    Page("live", "/classes/{course}/live/", "get", SIGN_IN, 404, 403, 200, 200),
+    Page("hand-change", "/classes/{course}/hand/", "post", SIGN_IN, 404, 302, 403, 403),
+    Page("hand-helped", "/classes/{course}/members/{student}/helped/", "post", SIGN_IN, 404, 403, 302, 302),
+    Page("member-files", "/classes/{course}/members/{student}/files/", "get", SIGN_IN, 404, 403, 404, 404),
+    Page("file-download", "/classes/{course}/members/{student}/files/download/", "get", SIGN_IN, 404, 403, 404, 404),
+    Page("look-list", "/classes/{course}/looks/", "get", SIGN_IN, 404, 200, 403, 403),
+    Page("knock-make", "/classes/{course}/members/{student}/knock/", "post", SIGN_IN, 404, 403, 302, 302),
+    Page("knock-agree", "/classes/{course}/knocks/{student}/agree/", "post", SIGN_IN, 404, 404, 404, 404),
+    Page("knock-end", "/classes/{course}/knocks/{student}/end/", "post", SIGN_IN, 404, 404, 404, 404),
 ]
 
 
@@ -146,5 +155,6 @@ def test_table_names_every_page() -> None:
 
 def _address(page: Page, course: Course) -> str:
     lesson, draft = course.lessons.all()
-    keys = {"lesson": lesson.pk, "draft": draft.pk, "notice": course.announcements.get().pk}
+    student = course.memberships.get(person__username="student")
+    keys = {"lesson": lesson.pk, "draft": draft.pk, "notice": course.announcements.get().pk, "student": student.pk}
     return page.path.format(course=course.slug, hand_in=HandIn.objects.get().pk, **keys)

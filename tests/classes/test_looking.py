@@ -10,7 +10,7 @@ from accounts.models import User
 from classes.errors import CourseError
 from classes.looking import KEPT_FOR, ONE_LOOK, forget_old_looks, list_folder, read_file
 from classes.models import Course, Look, Membership, Role
-from environments.errors import EnvironmentsError, UserError
+from environments.errors import EnvironmentsError
 from environments.models import NotebookServer
 from tests.classes.notebook_files import save
 from tests.factories import CourseFactory, NotebookServerFactory, member
@@ -72,14 +72,14 @@ def test_read_gives_a_file(server: NotebookServer, student: Membership, looker: 
 def test_read_refuses_hidden_files_and_what_is_no_file_inside(
     server: NotebookServer, student: Membership, looker: User, now: datetime, path: str
 ) -> None:
-    with pytest.raises(UserError, match="volume_path_invalid"):
+    with pytest.raises(CourseError, match="file_missing"):
         read_file(student, path, by=looker, now=now)
 
     assert not Look.objects.exists()
 
 
 def test_list_refuses_hidden_folders(server: NotebookServer, student: Membership, looker: User, now: datetime) -> None:
-    with pytest.raises(UserError, match="volume_path_invalid"):
+    with pytest.raises(CourseError, match="file_missing"):
         list_folder(student, ".config", by=looker, now=now)
 
 
@@ -110,7 +110,7 @@ def test_look_does_not_reach_other_servers_of_the_student(
     other = NotebookServerFactory.create(owner=student.person, name="own-project")
     save(other, "diary.txt", b"private")
 
-    with pytest.raises(UserError, match="volume_path_invalid"):
+    with pytest.raises(CourseError, match="file_missing"):
         read_file(student, "diary.txt", by=looker, now=now)
 
 

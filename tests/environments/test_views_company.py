@@ -255,7 +255,7 @@ def test_guest_sees_neither_log_nor_failure_nor_links(guest: Client, server: Not
 
     assert "secret line" not in text
     assert "Open links" not in text
-    assert "data-follow-server" not in text
+    assert "data-follow" not in text
 
 
 def test_guest_leaves(guest: Client, server: NotebookServer) -> None:

@@ -1,6 +1,6 @@
 /**
- * Follows a server over a websocket: has its status region refreshed when something changed, and hands new
- * log lines to the log. A lost connection is taken up again after the last line that came.
+ * Follows a server or a class over a websocket: has a region refreshed when something changed, and hands new
+ * log lines to the log, if there is one. A lost connection is taken up again after the last line that came.
  */
 
 import { attach } from "./attach.js";
@@ -11,7 +11,7 @@ const LONGEST_RETRY_MS = 30000;
 const LONGEST_SILENCE_MS = 50000;
 const NOT_FOUND = 4404;
 
-attach("[data-follow-server]", (region) => {
+attach("[data-follow]", (region) => {
   const log = document.querySelector("[data-log]");
   let build = log instanceof HTMLElement ? (log.dataset.build ?? "") : "";
   let after = log instanceof HTMLElement ? Number(log.dataset.after ?? 0) : 0;
@@ -47,7 +47,7 @@ attach("[data-follow-server]", (region) => {
     clearTimeout(waiting);
     waiting = undefined;
     heard = Date.now();
-    const address = new URL(region.dataset.followServer ?? "", location.href);
+    const address = new URL(region.dataset.follow ?? "", location.href);
     address.protocol = address.protocol.replace("http", "ws");
     if (build) {
       address.search = new URLSearchParams({ build, after: String(after) }).toString();
