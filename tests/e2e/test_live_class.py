@@ -79,11 +79,11 @@ def test_teacher_sees_a_student_come_on_and_ask_for_help(
     keep("2-asks-for-help")
     assert page.evaluate("window.isTheSamePage")
 
-    hand.get_by_role("button", name="Ask Student to let you in").click()
+    hand.get_by_role("button", name="Ask Sam Student to let you in").click()
     others.reload()
     others.get_by_role("button", name="Let them in").click()
     expect(hand.get_by_role("link", name="Go into the server")).to_be_visible()
     others.get_by_role("button", name="Put them out").click()
-    expect(hand.get_by_role("button", name="Ask Student to let you in")).to_be_visible()
+    expect(hand.get_by_role("button", name="Ask Sam Student to let you in")).to_be_visible()
     hand.get_by_role("button", name="was helped").click()
     expect(page.get_by_text("Nobody at the moment")).to_be_visible()

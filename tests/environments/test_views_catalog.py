@@ -112,7 +112,7 @@ class TestList:
         for environment in EnvironmentFactory.create_batch(30, owner=stranger):
             catalog.set_tags(environment, ["a", "b"])
 
-        with django_assert_max_num_queries(6):
+        with django_assert_max_num_queries(7):
             page.get(PAGE)
 
 

@@ -301,8 +301,8 @@ def test_query_as_often_with_an_update(
     update_of(server, build=BuildFactory.create(state=Build.State.BUILDING))
 
     # The session, the person, the server with all this, its mounts and whether there could be some,
-    # what the files take and may, the log, its company.
-    with django_assert_max_num_queries(11):
+    # what the files take and may, the log, its company, and who knocks.
+    with django_assert_max_num_queries(12):
         page.get(f"/servers/{server.pk}/")
 
 

@@ -96,8 +96,8 @@ def test_list_asks_the_database_as_much_for_many(
         VolumeMemberFactory.create_batch(2, volume=shared)
     VolumeMemberFactory.create_batch(6, person=student)
 
-    # The session, the person, the files, what was deleted, what they take, and what they may.
-    with django_assert_max_num_queries(6):
+    # The session, the person, the files, what was deleted, what they take, what they may, and who knocks.
+    with django_assert_max_num_queries(7):
         page.get(LIST)
 
 
@@ -172,8 +172,8 @@ def test_page_asks_the_database_as_much_for_many(
 ) -> None:
     VolumeMemberFactory.create_batch(8, volume=own)
 
-    # The session, the person, the files, the groups, and the members.
-    with django_assert_max_num_queries(5):
+    # The session, the person, the files, the groups, the members, and who knocks.
+    with django_assert_max_num_queries(6):
         page.get(address(own))
 
 
@@ -378,6 +378,7 @@ def test_page_of_a_server_asks_the_database_as_much_for_many_mounts(
     for _ in range(5):
         ServerMountFactory.create(server=server)
 
-    # The session, the person, the server, the disk, the quota, the owner; four for the mounts, three for company.
-    with django_assert_max_num_queries(13):
+    # The session, the person, the server, the disk, the quota, the owner; four for the mounts, three for company; and
+    # who knocks.
+    with django_assert_max_num_queries(14):
         page.get(f"/servers/{server.pk}/")
