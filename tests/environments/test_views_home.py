@@ -139,7 +139,7 @@ def test_query_the_same_for_many_servers(
     NotebookServerFactory.create_batch(30, owner=student)
     EnvironmentFactory.create_batch(30)
 
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         page.get("/")
 
 
@@ -150,7 +150,7 @@ def test_query_the_same_for_many_that_wait(
         NotebookServerFactory.create(owner=student, state=State.QUEUED)
         NotebookServerFactory.create(owner=student, state=State.QUEUED, build=BuildFactory.create())
 
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(19):
         text = page.get("/").content.decode()
 
     assert text.count("You are number 15 in the queue.") == 2
