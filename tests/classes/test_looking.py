@@ -107,7 +107,7 @@ def test_look_before_there_are_files_says_so(student: Membership, looker: User, 
 def test_look_does_not_reach_other_servers_of_the_student(
     server: NotebookServer, student: Membership, looker: User, now: datetime
 ) -> None:
-    other = NotebookServerFactory.create(owner=student.person, name="own-project")
+    other = NotebookServerFactory.create(owner=student.person, name="own")
     save(other, "diary.txt", b"private")
 
     with pytest.raises(CourseError, match="file_missing"):
