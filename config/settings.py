@@ -194,7 +194,7 @@ CELERY_TASK_DEFAULT_QUEUE = "web"
 CELERY_TASK_ROUTES = {
     # Looking after the catalog asks the builder what it has.
     f"environments.tasks.{task}": {"queue": "build"}
-    for task in ("run_build", "rebuild_environment")
+    for task in ("run_build", "rebuild_environment", "fetch_tree")
 }
 CELERY_TASK_SOFT_TIME_LIMIT = 300
 CELERY_TASK_TIME_LIMIT = 330
@@ -394,6 +394,10 @@ DELETED_FILES_DAYS: int = env.int("DELETED_FILES_DAYS", default=7)
 """How long a deleted server can be brought back before its files are removed; 0 is not at all."""
 CLASS_ARCHIVE_MB: int = env.int("CLASS_ARCHIVE_MB", default=2000)
 """How much an archive of a class may hold, unpacked, when it is made and when it is brought."""
+MATERIAL_MAX_MB: int = env.int("MATERIAL_MAX_MB", default=500)
+MATERIAL_MAX_FILES: int = env.int("MATERIAL_MAX_FILES", default=20_000)
+MATERIAL_TIME_LIMIT_SECONDS: int = env.int("MATERIAL_TIME_LIMIT_SECONDS", default=600)
+"""How long fetching the files of one version may take."""
 PERSON_DISK_MB: int = env.int("PERSON_DISK_MB", default=0)
 PERSON_SERVERS: int = env.int("PERSON_SERVERS", default=0)
 PERSON_RUNNING_SERVERS: int = env.int("PERSON_RUNNING_SERVERS", default=0)

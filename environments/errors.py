@@ -464,6 +464,32 @@ REASONS: dict[str, Reason] = {
         _("What you changed is untouched, and new files may be missing. It is tried again at the next start."),
         status=500,
     ),
+    # Material
+    "material_too_large": Reason(
+        _("The files take more than the {megabytes} MB allowed. The largest is {path}, with {size} MB."),
+        _("Keep large data out of the repository, and put it into shared files instead."),
+        status=413,
+    ),
+    "material_too_many_files": Reason(
+        _("The repository holds more than the {count} files allowed."),
+        _("Pack small files into an archive, or put them into shared files."),
+        status=413,
+    ),
+    "material_timeout": Reason(
+        _("Fetching the files took longer than {minutes} minutes and was stopped."),
+        _("Try again later. If it happens again, make the repository smaller."),
+        status=504,
+    ),
+    "material_interrupted": Reason(
+        _("Fetching the files was interrupted several times."),
+        _("Try again. If it happens again, tell whoever runs this Carrel."),
+        status=500,
+    ),
+    "material_missing": Reason(
+        _("The files that were fetched are no longer there."),
+        _("They are fetched again. Nothing of yours is touched."),
+        status=500,
+    ),
     "server_out_of_memory": Reason(
         _("The server used all the memory it may have, and was stopped."),
         _("Start it again: your saved files are untouched. Load less data at a time, or ask for more memory."),

@@ -1,4 +1,4 @@
-"""Brings a new version of the repository into files that somebody has worked in, without touching what they changed.
+"""Brings a new version of the repository into files that somebody works in, without touching what they changed.
 
 A plan is made from three lists of files: as they were first given, as they are in the new version, and as they
 are now. It is a pure function, and so is what there is to tell afterwards; the rest reads such lists from folders and
@@ -17,13 +17,13 @@ import shutil
 import stat
 import sys
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     Manifest = Mapping[str, "str | None"]
     """What lies where: the SHA-256 of a file's content, `link:` and where a link leads to, or None for a folder."""
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 ADD, REPLACE, KEEP, KEEP_BOTH, DELETE = "add", "replace", "keep", "keep both", "delete"
 DISK_FULL = 28
 """The exit status for "no space left": the number Linux gives that error."""
+NOT_THERE = 66
+"""The exit status for a new version whose files are gone."""
 MAX_NAMED = 50
 """How many of the files that something became of are named."""
 MAX_NAME = 200
@@ -43,7 +45,9 @@ _LONGEST_NAME = 255
 _LONGEST_SUFFIX = 20
 _PIECE = 1 << 20
 _ABSENT = "absent"
-_UNFINISHED = ".carrel-unfinished"
+_UNFINISHED, _BEFORE = ".carrel-unfinished", ".carrel-before"
+OWN_NAMES = (_UNFINISHED, _BEFORE)
+"""What a merge calls files for a moment; no version may bring files of these names."""
 
 
 @dataclass(frozen=True)
@@ -237,26 +241,84 @@ def _named(paths: Iterable[str]) -> tuple[str, ...]:
 # --- Carrying out ------------------------------------------------------------------------------------------
 
 
+class NewVersionGone(OSError):
+    """A file of the new version is not where it should be."""
+
+
 def refresh_directory(
-    home: Path, *, seeded: Path | None, new: Path, commit: str, leave_out: Collection[str] = ()
+    home: Path,
+    *,
+    seeded: Path | None,
+    new: Path,
+    commit: str,
+    leave_out: Collection[str] = (),
+    owned: Collection[str] = (),
 ) -> Merged:
     """Merge the folder `new` into the folder `home`, which was filled from `seeded`; None if that is not known.
 
-    `leave_out` names entries of the top folder that are nobody's business, such as mounts. Links are never
-    followed. A home that is still empty is left to whoever fills it. Repeating it, also after it was interrupted,
-    does what is left to do, and tells the same. Raises OSError.
+    `leave_out` names entries of the top folder that are nobody's business, such as mounts; `owned` are paths that come
+    from elsewhere. Links are never followed. A home that is still empty is left to whoever fills it. Repeating it, also
+    after it was interrupted, does what is left to do, and tells the same. Raises OSError.
     """
     if not os.listdir(str(home)):
         return Merged()
-    wanted = manifest_of(new, leave_out)
-    given = manifest_of(seeded, leave_out) if seeded else {}
-    present = manifest_of(home, leave_out, of_interest={*given, *wanted})
-    if not seeded:  # What is the same by now may always have been.
+    others = frozenset(owned)
+    wanted = _but(manifest_of(new, leave_out), others)
+    given = _but(manifest_of(seeded, leave_out), others) if seeded else None
+    return _merge(home, given, wanted, new, commit, leave_out)
+
+
+def bring_directory(
+    home: Path,
+    *,
+    given: Manifest,
+    wanted: Manifest,
+    new: Path,
+    commit: str,
+    seeded: Path | None = None,
+    leave_out: Collection[str] = (),
+) -> Merged:
+    """Merge files that come from elsewhere into the folder `home`; as `refresh_directory`, and somebody may be at work.
+
+    `wanted` says what is in the folder `new`, and `given` what was brought before. The first time, with `seeded`,
+    `given` only says which files may be taken for earlier versions of these: what they were, that folder says.
+    Raises NewVersionGone too.
+    """
+    if not os.listdir(str(home)):
+        return Merged()
+    wanted, known = _outside(wanted, leave_out), _outside(given, leave_out)
+    if seeded:
+        of_interest = {*known, *wanted}
+        filled = manifest_of(seeded, leave_out, of_interest=of_interest)
+        known = {path: digest for path, digest in filled.items() if path in of_interest}
+    return _merge(home, known, wanted, new, commit, leave_out)
+
+
+def _merge(
+    home: Path, given: Manifest | None, wanted: Manifest, new: Path, commit: str, leave_out: Collection[str]
+) -> Merged:
+    present = _without_remains(home, manifest_of(home, leave_out, of_interest={*(given or ()), *wanted}))
+    if given is None:  # What is the same by now may always have been.
         given = {path: digest for path, digest in present.items() if wanted.get(path, _ABSENT) == digest}
     actions = plan(given, wanted, present, commit=commit)
-    for action in actions:
-        _carry_out(action, home, new)
-    return outcome(given, wanted, after(actions, present, wanted), commit=commit)
+    done = [_carry_out(action, home, new, present.get(action.target, _ABSENT), commit) for action in actions]
+    return outcome(given, wanted, after(done, present, wanted), commit=commit)
+
+
+def _but(manifest: Manifest, others: Collection[str]) -> Manifest:
+    return {path: digest for path, digest in manifest.items() if path not in others} if others else manifest
+
+
+def _outside(manifest: Manifest, top_folders: Collection[str]) -> Manifest:
+    return {path: digest for path, digest in manifest.items() if path.split("/")[0] not in top_folders}
+
+
+def _without_remains(home: Path, present: Manifest) -> Manifest:
+    """What lies there but for what a merge that was killed has left half done, which is removed."""
+    remains = {path for path in present if path.rpartition("/")[2] in OWN_NAMES}
+    for path in remains:
+        _discard(home / path)
+    return _but(present, remains)
 
 
 def after(actions: Iterable[Action], present: Manifest, new: Manifest) -> dict[str, str | None]:
@@ -309,37 +371,121 @@ def _hash(place: str) -> str:
     return digest.hexdigest()
 
 
-def _carry_out(action: Action, home: Path, new: Path) -> None:
+def _carry_out(action: Action, home: Path, new: Path, expected: str | None, commit: str) -> Action:
+    """Do it, and tell what was done: where somebody has just changed the file, it stays as they made it.
+
+    `expected` is what the file was when this was planned.
+    """
     source, target = new / action.path, home / action.target
+    if action.verb == KEEP:
+        return action
     if action.verb == DELETE:
-        target.rmdir() if target.is_dir() and not target.is_symlink() else target.unlink()
-    elif action.verb != KEEP:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir() and not source.is_symlink():
-            target.mkdir(exist_ok=True)
+        return action if _deleted(target, expected) else replace(action, verb=KEEP)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir() and not source.is_symlink():
+        target.mkdir(exist_ok=True)
+    elif not _put(source, target, expected):
+        if action.verb == KEEP_BOTH or not os.path.lexists(str(target)):
+            return replace(action, verb=KEEP, target=action.path)
+        copy = beside(action.path, commit)
+        _put(source, home / copy, _ABSENT)
+        return replace(action, verb=KEEP_BOTH, target=copy)
+    return action
+
+
+def _deleted(target: Path, expected: str | None) -> bool:
+    with suppress(FileNotFoundError):
+        if expected is None:
+            try:
+                target.rmdir()
+            except OSError as error:
+                if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                    return False
+                raise
+        elif _digest(str(target), is_read=True) != expected:
+            return False
         else:
-            _copy(source, target)
+            target.unlink()
+    return True
+
+
+def _put(source: Path, target: Path, expected: str | None) -> bool:
+    """Copy a file or link to a place of its own first, and move it from there: whole or not at all.
+
+    False, with nothing done, if what is at its place is no longer what was expected.
+    """
+    unfinished = target.with_name(_UNFINISHED)
+    _discard(unfinished)
+    try:
+        _copy(source, unfinished)
+        return _appear(unfinished, target) if expected == _ABSENT else _exchange(unfinished, target, expected)
+    finally:
+        _discard(unfinished)
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file or link to a place of its own first, and move it from there: whole or not at all."""
-    unfinished = target.with_name(_UNFINISHED)
+    try:
+        shutil.copy2(str(source), str(target), follow_symlinks=False)
+    except FileNotFoundError as error:
+        if os.path.lexists(str(source)):
+            raise
+        raise NewVersionGone(error.errno, "not there", str(source)) from error
+
+
+def _appear(unfinished: Path, target: Path) -> bool:
+    """Have it be at a place where nothing was."""
+    if os.path.lexists(str(target)):
+        return False
+    if not unfinished.is_symlink():
+        try:
+            os.link(str(unfinished), str(target))
+        except FileExistsError:
+            return False
+        except OSError:  # Not every file system has hard links.
+            pass
+        else:
+            return True
+    os.replace(str(unfinished), str(target))
+    return True
+
+
+def _exchange(unfinished: Path, target: Path, expected: str | None) -> bool:
+    """Have it be in the place of another file, unless somebody writes to that in this very moment."""
+    before = target.with_name(_BEFORE)
+    _discard(before)
     with suppress(FileNotFoundError):
-        unfinished.unlink()
-    try:
-        shutil.copy2(str(source), str(unfinished), follow_symlinks=False)
+        if _digest(str(target), is_read=True) != expected:
+            return False
+        if not target.is_symlink():
+            with suppress(OSError):  # Not every file system has hard links.
+                os.link(str(target), str(before))
         os.replace(str(unfinished), str(target))
-    except BaseException:
-        with suppress(FileNotFoundError):
-            unfinished.unlink()
-        raise
+        if os.path.lexists(str(before)) and _digest(str(before), is_read=True) != expected:
+            os.replace(str(before), str(target))
+            return False
+        _discard(before)
+        return True
+    return False
 
 
-def main(home: str, seeded: str, new: str, commit: str, *leave_out: str) -> None:
-    """Do it, and print what was done as JSON. `seeded` is empty if it is not known."""
-    known = Path(seeded) if seeded else None
+def _discard(place: Path) -> None:
+    with suppress(FileNotFoundError):
+        place.unlink()
+
+
+def main(job: str) -> None:
+    """Do what the file `job` says, and print what was done as JSON.
+
+    It names the folders `home` and `new`, and `seeded` if that is known, and has `commit` and `leave_out`. With
+    `wanted` and `given` the files come from elsewhere; without, `owned` says which of them do.
+    """
+    asked = json.loads(Path(job).read_text())
+    home, new, seeded = Path(asked.pop("home")), Path(asked.pop("new")), asked.pop("seeded")
+    merge: Callable[..., Merged] = bring_directory if "wanted" in asked else refresh_directory
     try:
-        merged = refresh_directory(Path(home), seeded=known, new=Path(new), commit=commit, leave_out=set(leave_out))
+        merged = merge(home, new=new, seeded=Path(seeded) if seeded else None, **asked)
+    except NewVersionGone:
+        sys.exit(NOT_THERE)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             sys.exit(DISK_FULL)

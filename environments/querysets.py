@@ -22,8 +22,10 @@ if TYPE_CHECKING:
         Invitation,
         MonthlyUse,
         NotebookServer,
+        ServerMaterial,
         ServerMount,
         SharedVolume,
+        SourceTree,
     )
 
 MAX_SEARCH_WORDS = 10
@@ -244,6 +246,30 @@ class ServerMountQuerySet(models.QuerySet["ServerMount"]):
         )
         is_withdrawn = Q(may_read=False) | Q(placed_to="write", may_write=False)
         return rows.filter(is_withdrawn, server__state="running")
+
+
+class SourceTreeQuerySet(models.QuerySet["SourceTree"]):
+    """Questions about files that were fetched for people."""
+
+    def unwanted(self) -> SourceTreeQuerySet:
+        """Those that no server is to get."""
+        wanted = apps.get_model("environments", "ServerMaterial")._default_manager.filter(wanted=OuterRef("pk"))
+        return self.filter(~Exists(wanted))
+
+    def without_use(self) -> SourceTreeQuerySet:
+        """Those that no server's files are of."""
+        based = apps.get_model("environments", "ServerMaterial")._default_manager.filter(base=OuterRef("pk"))
+        return self.filter(~Exists(based))
+
+
+class ServerMaterialQuerySet(models.QuerySet["ServerMaterial"]):
+    """Questions about what servers are to get."""
+
+    def waiting(self, *, now: datetime) -> ServerMaterialQuerySet:
+        """Those that a worker can bring now, into servers that run; others get it when they start."""
+        is_other = Q(base=None) | ~Q(base=F("wanted"))
+        is_free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=now)
+        return self.filter(is_other, is_free, failure_code="", server__state="running", wanted__state="ready")
 
 
 def _for_groups_of(user: User) -> Q:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from environments import builds, credentials, ledger, measuring
 from environments.backends import sandbox, spawner
+from environments.bringing import enqueue_waiting_material
 from environments.errors import SystemFailure, UserError
 from environments.live import announce_server
 from environments.models import Build, NotebookServer, SharedVolume
@@ -18,6 +19,7 @@ from environments.places import enqueue_waiting_starts
 from environments.queueing import enqueue
 from environments.servers import follow_build, stop_server
 from environments.shared_volumes import purge_shared_volume
+from environments.source_trees import enqueue_waiting_trees
 from environments.starting import MAX_FAILURE_LOG
 from environments.stopping import purge_server, throw_away_copies
 from environments.updating import enqueue_waiting_updates
@@ -40,6 +42,8 @@ def reconcile(*, now: datetime) -> None:
     builds.enqueue_waiting_builds()
     enqueue_waiting_starts()
     enqueue_waiting_updates()
+    enqueue_waiting_trees(now=now)
+    enqueue_waiting_material(now=now)
     credentials.withdraw_leftovers()
     throw_away_copies(now=now)
     try:

@@ -28,24 +28,30 @@ def needs_refresh(server: NotebookServer) -> bool:
     return server.files_image_key not in ("", server.image_key) and not server.is_rolled_back
 
 
-def refresh_files(server: NotebookServer, image: Image, *, leave_out: Collection[str]) -> bool:
+def refresh_files(
+    server: NotebookServer, image: Image, *, leave_out: Collection[str], owned: Collection[str] = ()
+) -> bool:
     """See to it that the row says what the files are made from, and that this is the image.
+
+    But for those that are `owned` by whatever else brings files to it.
 
     May take minutes, so the caller keeps the lease. Whether there was anything to do. Raises what starting the image
     raises too.
     """
     if needs_refresh(server):
-        _merge(server, image, leave_out)
+        _merge(server, image, leave_out, owned)
         return True
     if not server.files_image_key:
         _record(server, files_image_key=server.image_key, files_commit=server.commit)
     return False
 
 
-def _merge(server: NotebookServer, image: Image, leave_out: Collection[str]) -> None:
+def _merge(server: NotebookServer, image: Image, leave_out: Collection[str], owned: Collection[str]) -> None:
     old = builder().find(server.files_image_key)
     try:
-        merged = spawner().refresh(server.volume.key, old=old, new=image, commit=server.commit, leave_out=leave_out)
+        merged = spawner().refresh(
+            server.volume.key, old=old, new=image, commit=server.commit, leave_out=leave_out, owned=owned
+        )
     except SystemFailure as error:
         if error.code not in BEARABLE:
             raise

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from environments import credentials, images, ledger, naming, probing
 from environments.backends import builder, spawner
+from environments.bringing import bring_while_starting, owned_by_material
 from environments.errors import EnvironmentsError, SystemFailure, UserError
 from environments.leases import Pulse, kept_alive, lease_from
 from environments.live import announce_server
@@ -102,7 +103,9 @@ def _start(server: NotebookServer, clock: Clock) -> None:
         return
     if endpoint is None:
         _have_image_made_again(server, now=clock())
-    elif _await_ready(server, endpoint, clock) and _enter_running(server, endpoint, clock()):
+        return
+    bring_while_starting(server, clock=clock)  # The home is filled now, and nobody is in it yet.
+    if _await_ready(server, endpoint, clock) and _enter_running(server, endpoint, clock()):
         images.note_use(server.image_key, now=clock())
         announce_server(server)
     elif not _is_carried_on(server):  # Somebody stopped it meanwhile, perhaps before there was anything to stop.
@@ -121,7 +124,8 @@ def _spawn(server: NotebookServer, clock: Clock) -> Endpoint | None:
     spec = _spec(server, image, now=clock())
     try:
         leave_out = {mount.path.parts[0] for mount in spec.mounts}
-        if refresh_files(server, image, leave_out=leave_out) and not _renew_lease(server, clock()):
+        owned = owned_by_material(server)
+        if refresh_files(server, image, leave_out=leave_out, owned=owned) and not _renew_lease(server, clock()):
             raise _NoLongerOurs
         return spawner().start(spec)
     except UserError as error:

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from environments import (
     accounting,
+    bringing,
     collaborating,
     culling,
     images,
@@ -17,13 +18,14 @@ from environments import (
     rebuilding,
     reconciling,
     servers,
+    source_trees,
     starting,
     stopping,
     tickets,
     updating,
     visits,
 )
-from environments.models import Build, Environment, NotebookServer, Volume
+from environments.models import Build, Environment, NotebookServer, SourceTree, Volume
 
 _BUILD_LIMIT = settings.BUILD_TIME_LIMIT_SECONDS + 60
 _CLEANING_LIMIT = 3600
@@ -31,7 +33,9 @@ _MEASURING_LIMIT = 1800
 _VOLUME_LIMIT = int(measuring.TIME_LIMIT.total_seconds()) + 60
 _REFRESH_LIMIT = 600
 """What a start may take longer when the files have to be brought up to a new version first."""
-_START_LIMIT = settings.IMAGE_FETCH_TIME_LIMIT_SECONDS + settings.START_TIME_LIMIT_SECONDS + _REFRESH_LIMIT + 60
+_START_LIMIT = settings.IMAGE_FETCH_TIME_LIMIT_SECONDS + settings.START_TIME_LIMIT_SECONDS + 2 * _REFRESH_LIMIT + 60
+_FETCH_LIMIT = settings.MATERIAL_TIME_LIMIT_SECONDS + 300
+"""What is fetched is put into its volume too."""
 
 
 @shared_task(soft_time_limit=_BUILD_LIMIT, time_limit=_BUILD_LIMIT + 30)
@@ -60,6 +64,27 @@ def update_server(server_id: str) -> None:
     """Go on with what a server is to become."""
     for server in NotebookServer.objects.filter(pk=server_id).select_related("pending_update__build", "owner"):
         updating.carry_out_update(server)
+
+
+@shared_task(soft_time_limit=_FETCH_LIMIT, time_limit=_FETCH_LIMIT + 30)
+def fetch_tree(tree_id: str) -> None:
+    """Fetch the files of one commit."""
+    for tree in SourceTree.objects.filter(pk=tree_id).select_related("owner"):
+        source_trees.carry_out_fetch(tree)
+
+
+@shared_task
+def bring_tree(tree_id: str) -> None:
+    """Have files that were fetched brought to whoever waits for them."""
+    for tree in SourceTree.objects.filter(pk=tree_id):
+        bringing.enqueue_waiting_material(now=timezone.now(), tree=tree)
+
+
+@shared_task(soft_time_limit=_REFRESH_LIMIT, time_limit=_REFRESH_LIMIT + 30)
+def bring_material(server_id: str) -> None:
+    """Bring into the files of a server what they are to be brought to."""
+    for server in NotebookServer.objects.filter(pk=server_id).select_related("volume"):
+        bringing.carry_out_bring(server)
 
 
 @shared_task
@@ -95,13 +120,14 @@ def measure_usage() -> None:
 
 @shared_task
 def forget_expired() -> None:
-    """Remove what no longer admits anybody, and measures, accounts and visits too old to show."""
+    """Remove what no longer admits anybody, what is too old to show, and fetched files that nobody needs."""
     now = timezone.now()
     tickets.forget_expired_admissions(now=now)
     accounting.forget_old_samples(now=now)
     ledger.forget_old_use(now=now)
     collaborating.forget_old_invitations(now)
     visits.forget_old_visits(now)
+    source_trees.remove_unneeded_trees(now=now)
 
 
 @shared_task(soft_time_limit=_CLEANING_LIMIT, time_limit=_CLEANING_LIMIT + 60)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -195,6 +196,25 @@ class ImageStore:
 
     images: tuple[StoredImage, ...]
     cache_bytes: int
+
+
+Manifest = Mapping[str, "str | None"]
+"""Which files there are: the SHA-256 of the content of each, None for a folder, by path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Files that are brought into homes and come from no image: one version of them, and what was brought before.
+
+    They lie below `files/` in a volume of their own, as `wanted` says.
+    """
+
+    FOLDER: ClassVar[str] = "files"
+
+    volume: str
+    commit: str
+    wanted: Manifest
+    given: Manifest = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

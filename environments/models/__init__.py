@@ -6,6 +6,7 @@ from environments.models.collaborator import Collaborator, Invitation, Visit
 from environments.models.environment import Environment, EnvironmentTag, Outcome, Rebuild, Visibility
 from environments.models.git_credential import GitCredential
 from environments.models.image import ImageRecord
+from environments.models.material import ServerMaterial, SourceTree
 from environments.models.mount import ServerMount
 from environments.models.quota import Quota
 from environments.models.reservation import Reservation
@@ -38,11 +39,13 @@ __all__ = [
     "RepositoryTrust",
     "Reservation",
     "Run",
+    "ServerMaterial",
     "ServerMount",
     "ServerUsage",
     "SharedVolume",
     "SiteReport",
     "SiteSample",
+    "SourceTree",
     "StorageClock",
     "Turnstile",
     "Update",

@@ -6,7 +6,17 @@ from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from environments.merging import Merged
-from environments.values import Endpoint, Handle, Image, Liveness, RuntimeReport, ServerSpec, ServerStatus, Usage
+from environments.values import (
+    Endpoint,
+    Handle,
+    Image,
+    Liveness,
+    Material,
+    RuntimeReport,
+    ServerSpec,
+    ServerStatus,
+    Usage,
+)
 
 
 class Spawner(Protocol):
@@ -25,15 +35,41 @@ class Spawner(Protocol):
         leaves nothing then.
         """
 
-    def refresh(self, volume: str, *, old: Image | None, new: Image, commit: str, leave_out: Collection[str]) -> Merged:
+    def refresh(
+        self,
+        volume: str,
+        *,
+        old: Image | None,
+        new: Image,
+        commit: str,
+        leave_out: Collection[str],
+        owned: Collection[str] = (),
+    ) -> Merged:
         """Bring the files of the image `new` into a home that was filled from `old`, while no server uses it.
 
         What the person changed stays, and the new version of it is put beside, marked with `commit`; what they
         deleted stays deleted; all the rest comes to be as in `new`. Where `old` is None or gone, everything that
-        differs counts as changed. `leave_out` names the top folders that mounts take. A home that is still empty
-        is left to the next start. Repeating it, also after it was interrupted, does what is left to do and tells
-        the same; two at the same time do no harm. Raises SystemFailure `disk_full` or `refresh_failed`, with a
-        part of it done, or `runtime_unavailable`.
+        differs counts as changed. `leave_out` names the top folders that mounts take, and `owned` the files that come
+        from no image (`bring`): neither is touched. A home that is still empty is left to the next start. Repeating
+        it, also after it was interrupted, does what is left to do and tells the same; two at the same time do no
+        harm. Raises SystemFailure `disk_full` or `refresh_failed`, with a part of it done, or `runtime_unavailable`.
+        """
+
+    def bring(
+        self,
+        volume: str,
+        material: Material,
+        *,
+        image: Image,
+        filled_from: Image | None,
+        leave_out: Collection[str],
+    ) -> Merged:
+        """Bring material into a home, whether or not a server uses it.
+
+        Done by the tools of `image`, the server's own. The first time, `filled_from` is the image that the home was
+        filled from: `material.given` then only says which of its files may be earlier versions of these. The rest is as
+        in `refresh`; what somebody saves in this very moment counts as changed. Raises SystemFailure
+        `material_missing` too, where the material's files are no longer in their volume.
         """
 
     def poll(self, handle: Handle) -> ServerStatus:

@@ -38,7 +38,7 @@ from environments.errors import SystemFailure, UserError
 from environments.merging import Merged
 from environments.registry import ensure_local
 from environments.spawners import firewall, hardening, networks
-from environments.spawners.container_homes import refresh_home
+from environments.spawners.container_homes import bring_home, refresh_home
 from environments.spawners.images import ImageFacts, image_facts
 from environments.spawners.in_container import NO_JUPYTER
 from environments.spawners.options import SERVER_OPTIONS
@@ -49,6 +49,7 @@ from environments.values import (
     Handle,
     Image,
     Liveness,
+    Material,
     Mount,
     RuntimeReport,
     ServerSpec,
@@ -112,13 +113,38 @@ class DockerSpawner:
                     self.stop(spec.handle)
                 raise
 
-    def refresh(self, volume: str, *, old: Image | None, new: Image, commit: str, leave_out: Collection[str]) -> Merged:
+    def refresh(
+        self,
+        volume: str,
+        *,
+        old: Image | None,
+        new: Image,
+        commit: str,
+        leave_out: Collection[str],
+        owned: Collection[str] = (),
+    ) -> Merged:
         """Merge in a container of the new image, which ends any other that is at work in these files.
 
         Raises besides what an image that cannot be a server raises at a start.
         """
         with engine_errors():
-            return refresh_home(volume, old=old, new=new, commit=commit, leave_out=leave_out)
+            return refresh_home(volume, old=old, new=new, commit=commit, leave_out=leave_out, owned=owned)
+
+    def bring(
+        self,
+        volume: str,
+        material: Material,
+        *,
+        image: Image,
+        filled_from: Image | None,
+        leave_out: Collection[str],
+    ) -> Merged:
+        """Merge in a container of the server's image, which ends any other that is at work in these files.
+
+        Raises besides what an image that cannot be a server raises at a start.
+        """
+        with engine_errors():
+            return bring_home(volume, material, image=image, filled_from=filled_from, leave_out=leave_out)
 
     def poll(self, handle: Handle) -> ServerStatus:
         """What the engine knows of this start. A container that was never started is ABSENT.

@@ -6,6 +6,7 @@ and reached as real ones can.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Collection, Mapping
@@ -16,19 +17,22 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from environments import merging
-from environments.errors import UserError
+from environments.errors import SystemFailure, UserError
 from environments.merging import Merged
 from environments.values import (
     Endpoint,
     Handle,
     Image,
     Liveness,
+    Manifest,
+    Material,
     Mount,
     RuntimeReport,
     ServerSpec,
     ServerStatus,
     Usage,
 )
+from environments.volumes.fake import FakeVolumeStore
 
 Files = dict[str, str | None]
 """Contents by path; None for a folder."""
@@ -51,6 +55,10 @@ class FakeSpawner:
         """What is in the volumes that are mounted in servers."""
         self.refreshed: list[tuple[str, str]] = []
         """The volumes and commits of every refresh, in order."""
+        self.store = FakeVolumeStore()
+        """Where material is."""
+        self.brought: list[tuple[str, str]] = []
+        """The homes and commits of all material that was brought, in order."""
         self.activity: dict[Handle, Activity] = {}
         """What the servers say they are doing; nothing unless set."""
         self._endpoint: _Endpoint | None = None
@@ -67,17 +75,52 @@ class FakeSpawner:
         self.specs.setdefault(spec.handle, spec)
         return self.endpoint
 
-    def refresh(self, volume: str, *, old: Image | None, new: Image, commit: str, leave_out: Collection[str]) -> Merged:
+    def refresh(
+        self,
+        volume: str,
+        *,
+        old: Image | None,
+        new: Image,
+        commit: str,
+        leave_out: Collection[str],
+        owned: Collection[str] = (),
+    ) -> Merged:
         """Merge the files that it was told are in the images."""
         self.refreshed.append((volume, commit))
         home = self.homes.get(volume)
         if not home:
             return Merged()
-        given = _without(leave_out, self.image_files.get(old.location, {}) if old else {})
-        wanted = _without(leave_out, self.image_files.get(new.location, {}))
+        given = _without(leave_out, self.image_files.get(old.location, {}) if old else {}, owned)
+        wanted = _without(leave_out, self.image_files.get(new.location, {}), owned)
         actions = merging.plan(given, wanted, home, commit=commit)
         self.homes[volume] = merging.after(actions, home, wanted)
         return merging.outcome(given, wanted, self.homes[volume], commit=commit)
+
+    def bring(
+        self,
+        volume: str,
+        material: Material,
+        *,
+        image: Image,
+        filled_from: Image | None,
+        leave_out: Collection[str],
+    ) -> Merged:
+        """Merge the files in the material's volume."""
+        self.brought.append((volume, material.commit))
+        home = self.homes.get(volume)
+        if not home:
+            return Merged()
+        files = _files_of(self.store, material)
+        wanted, known = _without(leave_out, material.wanted), _without(leave_out, material.given)
+        if filled_from:
+            filled = self.image_files.get(filled_from.location, {})
+            known = {path: _digest(filled[path]) for path in filled if path in wanted or path in known}
+        present = {path: _digest(text) for path, text in home.items()}
+        actions = merging.plan(known, wanted, present, commit=material.commit)
+        merged = merging.after(actions, present, wanted)
+        texts = {action.target: files.get(action.path) for action in actions if action.verb != merging.KEEP}
+        self.homes[volume] = {path: texts[path] if path in texts else home[path] for path in merged}
+        return merging.outcome(known, wanted, merged, commit=material.commit)
 
     def poll(self, handle: Handle) -> ServerStatus:
         """Whether it runs, ended by `end`, or is unknown."""
@@ -163,8 +206,27 @@ class FakeSpawner:
         return 200, known.get(path.partition("?")[0], {"method": method, "path": path})
 
 
-def _without(top_folders: Collection[str], files: Files) -> Files:
-    return {path: content for path, content in files.items() if path.split("/")[0] not in top_folders}
+def _without(top_folders: Collection[str], files: Manifest, others: Collection[str] = ()) -> Files:
+    return {
+        path: content for path, content in files.items() if path.split("/")[0] not in top_folders and path not in others
+    }
+
+
+def _files_of(store: FakeVolumeStore, material: Material) -> Files:
+    if not store.exists(material.volume):
+        raise SystemFailure("material_missing")
+    stored = {
+        str(path.relative_to(material.FOLDER)): None if content is None else content.decode()
+        for path, content in store.volumes[material.volume].items()
+        if path.is_relative_to(material.FOLDER)
+    }
+    if not stored.keys() >= material.wanted.keys():
+        raise SystemFailure("material_missing")
+    return stored
+
+
+def _digest(text: str | None) -> str | None:
+    return None if text is None else hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass

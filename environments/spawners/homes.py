@@ -13,9 +13,9 @@ from pathlib import Path, PurePosixPath
 from environments import merging
 from environments.errors import SystemFailure, UserError
 from environments.local_images import held
-from environments.merging import Merged
+from environments.merging import Merged, NewVersionGone
 from environments.trees import copy_tree, full_disk_reported, remove_tree
-from environments.values import Image, Mount, ServerSpec
+from environments.values import Image, Material, Mount, ServerSpec
 from environments.volumes.local import mounts_record, volume_directory
 
 
@@ -36,14 +36,50 @@ def prepare_home(spec: ServerSpec) -> Path:
     return home
 
 
-def refresh_home(volume: str, *, old: Image | None, new: Image, commit: str, leave_out: Collection[str]) -> Merged:
+def refresh_home(
+    volume: str,
+    *,
+    old: Image | None,
+    new: Image,
+    commit: str,
+    leave_out: Collection[str],
+    owned: Collection[str] = (),
+) -> Merged:
     """Merge the repository of the image `new` into this home; see the protocol for what is promised."""
     home = volume_directory(volume)
     if not home.is_dir():
         return Merged()
+    with _merging_in(home), held(new) as image, _repository_of(old) as known:
+        return merging.refresh_directory(
+            home, seeded=known, new=image / "repo", commit=commit, leave_out=leave_out, owned=owned
+        )
+
+
+def bring_home(volume: str, material: Material, *, filled_from: Image | None, leave_out: Collection[str]) -> Merged:
+    """Merge material into this home; see the protocol for what is promised."""
+    home = volume_directory(volume)
+    if not home.is_dir():
+        return Merged()
+    with _merging_in(home), _repository_of(filled_from) as known:
+        return merging.bring_directory(
+            home,
+            given=material.given,
+            wanted=material.wanted,
+            new=volume_directory(material.volume) / material.FOLDER,
+            commit=material.commit,
+            seeded=known,
+            leave_out=leave_out,
+        )
+
+
+@contextmanager
+def _merging_in(home: Path) -> Iterator[None]:
+    """Nobody else merges in this folder meanwhile. What goes wrong is said in our words."""
     try:
-        with held(new) as image, _repository_of(old) as known, full_disk_reported(), _locked(home):
-            return merging.refresh_directory(home, seeded=known, new=image / "repo", commit=commit, leave_out=leave_out)
+        with full_disk_reported(), _locked(home):
+            yield
+    except NewVersionGone as error:
+        raise SystemFailure("material_missing", detail=str(error)) from error
     except OSError as error:
         raise SystemFailure("refresh_failed", detail=str(error)) from error
 

@@ -39,7 +39,7 @@ from environments.processes import (
     labelled,
     labels_of,
 )
-from environments.spawners.homes import prepare_home, refresh_home
+from environments.spawners.homes import bring_home, prepare_home, refresh_home
 from environments.spawners.options import SERVER_OPTIONS
 from environments.trees import full_disk_reported, remove_tree
 from environments.values import (
@@ -48,6 +48,7 @@ from environments.values import (
     Handle,
     Image,
     Liveness,
+    Material,
     RuntimeReport,
     ServerSpec,
     ServerStatus,
@@ -102,9 +103,30 @@ class ProcessSpawner:
                 self.stop(spec.handle)
                 raise
 
-    def refresh(self, volume: str, *, old: Image | None, new: Image, commit: str, leave_out: Collection[str]) -> Merged:
+    def refresh(
+        self,
+        volume: str,
+        *,
+        old: Image | None,
+        new: Image,
+        commit: str,
+        leave_out: Collection[str],
+        owned: Collection[str] = (),
+    ) -> Merged:
         """Merge in this process, which has the files to itself meanwhile."""
-        return refresh_home(volume, old=old, new=new, commit=commit, leave_out=leave_out)
+        return refresh_home(volume, old=old, new=new, commit=commit, leave_out=leave_out, owned=owned)
+
+    def bring(
+        self,
+        volume: str,
+        material: Material,
+        *,
+        image: Image,
+        filled_from: Image | None,
+        leave_out: Collection[str],
+    ) -> Merged:
+        """Merge in this process; no other merges in these files meanwhile."""
+        return bring_home(volume, material, filled_from=filled_from, leave_out=leave_out)
 
     def poll(self, handle: Handle) -> ServerStatus:
         """What is known of this start. A start that ended before it was recorded is ABSENT."""

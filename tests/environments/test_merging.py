@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,11 +18,13 @@ from environments import merging
 from environments.merging import (
     MAX_NAME,
     MAX_NAMED,
+    OWN_NAMES,
     Action,
     Files,
     Merged,
     after,
     beside,
+    bring_directory,
     manifest_of,
     outcome,
     plan,
@@ -335,11 +342,13 @@ def test_manifest_names_pipes_and_unreadable_files_without_opening_them(tmp_path
     assert manifest_of(tmp_path) == {"pipe": "neither file nor folder"}
 
 
-def test_program_says_what_it_did(home: Path, seeded: Path, new: Path) -> None:
-    program = Path(merging.__file__).read_text()
+def test_program_says_what_it_did(home: Path, seeded: Path, new: Path, tmp_path: Path) -> None:
+    program, job = Path(merging.__file__).read_text(), tmp_path / "job.json"
+    asked = {"home": str(home), "seeded": str(seeded), "new": str(new), "commit": COMMIT, "leave_out": ["x"]}
+    job.write_text(json.dumps(asked))
 
     done = subprocess.run(
-        [sys.executable, "-I", "-c", program, home, seeded, new, COMMIT, "x"],
+        [sys.executable, "-I", "-c", program, job],
         capture_output=True,
         text=True,
         timeout=30,
@@ -348,3 +357,152 @@ def test_program_says_what_it_did(home: Path, seeded: Path, new: Path) -> None:
 
     assert '"replaced": {"count": 1, "names": ["kept.txt"]}' in done.stdout
     assert (home / "kept.txt").read_text() == "2"
+
+
+# --- While somebody is at work -------------------------------------------------------------------------------
+
+
+def listing(root: Path) -> dict[str, str | None]:
+    return dict(manifest_of(root))
+
+
+def brought(home: Path, seeded: Path, new: Path) -> Merged:
+    return bring_directory(home, given=listing(seeded), wanted=listing(new), new=new, commit=COMMIT)
+
+
+def when_planned(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Have this happen once it is decided what to do, and before it is done."""
+    original = merging.plan
+
+    def plan(*args: Any, **kwargs: Any) -> list[Action]:
+        actions = original(*args, **kwargs)
+        happens()
+        return actions
+
+    monkeypatch.setattr(merging, "plan", plan)
+
+
+def test_bring_keeps_what_is_saved_after_it_was_planned(
+    home: Path, seeded: Path, new: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    when_planned(monkeypatch, lambda: (home / "kept.txt").write_text("just saved"))
+
+    merged = brought(home, seeded, new)
+
+    assert ((home / "kept.txt").read_text(), (home / "kept.1a2b3c4.new.txt").read_text()) == ("just saved", "2")
+    assert "kept.txt" in merged.beside.names
+
+
+def test_bring_keeps_what_is_saved_in_the_moment_it_is_replaced(
+    home: Path, seeded: Path, new: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Jupyter saves: into the file as it is."""
+    file, replace = (home / "kept.txt").open("r+"), os.replace
+
+    def save_and_replace(source: str, target: str) -> None:
+        if target == str(home / "kept.txt") and not file.closed:
+            with file:
+                file.write("just saved")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", save_and_replace)
+
+    merged = brought(home, seeded, new)
+
+    assert ((home / "kept.txt").read_text(), (home / "kept.1a2b3c4.new.txt").read_text()) == ("just saved", "2")
+    assert "kept.txt" in merged.beside.names
+    assert not list(home.rglob(".carrel-*"))
+
+
+def test_bring_keeps_what_appears_after_it_was_planned(
+    home: Path, seeded: Path, new: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (new / "fresh.txt").write_text("2")
+    when_planned(monkeypatch, lambda: (home / "fresh.txt").write_text("mine"))
+
+    brought(home, seeded, new)
+
+    assert ((home / "fresh.txt").read_text(), (home / "fresh.1a2b3c4.new.txt").read_text()) == ("mine", "2")
+
+
+def test_bring_does_not_delete_what_is_saved_after_it_was_planned(
+    home: Path, seeded: Path, new: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (new / "kept.txt").unlink()
+    when_planned(monkeypatch, lambda: (home / "kept.txt").write_text("just saved"))
+
+    merged = brought(home, seeded, new)
+
+    assert ((home / "kept.txt").read_text(), "kept.txt" in merged.kept.names) == ("just saved", True)
+
+
+def test_bring_leaves_deleted_what_is_deleted_after_it_was_planned(
+    home: Path, seeded: Path, new: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    when_planned(monkeypatch, lambda: (home / "kept.txt").unlink())
+
+    merged = brought(home, seeded, new)
+
+    assert (list(home.glob("kept*")), "kept.txt" in merged.kept.names) == ([], True)
+
+
+def test_bring_works_where_there_are_no_hard_links(
+    home: Path, seeded: Path, new: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def link(*args: object) -> None:
+        raise PermissionError(errno.EPERM, "no hard links here")
+
+    monkeypatch.setattr(os, "link", link)
+    (new / "fresh.txt").write_text("2")
+
+    brought(home, seeded, new)
+
+    assert ((home / "kept.txt").read_text(), (home / "fresh.txt").read_text()) == ("2", "2")
+
+
+def test_bring_that_was_killed_while_a_file_was_replaced_leaves_nothing_behind(
+    home: Path, seeded: Path, new: Path
+) -> None:
+    (home / "kept.txt").write_text("2")
+    for name in OWN_NAMES:
+        (home / name).write_text("1")
+
+    brought(home, seeded, new)
+
+    assert not list(home.rglob(".carrel-*"))
+
+
+def test_bring_of_ten_thousand_files_is_repeated_after_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = {f"folder{number % 100}/file{number}.txt": "2" for number in range(10_000)}
+    home, new = folder(tmp_path / "home", {"mine.txt": "mine"}), folder(tmp_path / "new", texts)
+    copy2, copies = shutil.copy2, iter(range(20_000))
+
+    def copy_until_full(*args: Any, **kwargs: Any) -> object:
+        if next(copies) == 5_000:
+            raise OSError(errno.ENOSPC, "no space left on device")
+        return copy2(*args, **kwargs)
+
+    monkeypatch.setattr(shutil, "copy2", copy_until_full)
+    wanted = listing(new)
+    with pytest.raises(OSError, match="no space left"):
+        bring_directory(home, given={}, wanted=wanted, new=new, commit=COMMIT)
+    before = (home / "mine.txt").read_text()
+
+    merged = bring_directory(home, given={}, wanted=wanted, new=new, commit=COMMIT)
+
+    assert (before, merged.added.count, len(merged.added.names)) == ("mine", 10_000, MAX_NAMED)
+    assert contents(home) == {**texts, "mine.txt": "mine"}
+
+
+def test_bring_follows_no_link_of_the_persons(home: Path, seeded: Path, new: Path, tmp_path: Path) -> None:
+    elsewhere = folder(tmp_path / "elsewhere", {"a": "theirs"})
+    (new / "data").mkdir()
+    (new / "data" / "a").write_text("2")
+    (home / "data").symlink_to(elsewhere)
+
+    merged = brought(home, seeded, new)
+
+    assert (elsewhere / "a").read_text() == "theirs"
+    assert "data/a" in merged.beside.names

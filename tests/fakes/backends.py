@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 
 from environments import backends
 from environments.builders.fake import FakeBuilder
@@ -22,6 +22,7 @@ from environments.values import (
     Handle,
     Image,
     Liveness,
+    Material,
     ServerSpec,
     ServerStatus,
     Usage,
@@ -167,6 +168,10 @@ class TroubledSpawner(FakeSpawner):
         """The commits whose servers do not start."""
         self.refresh_errors: list[str] = []
         """With what the next refreshes fail."""
+        self.bring_errors: list[BaseException] = []
+        """With what the next deliveries of material fail."""
+        self.after_bring: Callable[[], None] = lambda: None
+        """What happens once material is in the files, before anybody is told."""
         self.may_refresh = threading.Event()
         """Refreshes wait until this is set, as it is at first."""
         self.may_refresh.set()
@@ -179,11 +184,35 @@ class TroubledSpawner(FakeSpawner):
             raise SystemFailure("start_failed")
         return super().start(spec)
 
-    def refresh(self, volume: str, *, old: Image | None, new: Image, commit: str, leave_out: Collection[str]) -> Merged:
+    def refresh(
+        self,
+        volume: str,
+        *,
+        old: Image | None,
+        new: Image,
+        commit: str,
+        leave_out: Collection[str],
+        owned: Collection[str] = (),
+    ) -> Merged:
         assert self.may_refresh.wait(timeout=30)
         if self.refresh_errors:
             raise SystemFailure(self.refresh_errors.pop())
-        return super().refresh(volume, old=old, new=new, commit=commit, leave_out=leave_out)
+        return super().refresh(volume, old=old, new=new, commit=commit, leave_out=leave_out, owned=owned)
+
+    def bring(
+        self,
+        volume: str,
+        material: Material,
+        *,
+        image: Image,
+        filled_from: Image | None,
+        leave_out: Collection[str],
+    ) -> Merged:
+        if self.bring_errors:
+            raise self.bring_errors.pop()
+        merged = super().bring(volume, material, image=image, filled_from=filled_from, leave_out=leave_out)
+        self.after_bring()
+        return merged
 
 
 class DyingSpawner(FakeSpawner):
