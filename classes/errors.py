@@ -224,4 +224,20 @@ REASONS: dict[str, Reason] = {
         _("Ask a colleague to let you in from the page of their server."),
         status=409,
     ),
+    # Material
+    "material_nowhere": Reason(
+        _("The class has no repository that material could come from."),
+        _("Say below where its material is, or give the class an environment."),
+        status=409,
+    ),
+    "material_changed": Reason(
+        _("Somebody has just changed which material there is."),
+        _("Look at the page again, and choose then."),
+        status=409,
+    ),
+    "material_not_ready": Reason(
+        _("The files of this version are not fetched yet."),
+        _("Wait until they are: that rarely takes more than a minute."),
+        status=409,
+    ),
 }

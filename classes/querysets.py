@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Announcement,
         Course,
         CourseExport,
+        CourseMaterial,
         Invitation,
         Knock,
         Lesson,
@@ -117,3 +118,16 @@ class KnockQuerySet(models.QuerySet["Knock"]):
     def open(self, now: datetime) -> KnockQuerySet:
         """Those that wait for an answer, and those that were agreed to and still last."""
         return self.filter(ended_at=None, ends_at__gt=now)
+
+
+class CourseMaterialQuerySet(models.QuerySet["CourseMaterial"]):
+    """Questions about the material of classes."""
+
+    def going_on(self) -> CourseMaterialQuerySet:
+        """Those of classes that are neither over nor deleted."""
+        return self.filter(course__deleted_at=None, course__archived_at=None)
+
+    def due(self, *, before: datetime) -> CourseMaterialQuerySet:
+        """Those for which nobody has looked since, and somebody is to; the longest ago first."""
+        turn = Q(looked_at=None) | Q(looked_at__lte=before)
+        return self.filter(turn, looks="daily").order_by(models.F("looked_at").asc(nulls_first=True))

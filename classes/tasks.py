@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from classes import exporting, handing_in, importing, keeping, knocking, looking, progress
+from classes import exporting, handing_in, importing, keeping, knocking, looking, material, progress
 from classes.models import CourseExport, HandIn
 
 _EXPORT_LIMIT = int(exporting.TIME_LIMIT.total_seconds()) - 60
@@ -62,3 +62,9 @@ def end_knocks() -> None:
 def forget_looks() -> None:
     """Remove what nobody needs to know any more."""
     looking.forget_old_looks(timezone.now())
+
+
+@shared_task
+def look_for_material() -> None:
+    """Look for newer material where it is time to."""
+    material.look_where_due(now=timezone.now())

@@ -17,6 +17,7 @@ from classes.views import (
     limits,
     live,
     looking,
+    material,
     servers,
     settings,
     today,
@@ -82,4 +83,9 @@ urlpatterns = [
     path("<slug:slug>/members/<uuid:member_id>/knock/", knocks.knock_make, name="knock-make"),
     path("<slug:slug>/knocks/<uuid:knock_id>/agree/", knocks.knock_agree, name="knock-agree"),
     path("<slug:slug>/knocks/<uuid:knock_id>/end/", knocks.knock_end, name="knock-end"),
+    path("<slug:slug>/material/", material.material_detail, name="material-detail"),
+    path("<slug:slug>/material/look/", material.material_look, name="material-look"),
+    path("<slug:slug>/material/use/", material.material_use, name="material-use"),
+    path("<slug:slug>/material/back/", material.material_back, name="material-back"),
+    path("<slug:slug>/material/source/", material.material_source, name="material-source"),
 ]

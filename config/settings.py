@@ -262,6 +262,11 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 10},
     },
     "forget-looks": {"task": "classes.tasks.forget_looks", "schedule": crontab(hour=4, minute=29)},
+    "look-for-material": {
+        "task": "classes.tasks.look_for_material",
+        "schedule": timedelta(minutes=10),
+        "options": {"expires": 600},
+    },
     "forget-expired": {"task": "environments.tasks.forget_expired", "schedule": crontab(minute=17)},
     # Twice, since workers that build may have an engine of their own. Where there is one, the second has little to do.
     **{

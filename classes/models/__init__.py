@@ -8,6 +8,7 @@ from classes.models.invitation import Invitation
 from classes.models.knock import Knock
 from classes.models.lesson import Lesson, LessonVisit
 from classes.models.look import Look
+from classes.models.material import CourseMaterial, Looks
 from classes.models.membership import Joined, Membership, Role, Section
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Colour",
     "Course",
     "CourseExport",
+    "CourseMaterial",
     "HandIn",
     "Invitation",
     "Joined",
@@ -24,6 +26,7 @@ __all__ = [
     "Lesson",
     "LessonVisit",
     "Look",
+    "Looks",
     "Membership",
     "Role",
     "Section",

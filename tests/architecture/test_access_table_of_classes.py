@@ -105,6 +105,11 @@ PAGES = [
     Page("knock-make", "/classes/{course}/members/{student}/knock/", "post", SIGN_IN, 404, 403, 302, 302),
     Page("knock-agree", "/classes/{course}/knocks/{student}/agree/", "post", SIGN_IN, 404, 404, 404, 404),
     Page("knock-end", "/classes/{course}/knocks/{student}/end/", "post", SIGN_IN, 404, 404, 404, 404),
+    Page("material-detail", "/classes/{course}/material/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("material-look", "/classes/{course}/material/look/", "post", SIGN_IN, 404, 403, 403, 302),
+    Page("material-use", "/classes/{course}/material/use/", "post", SIGN_IN, 404, 403, 403, 302),
+    Page("material-back", "/classes/{course}/material/back/", "post", SIGN_IN, 404, 403, 403, 302),
+    Page("material-source", "/classes/{course}/material/source/", "post", SIGN_IN, 404, 403, 403, 422),
 ]
 
 

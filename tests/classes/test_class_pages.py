@@ -128,9 +128,9 @@ class TestToday:
             AnnouncementFactory.create(course=course, author=course.owner)
             NotebookServerFactory.create(group=course.everybody, state=NotebookServer.State.FAILED)
 
-        # Session, person, class, standing, that they are here, who knocks, lessons, visits, announcements; for teachers
-        # also people and servers.
-        with django_assert_num_queries(11 if who == "teacher" else 9):
+        # Session, person, class, standing, that they are here, who knocks, lessons, visits, announcements, material;
+        # for teachers also people and servers.
+        with django_assert_num_queries(12 if who == "teacher" else 10):
             client.get("/classes/statistics/")
 
 

@@ -37,6 +37,7 @@ TEACHERS_PAGES = {
     "change a lesson": "/classes/statistics/lessons/{lesson}/edit/",
     "delete a lesson": "/classes/statistics/lessons/{lesson}/delete/",
     "announce": "/classes/statistics/announcements/new/",
+    "material": "/classes/statistics/material/",
     "settings": "/classes/statistics/settings/",
     "a new class": "/classes/empty/",
     "lessons of a new class": "/classes/empty/lessons/",
