@@ -17,10 +17,12 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
+from accounts.arriving import welcome
 from accounts.fetching import ProviderSession
 from accounts.identity_providers import IdentityProvider, identity_provider
 from accounts.models import User
@@ -28,6 +30,7 @@ from accounts.refusals import SignInRefused, refusal, with_next
 from accounts.ways import may_use_password, owners_of_address
 
 if TYPE_CHECKING:
+    from allauth.account.models import EmailAddress
     from allauth.socialaccount.models import SocialAccount, SocialLogin
     from allauth.socialaccount.providers.base import Provider
     from django.http import HttpRequest, HttpResponse
@@ -57,6 +60,19 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
         """
         is_path = bool(url) and str(url).startswith("/")
         return is_path and url_has_allowed_host_and_scheme(url, allowed_hosts=None)
+
+    def post_login(self, request: HttpRequest, user: User, **facts: Any) -> HttpResponse:
+        """As allauth's, once whatever waited for this person is theirs."""
+        welcome(user, now=timezone.now())
+        response: HttpResponse = super().post_login(request, user, **facts)
+        return response
+
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        """As allauth's; something may have waited for whoever has this address."""
+        is_confirmed = bool(super().confirm_email(request, email_address))
+        if is_confirmed:
+            welcome(email_address.user, now=timezone.now())
+        return is_confirmed
 
     def add_message(
         self, request: HttpRequest, level: int, message_template: str | None = None, *args: Any, **kwargs: Any

@@ -19,6 +19,8 @@ from environments.rebuilding import prepare
 from environments.values import Reference, ResolvedRepository
 
 SLUG_TRIES = 5
+TAKEN_BY_PAGES = {"join"}
+"""Beside what `naming` reserves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ def make_course(teacher: User, plan: Plan, *, resolved: ResolvedRepository | Non
 
 def _make(teacher: User, plan: Plan, resolved: ResolvedRepository | None, *, now: datetime) -> Course:
     stem = naming.slug_stem(" ".join(filter(None, [plan.code or plan.title, plan.term])), otherwise="class")
-    slug = naming.free_slug(stem, set(Course.objects.filter(slug__startswith=stem).values_list("slug", flat=True)))
+    taken = set(Course.objects.filter(slug__startswith=stem).values_list("slug", flat=True))
+    slug = naming.free_slug(stem, taken | TAKEN_BY_PAGES)
     environment = Environment.objects.create(
         owner=teacher,
         title=plan.title,

@@ -240,4 +240,117 @@ REASONS: dict[str, Reason] = {
         _("Wait until they are: that rarely takes more than a minute."),
         status=409,
     ),
+    # Members
+    "member_changed_meanwhile": Reason(
+        _("Somebody has changed {who} while you were looking: they are now {now}."),
+        _("Nothing of yours was saved. Look again, and change it if it is still needed."),
+        status=409,
+    ),
+    "member_was_removed": Reason(
+        _("You were in “{course}”, and a teacher has taken you out of it."),
+        _("If that was a mistake, ask your teacher: they can bring you back, with your work."),
+        status=403,
+    ),
+    "people_guessed_too_often": Reason(
+        _("You have tried many names and codes that do not exist."),
+        _("Wait an hour, and ask for the right one meanwhile."),
+        status=429,
+    ),
+    "section_taken": Reason(
+        _("There is a section “{section}” already."),
+        _("Choose another name."),
+        status=409,
+    ),
+    "section_name_invalid": Reason(
+        _("“{section}” cannot be the name of a section."),
+        _("Use at most 60 characters, and begin with none of = + - @."),
+        status=422,
+    ),
+    # Invitations
+    "invitation_unknown": Reason(
+        _("No class has this code."),
+        _("Check each letter, or ask your teacher for the code or the link again."),
+        status=404,
+    ),
+    "invitation_revoked": Reason(
+        _("This invitation to “{course}” was withdrawn."),
+        _("Ask your teacher for a new one."),
+        status=410,
+    ),
+    "invitation_expired": Reason(
+        _("This invitation to “{course}” has expired."),
+        _("Ask your teacher for a new one."),
+        status=410,
+    ),
+    "invitation_used": Reason(
+        _("As many people have come to “{course}” by this invitation as it was for."),
+        _("Ask your teacher for a new one."),
+        status=410,
+    ),
+    "invitation_course_over": Reason(
+        _("The class “{course}” is over, so nobody joins it any more."),
+        _("Ask your teacher whether there is a new class."),
+        status=410,
+    ),
+    "invitation_too_wide": Reason(
+        _("An invitation that makes people {role} is for at most {uses} people and {days} days."),
+        _("Make it smaller. Whoever has it can change the class or see everybody's work."),
+        status=422,
+    ),
+    "invitations_too_many": Reason(
+        _("This class has {most} open invitations, and more are hard to keep in view."),
+        _("Withdraw some that are no longer needed."),
+        status=409,
+    ),
+    # Lists
+    "roster_empty": Reason(
+        _("The file is empty."),
+        _("Choose a file with a line for each person."),
+        status=422,
+    ),
+    "roster_too_large": Reason(
+        _("The file is larger than a list of people can be: at most {most} kB are read."),
+        _("Save only the columns with usernames, e-mail addresses, names, sections and roles, as CSV."),
+        status=413,
+    ),
+    "roster_too_long": Reason(
+        _("The list has more than {most} people."),
+        _("Split it into several files."),
+        status=422,
+    ),
+    "roster_is_spreadsheet": Reason(
+        _("This is a spreadsheet file, and only CSV files are read."),
+        _("Open it and save it as CSV (“Save as…”, “CSV UTF-8”)."),
+        status=422,
+    ),
+    "roster_not_text": Reason(
+        _("This file is not text, so no list can be read from it."),
+        _("Save the list as CSV (“Save as…”, “CSV UTF-8”) and choose that file."),
+        status=422,
+    ),
+    "roster_broken": Reason(
+        _("Line {line} cannot be read: a quotation mark opens or closes where it should not."),
+        _("Correct that line, or save the list as CSV once more."),
+        status=422,
+    ),
+    "roster_without_header": Reason(
+        _("The first line does not say which column is which: it begins “{first}”."),
+        _("Put the names of the columns in the first line, for example: email, name, section."),
+        status=422,
+    ),
+    "roster_column_twice": Reason(
+        _("Two columns say the same thing: “{first}” and “{second}”."),
+        _("Delete one of them and try again."),
+        status=422,
+    ),
+    "roster_expired": Reason(
+        _("You looked at this list so long ago that it is no longer kept."),
+        _("Choose the file again. Nothing has been imported."),
+        status=410,
+    ),
+    "roster_changed": Reason(
+        _("The class has changed since this page was shown, so the list would do something else now."),
+        _("Nothing has been imported. Look at it again below, and import it if it is right."),
+        status=409,
+    ),
 }

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
+from django.contrib.auth.models import Group
 from django.db import transaction
 
 from accounts.models import User
 from classes.errors import CourseError
 from classes.models import Course, Joined, Membership, Role, Section
+from classes.querysets import MembershipQuerySet
+
+ROWS_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What somebody is to be in a class. None leaves it as it is; a newcomer is a student of no section then."""
+
+    person: User
+    role: Role | None = None
+    section: Section | None = None
 
 
 @transaction.atomic
@@ -33,11 +48,37 @@ def admit(
         defaults={"role": role, "section": section, "joined_by": joined_by, "joined_at": now},
     )
     if not is_new and not membership.is_present:
-        membership.left_at, membership.role, membership.joined_by = None, role, joined_by
-        membership.section = section or membership.section
-        membership.save(update_fields=["left_at", "role", "section", "joined_by"])
+        _bring_back(membership, role=role, section=section, joined_by=joined_by)
+        membership.save(update_fields=_CHANGING)
     _follow(membership)
     return membership
+
+
+@transaction.atomic
+def settle(course: Course, places: Sequence[Place], *, joined_by: Joined, now: datetime) -> None:
+    """Have all these people be in the class as it says, newcomers and members alike, in a few queries.
+
+    Raises CourseError `course_over` and `course_needs_teacher`; then nothing has changed.
+    """
+    check_going_on(course)
+    Course.objects.select_for_update().get(pk=course.pk)
+    known = _memberships_of(course, [place.person for place in places])
+    new, changed = [], []
+    for place in places:
+        membership = known.get(place.person)
+        if membership is None:
+            role = place.role or Role.STUDENT
+            facts = {"role": role, "section": place.section, "joined_by": joined_by, "joined_at": now}
+            new.append(Membership(course=course, person=place.person, **facts))
+        else:
+            _put(membership, place, joined_by=joined_by)
+            changed.append(membership)
+    had_teacher = _teachers(course).exists()
+    Membership.objects.bulk_create(new, batch_size=ROWS_AT_ONCE)
+    Membership.objects.bulk_update(changed, _CHANGING, batch_size=ROWS_AT_ONCE)
+    if had_teacher and not _teachers(course).exists():
+        raise CourseError("course_needs_teacher", course=course.title)
+    _follow_all(course, [*new, *changed])
 
 
 @transaction.atomic
@@ -51,17 +92,18 @@ def change_role(membership: Membership, role: Role) -> None:
 
 
 @transaction.atomic
-def remove(membership: Membership, *, now: datetime) -> None:
-    """Have them be in the class no more; by their own will or a teacher's. What they did there stays.
+def remove(membership: Membership, *, by: User | None = None, now: datetime) -> None:
+    """Have them be in the class no more; by their own will or that of somebody else. What they did there stays.
 
-    Raises CourseError `course_needs_teacher`.
+    Whom somebody else put out comes back by no link. Raises CourseError `course_needs_teacher`.
     """
     if not membership.is_present:
         return
     _check_other_teacher(membership)
     membership.left_at = now
+    membership.was_removed = by is not None and by.pk != membership.person_id
     membership.hand_raised_at = None
-    membership.save(update_fields=["left_at", "hand_raised_at"])
+    membership.save(update_fields=["left_at", "was_removed", "hand_raised_at"])
     _follow(membership)
 
 
@@ -76,8 +118,7 @@ def _check_other_teacher(membership: Membership) -> None:
     if membership.role != Role.TEACHER or not membership.is_present:
         return
     course = Course.objects.select_for_update().get(pk=membership.course_id)  # Two of them may be leaving at once.
-    others = course.memberships.present().filter(role=Role.TEACHER).exclude(pk=membership.pk)
-    if not others.exists():
+    if not _teachers(course).exclude(pk=membership.pk).exists():
         raise CourseError("course_needs_teacher", course=course.title)
 
 
@@ -90,3 +131,51 @@ def _follow(membership: Membership) -> None:
     }
     groups.add(*(group for group, is_in in wanted.items() if is_in))
     groups.remove(*(group for group, is_in in wanted.items() if not is_in))
+
+
+# --- Many at once ------------------------------------------------------------------------------------------
+
+_CHANGING = ["left_at", "was_removed", "role", "section", "joined_by"]
+
+
+def _teachers(course: Course) -> MembershipQuerySet:
+    return course.memberships.present().filter(role=Role.TEACHER)
+
+
+def _memberships_of(course: Course, people: Sequence[User]) -> dict[User, Membership]:
+    found: dict[User, Membership] = {}
+    for start in range(0, len(people), ROWS_AT_ONCE):
+        some = people[start : start + ROWS_AT_ONCE]
+        rows = course.memberships.filter(person__in=some).select_related("person")
+        found |= {membership.person: membership for membership in rows}
+    return found
+
+
+def _put(membership: Membership, place: Place, *, joined_by: Joined) -> None:
+    if not membership.is_present:
+        role = place.role or Role(membership.role)
+        _bring_back(membership, role=role, section=place.section, joined_by=joined_by)
+        return
+    membership.role = place.role or membership.role
+    membership.section = place.section or membership.section
+
+
+def _bring_back(membership: Membership, *, role: Role, section: Section | None, joined_by: Joined) -> None:
+    membership.left_at, membership.was_removed = None, False
+    membership.role, membership.joined_by = role, joined_by
+    membership.section = section or membership.section
+
+
+def _follow_all(course: Course, memberships: Iterable[Membership]) -> None:
+    """As `_follow`, for many."""
+    present = [membership for membership in memberships if membership.is_present]
+    teachers = {membership.person_id for membership in present if membership.role == Role.TEACHER}
+    _join(course.everybody, [membership.person_id for membership in present])
+    _join(course.teachers, list(teachers))
+    course.teachers.user_set.remove(*(each.person_id for each in present if each.person_id not in teachers))
+
+
+def _join(group: Group, people: Sequence[object]) -> None:
+    link = User.groups.through
+    rows = [link(user_id=person, group_id=group.pk) for person in people]
+    link._default_manager.bulk_create(rows, ignore_conflicts=True, batch_size=ROWS_AT_ONCE)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Course,
         CourseExport,
         CourseMaterial,
+        ExpectedMember,
         Invitation,
         Knock,
         Lesson,
@@ -77,6 +78,14 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
         """Those by which somebody may still come."""
         has_room = Q(uses_left=None) | Q(uses_left__gt=0)
         return self.filter(has_room, revoked_at=None, expires_at__gt=now)
+
+
+class ExpectedMemberQuerySet(models.QuerySet["ExpectedMember"]):
+    """Questions about whom classes wait for."""
+
+    def waited_for(self) -> ExpectedMemberQuerySet:
+        """Those whose class goes on."""
+        return self.filter(course__deleted_at=None, course__archived_at=None)
 
 
 class LessonQuerySet(models.QuerySet["Lesson"]):

@@ -314,6 +314,8 @@ SOCIALACCOUNT_EMAIL_REQUIRED = False
 SOCIALACCOUNT_EMAIL_VERIFICATION = "none"  # Only addresses that the provider vouches for are taken at all.
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 SOCIALACCOUNT_STORE_TOKENS = False
+WELCOMES = ["classes.expected.welcome"]
+"""Who wants to know that somebody signs in; see `accounts.arriving`."""
 LOGIN_REDIRECT_URL = "environments:home"
 LOGIN_URL = "account_login"
 LOGOUT_REDIRECT_URL = ACCOUNT_LOGOUT_REDIRECT_URL = "environments:home"

@@ -3,6 +3,7 @@
 from classes.models.announcement import Announcement
 from classes.models.archive import ArchiveState, BroughtArchive, CourseExport
 from classes.models.course import Colour, Course
+from classes.models.expected import ExpectedMember, RosterDraft
 from classes.models.hand_in import HandIn
 from classes.models.invitation import Invitation
 from classes.models.knock import Knock
@@ -19,6 +20,7 @@ __all__ = [
     "Course",
     "CourseExport",
     "CourseMaterial",
+    "ExpectedMember",
     "HandIn",
     "Invitation",
     "Joined",
@@ -29,5 +31,6 @@ __all__ = [
     "Looks",
     "Membership",
     "Role",
+    "RosterDraft",
     "Section",
 ]

@@ -61,6 +61,8 @@ class Membership(models.Model):
     joined_at = models.DateTimeField(default=timezone.now)
     left_at = models.DateTimeField(null=True, blank=True)
     """Since when they are no longer in the class; None while they are."""
+    was_removed = models.BooleanField(default=False)
+    """Whether a teacher put them out: then no link lets them in again, only a teacher."""
     hand_raised_at = models.DateTimeField(null=True, blank=True)
     """Since when they ask for help."""
     last_seen_at = models.DateTimeField(null=True, blank=True)
