@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from classes.courses import make_course
+from classes.expected import welcome
 from classes.forms import CourseForm
 from classes.models import Course
 from classes.overview import cards_of
@@ -29,6 +30,7 @@ def course_list(request: HttpRequest) -> HttpResponse:
     """The classes this person is in; whoever runs this Carrel sees all."""
     person = cast("PageRequest", request).user
     now = timezone.now()
+    welcome(person, now=now)  # For whoever was signed in when they were put on a list.
     cards = cards_of(person, list(Course.objects.visible_to(person)), now=now)
     context = {
         "going_on": [card for card in cards if not card.course.is_over],

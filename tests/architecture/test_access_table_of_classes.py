@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import Role as SiteRole
 from accounts.models import User
-from classes.models import Course, HandIn, Role
+from classes.invitations import make_invitation
+from classes.models import Course, ExpectedMember, HandIn, Role, Section
 from classes.urls import urlpatterns
 from tests.factories import AnnouncementFactory, CourseFactory, LessonFactory, UserFactory, hand_in_of, member, prepared
 
@@ -33,6 +36,8 @@ class Page:
     teacher: int
     administrator: int = 0
     """For whoever runs this Carrel and is no member, where that is not what a teacher gets."""
+    operator: int = 0
+    """For whoever runs the site, where it is not what a teacher gets."""
 
 
 PAGES = [
@@ -111,6 +116,38 @@ PAGES = [
     Page("material-back", "/classes/{course}/material/back/", "post", SIGN_IN, 404, 403, 403, 302),
     Page("material-source", "/classes/{course}/material/source/", "post", SIGN_IN, 404, 403, 403, 422),
 ]
+PEOPLE = "/classes/{course}/people/"
+PAGES += [
+    Page("course-join", "/classes/join/", "get", SIGN_IN, 200, 200, 200, 200),
+    Page("course-join", "/classes/join/", "post", SIGN_IN, 422, 422, 422, 422),
+    Page("invitation-join", "/classes/join/{code}/", "get", SIGN_IN, 200, 302, 302, 302, operator=200),
+    Page("invitation-join", "/classes/join/{code}/", "post", SIGN_IN, 302, 302, 302, 302),
+    Page("course-leave", "/classes/{course}/leave/", "get", SIGN_IN, 404, 200, 200, 200, operator=302),
+    Page("as-student", "/classes/{course}/as-student/", "post", SIGN_IN, 404, 302, 302, 302),
+    Page("people", PEOPLE, "get", SIGN_IN, 404, 403, 200, 200),
+    Page("person-add", PEOPLE + "add/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("person-add", PEOPLE + "add/", "post", SIGN_IN, 404, 403, 403, 422),
+    Page("person", PEOPLE + "{member}/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("person", PEOPLE + "{member}/", "post", SIGN_IN, 404, 403, 403, 422),
+    Page("person-remove", PEOPLE + "{member}/remove/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("person-return", PEOPLE + "{member}/return/", "post", SIGN_IN, 404, 403, 403, 302),
+    Page("expected-forget", PEOPLE + "expected/{expected}/forget/", "post", SIGN_IN, 404, 403, 403, 302),
+    Page("section-list", PEOPLE + "sections/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("section-list", PEOPLE + "sections/", "post", SIGN_IN, 404, 403, 403, 422),
+    Page("section-rename", PEOPLE + "sections/{section}/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("section-delete", PEOPLE + "sections/{section}/delete/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("section-delete", PEOPLE + "sections/{section}/delete/", "post", SIGN_IN, 404, 403, 403, 302),
+    Page("invitation-list", PEOPLE + "invitations/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("invitation-list", PEOPLE + "invitations/", "post", SIGN_IN, 404, 403, 403, 422),
+    Page("invitation-detail", PEOPLE + "invitations/{invitation}/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("invitation-revoke", PEOPLE + "invitations/{invitation}/revoke/", "post", SIGN_IN, 404, 403, 403, 302),
+    Page("roster-import", PEOPLE + "list/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("roster-import", PEOPLE + "list/", "post", SIGN_IN, 404, 403, 403, 422),
+    Page("roster-preview", PEOPLE + "list/{roster}/", "get", SIGN_IN, 404, 403, 403, 404),
+    Page("roster-preview", PEOPLE + "list/{roster}/", "post", SIGN_IN, 404, 403, 403, 404),
+    Page("roster-export", PEOPLE + "export.csv", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("roster-template", PEOPLE + "template.csv", "get", SIGN_IN, 404, 403, 403, 200),
+]
 
 
 @pytest.fixture
@@ -125,6 +162,9 @@ def course(teacher: User, now: datetime) -> Course:
     LessonFactory.create(course=course, published_at=None)
     AnnouncementFactory.create(course=course)
     hand_in_of(course.memberships.get(person__username="student"))
+    section = Section.objects.create(course=course, name="Monday")
+    ExpectedMember.objects.create(course=course, who="ada@example.org", section=section)
+    make_invitation(course, by=teacher, lifetime=timedelta(days=1), now=timezone.now())
     return course
 
 
@@ -152,6 +192,7 @@ def test_whoever_runs_the_site_gets_what_a_teacher_gets(
     response = getattr(client, page.method)(_address(page, course))
 
     assert response.status_code == (page.administrator or page.teacher)
+    assert response.status_code == (page.operator or page.teacher)
 
 
 def test_table_names_every_page() -> None:
@@ -163,3 +204,16 @@ def _address(page: Page, course: Course) -> str:
     student = course.memberships.get(person__username="student")
     keys = {"lesson": lesson.pk, "draft": draft.pk, "notice": course.announcements.get().pk, "student": student.pk}
     return page.path.format(course=course.slug, hand_in=HandIn.objects.get().pk, **keys)
+    invitation = course.invitations.get()
+    keys = {
+        "lesson": lesson.pk,
+        "draft": draft.pk,
+        "notice": course.announcements.get().pk,
+        "member": course.memberships.get(person__username="student").pk,
+        "section": course.sections.get().pk,
+        "expected": course.expected.get().pk,
+        "invitation": invitation.pk,
+        "code": invitation.code,
+        "roster": uuid4(),  # Somebody else's, at best: a list is shown to whoever brought it.
+    }
+    return page.path.format(course=course.slug, **keys)
