@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.contrib.auth.models import Group
 from django.db import transaction
@@ -172,10 +173,10 @@ def _follow_all(course: Course, memberships: Iterable[Membership]) -> None:
     teachers = {membership.person_id for membership in present if membership.role == Role.TEACHER}
     _join(course.everybody, [membership.person_id for membership in present])
     _join(course.teachers, list(teachers))
-    course.teachers.user_set.remove(*(each.person_id for each in present if each.person_id not in teachers))
+    course.teachers.user_set.remove(*(each.person for each in present if each.person_id not in teachers))
 
 
-def _join(group: Group, people: Sequence[object]) -> None:
+def _join(group: Group, people: Sequence[UUID]) -> None:
     link = User.groups.through
     rows = [link(user_id=person, group_id=group.pk) for person in people]
     link._default_manager.bulk_create(rows, ignore_conflicts=True, batch_size=ROWS_AT_ONCE)

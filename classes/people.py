@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from django.db import IntegrityError, models, transaction
 from django.db.models import Q, Value
+from django.db.models.expressions import OrderBy
 from django.db.models.functions import Coalesce, Lower, NullIf
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -19,7 +20,7 @@ from accounts.people import find_person
 from classes.errors import CourseError
 from classes.guessing import check_guesses, count_miss
 from classes.members import Place, admit, change_role, check_going_on, settle
-from classes.models import Course, Joined, Membership, Role, Section
+from classes.models import Course, ExpectedMember, Joined, Membership, Role, Section
 from classes.querysets import ExpectedMemberQuerySet, MembershipQuerySet
 from classes.roster_files import COLUMNS, FORMULA, MAX_SECTION, clean
 from environments.usage_tables import defused
@@ -37,7 +38,7 @@ class Order(models.TextChoices):
 
 
 _SHOWN_NAME = Lower(Coalesce(NullIf("person__display_name", Value("")), "person__username"))
-_ORDERS = {
+_ORDERS: dict[Order, list[str | OrderBy]] = {
     Order.NAME: ["shown_name", "person__username"],
     Order.SECTION: [models.F("section__name").asc(nulls_last=True), "shown_name"],
     Order.SEEN: [models.F("last_seen_at").desc(nulls_last=True), "shown_name"],
@@ -90,7 +91,7 @@ Rows = TypeVar("Rows", MembershipQuerySet, ExpectedMemberQuerySet)
 def _in_section(rows: Rows, section: str) -> Rows:
     if not section:
         return rows
-    return rows.filter(section=None) if section == "none" else rows.filter(section=section)
+    return rows.filter(section=None) if section == "none" else rows.filter(section__pk=section)
 
 
 # --- Changing one ------------------------------------------------------------------------------------------
@@ -221,13 +222,22 @@ def roster_csv(course: Course) -> str:
     It begins with the mark by which spreadsheets know UTF-8. What they would take for a formula gets an apostrophe,
     which reading takes off again.
     """
-    members = find_members(course)
-    rows = [(each.person.username, each.person.email, each.person.get_full_name(), each) for each in members]
-    rows += [
-        ("" if "@" in each.who else each.who, each.who if "@" in each.who else "", each.name, each)
-        for each in find_expected(course)
+    rows = [
+        [each.person.username, each.person.email, each.person.get_full_name(), _section_name(each), each.role]
+        for each in find_members(course)
     ]
-    return _csv([*who, each.section.name if each.section else "", each.role] for *who, each in rows)
+    rows += [
+        [*_username_or_address(each.who), each.name, _section_name(each), each.role] for each in find_expected(course)
+    ]
+    return _csv(rows)
+
+
+def _section_name(of: Membership | ExpectedMember) -> str:
+    return of.section.name if of.section else ""
+
+
+def _username_or_address(who: str) -> tuple[str, str]:
+    return ("", who) if "@" in who else (who, "")
 
 
 def roster_template() -> str:

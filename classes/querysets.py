@@ -71,10 +71,10 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
         return self.filter(role="student")
 
 
-class InvitationQuerySet(models.QuerySet["Invitation"]):
+class CourseInvitationQuerySet(models.QuerySet["Invitation"]):
     """Questions about invitations."""
 
-    def open(self, now: datetime) -> InvitationQuerySet:
+    def open(self, now: datetime) -> CourseInvitationQuerySet:
         """Those by which somebody may still come."""
         has_room = Q(uses_left=None) | Q(uses_left__gt=0)
         return self.filter(has_room, revoked_at=None, expires_at__gt=now)

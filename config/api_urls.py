@@ -9,6 +9,8 @@ from django.views.generic import TemplateView
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
+from classes.api.courses import CourseViewSet
+from classes.api.members import CourseInvitationViewSet, MemberViewSet
 from environments.api.accounts import DiskUseView, UsageViewSet
 from environments.api.builds import BuildViewSet
 from environments.api.company import CollaboratorViewSet, InvitationViewSet, SharedServerViewSet
@@ -19,6 +21,7 @@ from environments.api.volumes import VolumeViewSet
 app_name = "api"
 
 router = SimpleRouter(use_regex_path=False)
+router.register("courses", CourseViewSet, basename="course")
 router.register("servers", ServerViewSet, basename="server")
 router.register("builds", BuildViewSet, basename="build")
 router.register("environments", EnvironmentViewSet, basename="environment")
@@ -28,6 +31,7 @@ router.register("volumes", VolumeViewSet, basename="volume")
 
 MANY: dict[str, Any] = {"get": "list", "post": "create"}
 ONE: dict[str, Any] = {"delete": "destroy"}
+CHANGED: dict[str, Any] = {"patch": "partial_update", "delete": "destroy"}
 
 
 urlpatterns = [
@@ -43,6 +47,14 @@ urlpatterns = [
         "servers/<uuid:pk>/invitations/<uuid:invitation_id>/",
         InvitationViewSet.as_view(ONE),
         name="invitation-detail",
+    ),
+    path("courses/<slug:slug>/members/", MemberViewSet.as_view(MANY), name="member-list"),
+    path("courses/<slug:slug>/members/<uuid:pk>/", MemberViewSet.as_view(CHANGED), name="member-detail"),
+    path("courses/<slug:slug>/invitations/", CourseInvitationViewSet.as_view(MANY), name="course-invitation-list"),
+    path(
+        "courses/<slug:slug>/invitations/<uuid:pk>/",
+        CourseInvitationViewSet.as_view(ONE),
+        name="course-invitation-detail",
     ),
     path("disk/", DiskUseView.as_view(), name="disk"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from classes.models.course import Course
 from classes.models.membership import Role, Section
-from classes.querysets import InvitationQuerySet
+from classes.querysets import CourseInvitationQuerySet
 
 
 class Invitation(models.Model):
@@ -33,7 +33,7 @@ class Invitation(models.Model):
     """How many people may still come by it; None is any number."""
     revoked_at = models.DateTimeField(null=True, blank=True)
 
-    objects: ClassVar[InvitationQuerySet] = InvitationQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[CourseInvitationQuerySet] = CourseInvitationQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         ordering = ["-created_at", "pk"]

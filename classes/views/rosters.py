@@ -78,7 +78,7 @@ def roster_file_template(request: CourseRequest) -> HttpResponse:
     return _file(roster_template(), "people.csv")
 
 
-def _read(file: UploadedFile) -> list[RosterLine]:
+def _read(file: UploadedFile[bytes]) -> list[RosterLine]:
     if (file.size or 0) > MAX_BYTES:
         raise CourseError("roster_too_large", most=MAX_BYTES // 1024)
     return read_roster(file.read())

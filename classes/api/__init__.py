@@ -1,0 +1,1 @@
+"""Classes over the API: one module for each part."""
