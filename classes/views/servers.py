@@ -8,6 +8,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -23,14 +24,14 @@ from environments.views.requests import PageRequest
 
 UNPROCESSABLE = 422
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def told_when_gone(view: View) -> View:
     """Tells those who left the class, or were removed, that they are no longer in it; to strangers it is not there."""
 
     @wraps(view)
-    def answer(request: HttpRequest, slug: str, **arguments: Any) -> HttpResponse:
+    def answer(request: HttpRequest, slug: str, **arguments: Any) -> HttpResponseBase:
         try:
             return view(request, slug, **arguments)
         except Http404:
