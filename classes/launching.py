@@ -24,6 +24,7 @@ from environments.launching import launch
 from environments.models import Environment, EnvironmentVersion, NotebookServer, Outcome
 from environments.pinning import left_by, version_in_use
 from environments.querysets import NotebookServerQuerySet
+from environments.rebuilding import rebuild
 from environments.references import urlpath_to
 from environments.updating import update_server, wake_as
 from environments.values import LaunchSpec, MountWish, Reference, ResolvedRepository, Target
@@ -148,7 +149,7 @@ def _check_lesson(standing: Standing, lesson: Lesson, *, now: datetime) -> None:
 def _make(membership: Membership, place: Place, *, now: datetime) -> NotebookServer:
     """A new server; it waits for the environment, if that is being prepared for the first time."""
     course, environment = membership.course, _environment(place)
-    reference, resolved = _version_for_new(environment)
+    reference, resolved = _version_for_new(environment, now=now)
     spec = LaunchSpec(
         reference,
         name=place.name,
@@ -172,7 +173,10 @@ def _environment(place: Place) -> Environment:
     return place.environment
 
 
-def _version_for_new(environment: Environment) -> tuple[Reference, ResolvedRepository]:
+def _version_for_new(environment: Environment, *, now: datetime) -> tuple[Reference, ResolvedRepository]:
+    """What a new server is made from. Whoever comes before anybody has had it prepared has it prepared."""
+    if environment.outcome == Outcome.NONE and not environment.commit:
+        rebuild(environment, now=now)
     version = version_in_use(environment)
     if version is not None:
         return version.reference, version.resolved

@@ -250,4 +250,5 @@ def _visits(
             tests=work.tests,
             validated_cells=int(share * work.tests * chance.uniform(0.7, 1.0) + 0.5),
             measured_at=last,
+            progressed_at=last,
         )

@@ -35,8 +35,11 @@ class EnvironmentQuerySet(models.QuerySet["Environment"]):
     """Questions about the catalog."""
 
     def listed_for(self, user: User) -> EnvironmentQuerySet:
-        """What this person finds in the catalog: their own, and what is for everyone or for a group of theirs."""
-        return self.filter(Q(owner=user) | Q(visibility="everyone") | _for_groups_of(user))
+        """What this person finds in the catalog: their own, and what is for everyone or for a group of theirs.
+
+        What is held for a class is found where that is, even by its owner.
+        """
+        return self.filter(Q(owner=user, is_held=False) | Q(visibility="everyone") | _for_groups_of(user))
 
     def visible_to(self, user: User) -> EnvironmentQuerySet:
         """What this person may open if they know its address: that, and what is for people who have its link."""
