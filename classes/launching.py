@@ -11,12 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from django.db import transaction
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
 from accounts.models import User
 from classes.errors import CourseError
 from classes.files import wishes_of
+from classes.material import bring_material
 from classes.models import Course, Lesson, LessonVisit, Membership
 from classes.naming import server_name
 from classes.policies import Standing
@@ -26,6 +28,7 @@ from environments.pinning import left_by, version_in_use
 from environments.querysets import NotebookServerQuerySet
 from environments.rebuilding import rebuild
 from environments.references import urlpath_to
+from environments.servers import note_arrival
 from environments.updating import update_server, wake_as
 from environments.values import LaunchSpec, MountWish, Reference, ResolvedRepository, Target
 
@@ -103,6 +106,9 @@ def check_may_open(standing: Standing, lesson: Lesson | None = None, *, now: dat
 def open_server(standing: Standing, *, lesson: Lesson | None = None, now: datetime) -> NotebookServer:
     """Give this person their server of the class: a new one, or theirs, woken if it sleeps and brought up to date.
 
+    Its files are brought to the material in use, even while it runs. One that was started ahead of a time has its
+    person now.
+
     Raises what `check_may_open` raises, CourseError `environment_missing` or `environment_unprepared`, and what
     launching and updating a server raise.
     """
@@ -110,10 +116,15 @@ def open_server(standing: Standing, *, lesson: Lesson | None = None, now: dateti
     place = place_of(standing)
     server = place.server
     if server is None:
-        server = _make(membership, place, now=now)
-    elif server.can_start:
-        target, is_return = _target(server, membership, place)
-        wake_as(server, target, now=now, is_return=is_return)
+        with transaction.atomic():  # No worker starts it before it is known what is to be brought.
+            server = _make(membership, place, now=now)
+            bring_material(membership.course, server, now=now)
+    else:
+        bring_material(membership.course, server, now=now)
+        note_arrival(server, now=now)
+        if server.can_start:
+            target, is_return = _target(server, membership, place)
+            wake_as(server, target, now=now, is_return=is_return)
     _note_visit(membership, lesson, now=now)
     return server
 
@@ -128,6 +139,7 @@ def update_now(standing: Standing, *, now: datetime) -> NotebookServer:
     server = place.server
     if server is None or server.can_start:
         return open_server(standing, now=now)
+    bring_material(membership.course, server, now=now)
     target, is_return = _target(server, membership, place)
     update_server(server, target, now=now, is_return=is_return)
     return server

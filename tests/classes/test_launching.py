@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -15,15 +16,24 @@ from classes.errors import CourseError
 from classes.files import Area, folder_of, make_area
 from classes.launching import check_may_open, lesson_urlpath, open_server, place_of, update_now
 from classes.members import remove
-from classes.models import Course, LessonVisit, Membership, Role
+from classes.models import Course, CourseMaterial, LessonVisit, Membership, Role
 from classes.policies import Standing
 from environments.builders.fake import FakeBuilder
 from environments.errors import UserError
-from environments.models import Environment, EnvironmentVersion, NotebookServer, Outcome, Update
+from environments.models import (
+    Environment,
+    EnvironmentVersion,
+    NotebookServer,
+    Outcome,
+    ServerMaterial,
+    SourceTree,
+    Update,
+)
 from environments.pinning import go_back, put_in_use
 from environments.servers import start_server, stop_server
+from environments.source_trees import request_tree
 from environments.updating import Stage, stage_of
-from environments.values import BuildEvent, BuildRequest, MountWish
+from environments.values import BuildEvent, BuildRequest, MountWish, ResolvedRepository
 from tests.environments.workshop import Workshop, fake_spawner, has_image
 from tests.factories import (
     BuildFactory,
@@ -377,6 +387,78 @@ def test_wake_gives_a_server_the_limits_of_the_class_that_changed(
     workshop.work_until_done()
 
     assert (fresh(server).state, fresh(server).memory_mb) == (State.RUNNING, 256)
+
+
+# --- Newer material
+
+
+def newer_material(course: Course, now: datetime) -> SourceTree:
+    """Material that a teacher has put in use, its files being there."""
+    newest = ResolvedRepository("https://github.com/carrel-tests/material", "3" * 40, "main")
+    tree = request_tree(newest, owner=course.owner, now=now)
+    SourceTree.objects.update(state=SourceTree.State.READY)
+    CourseMaterial.objects.create(course=course, newest=tree, in_use=tree, in_use_since=now)
+    return tree
+
+
+def wanted_by(server: NotebookServer) -> SourceTree:
+    """The material its files are to be brought to."""
+    return ServerMaterial.objects.get(server=server).wanted
+
+
+def test_open_of_a_lesson_asks_for_newer_material_for_a_new_server(
+    of_student: Standing, course: Course, now: datetime
+) -> None:
+    tree = newer_material(course, now)
+    lesson = LessonFactory.create(course=course, published_at=now)
+
+    assert wanted_by(open_server(of_student, lesson=lesson, now=now)) == tree
+
+
+def test_open_of_a_lesson_asks_for_newer_material_for_a_server_that_sleeps(
+    of_student: Standing, course: Course, workshop: Workshop
+) -> None:
+    server = asleep(started(of_student, workshop), workshop)
+    tree = newer_material(course, workshop.now)
+    lesson = LessonFactory.create(course=course, published_at=workshop.now)
+
+    open_server(of_student, lesson=lesson, now=workshop.now)
+
+    assert wanted_by(server) == tree
+
+
+def test_open_of_a_lesson_brings_newer_material_to_a_server_that_runs_at_once(
+    of_student: Standing, course: Course, workshop: Workshop, django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    server = started(of_student, workshop)
+    newer_material(course, workshop.now)
+    lesson = LessonFactory.create(course=course, published_at=workshop.now)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        open_server(of_student, lesson=lesson, now=workshop.now)
+
+    assert ("bring_material", str(server.pk)) in workshop.sent
+    assert fresh(server).state == State.RUNNING
+
+
+def test_update_now_asks_for_newer_material(of_student: Standing, course: Course, workshop: Workshop) -> None:
+    server = started(of_student, workshop)
+    tree = newer_material(course, workshop.now)
+
+    update_now(of_student, now=workshop.now)
+
+    assert wanted_by(server) == tree
+
+
+def test_open_of_a_server_started_ahead_of_the_lesson_notes_that_its_person_has_come(
+    of_student: Standing, workshop: Workshop
+) -> None:
+    server = started(of_student, workshop)
+    NotebookServer.objects.filter(pk=server.pk).update(prewarmed_until=workshop.now + timedelta(hours=1))
+
+    open_server(of_student, now=workshop.now)
+
+    assert (fresh(server).prewarmed_until, fresh(server).last_activity_at) == (None, workshop.now)
 
 
 # --- Who may
