@@ -77,6 +77,7 @@ def test_progress_counts_cells_with_code_and_those_that_have_run() -> None:
         (ANSWER, 0),
         ({"nbgrader": {"grade": False, "locked": True}}, 0),
         ({"tags": ["test"]}, 1),
+        ({"tags": ["check"]}, 1),
         ({"tags": ["other"]}, 0),
         ({}, 0),
     ],
