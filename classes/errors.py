@@ -24,6 +24,11 @@ REASONS: dict[str, Reason] = {
         _("If it should go on, a teacher can open it again in its settings."),
         status=409,
     ),
+    "course_deleted": Reason(
+        _("The class “{course}” was deleted, so nothing in it changes any more."),
+        _("If it should go on, a teacher can bring it back from their list of classes."),
+        status=409,
+    ),
     "course_needs_teacher": Reason(
         _("“{course}” would be left without a teacher."),
         _("Make somebody else a teacher of the class first."),

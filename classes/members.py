@@ -40,7 +40,7 @@ def admit(
     """Let this person into the class. Somebody who was there before comes back to their work.
 
     Somebody who is there already stays as they are, whatever role this would give them. Raises CourseError
-    `course_over`.
+    `course_over` and `course_deleted`.
     """
     check_going_on(course)
     membership, is_new = Membership.objects.get_or_create(
@@ -59,7 +59,7 @@ def admit(
 def settle(course: Course, places: Sequence[Place], *, joined_by: Joined, now: datetime) -> None:
     """Have all these people be in the class as it says, newcomers and members alike, in a few queries.
 
-    Raises CourseError `course_over` and `course_needs_teacher`; then nothing has changed.
+    Raises CourseError `course_over`, `course_deleted` and `course_needs_teacher`; then nothing has changed.
     """
     check_going_on(course)
     Course.objects.select_for_update().get(pk=course.pk)
@@ -109,7 +109,12 @@ def remove(membership: Membership, *, by: User | None = None, now: datetime) -> 
 
 
 def check_going_on(course: Course) -> None:
-    """Raise CourseError `course_over` for a class in which nothing changes any more."""
+    """Raise CourseError `course_over` for a class in which nothing changes any more.
+
+    For one that was deleted, and can still be brought back, `course_deleted`.
+    """
+    if course.deleted_at is not None:
+        raise CourseError("course_deleted", course=course.title)
     if course.is_over:
         raise CourseError("course_over", course=course.title)
 

@@ -51,6 +51,15 @@ def test_admit_brings_somebody_back_to_the_row_they_had(course: Course, student:
     assert course.everybody in student.groups.all()
 
 
+def test_admit_is_refused_while_the_class_is_deleted(course: Course, student: User, now: datetime) -> None:
+    course.deleted_at = now
+
+    with pytest.raises(CourseError, match="course_deleted"):
+        admit(course, student, now=now)
+
+    assert not student.groups.exists()
+
+
 def test_admit_is_refused_once_the_class_is_over(course: Course, student: User, now: datetime) -> None:
     course.archived_at = now
 
