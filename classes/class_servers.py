@@ -1,23 +1,28 @@
-"""The servers that students have in a class: those that are run for it, and none of their other ones."""
+"""The servers that members have in a class: those that are run for it, and none of their other ones.
+
+Each is known by its name, which follows from the address of the class: one for everybody, and another for teachers
+where they work in an environment of their own.
+"""
 
 from __future__ import annotations
 
-from django.db.models.functions import Length
-
 from classes.models import Course, Membership
+from classes.naming import server_name
 from environments.models import NotebookServer
 from environments.querysets import NotebookServerQuerySet
 
 
 def servers_of(course: Course) -> NotebookServerQuerySet:
-    """The servers of everybody who is or was in the class.
-
-    Somebody who once taught in it may have two; the one of students has the shorter name, and comes last.
-    """
-    return NotebookServer.objects.present().filter(group=course.everybody_id).order_by(Length("name").desc(), "pk")
+    """Every server that is run for the class, of members present or past."""
+    return NotebookServer.objects.present().filter(group=course.everybody_id)
 
 
-def server_of(membership: Membership) -> NotebookServer | None:
+def servers_in(course: Course, *, of_teachers: bool = False) -> NotebookServerQuerySet:
+    """Those that are for what students work in, at most one a person; or for what teachers do."""
+    return servers_of(course).filter(name=server_name(course.slug, of_teachers=of_teachers))
+
+
+def server_of(membership: Membership, *, of_teachers: bool = False) -> NotebookServer | None:
     """The member's server of the class; None while they have made none."""
-    servers = servers_of(membership.course).filter(owner=membership.person_id)
-    return servers.select_related("volume", "owner").last()
+    servers = servers_in(membership.course, of_teachers=of_teachers).filter(owner=membership.person_id)
+    return servers.select_related("volume", "owner", "pending_update").first()

@@ -13,11 +13,10 @@ from enum import StrEnum
 from django.db import transaction
 
 from accounts.models import User
+from classes.class_servers import servers_in
 from classes.errors import CourseError
-from classes.launching import servers_of
 from classes.members import check_going_on
 from classes.models import Course
-from classes.naming import server_name
 from environments import catalog, pinning, rebuilding
 from environments.catalog import Recipe
 from environments.git_credentials import resolve_for
@@ -78,7 +77,7 @@ def view_of(course: Course, audience: Audience, *, reader: User) -> EnvironmentV
     if environment is None:
         return None
     in_use = version_in_use(environment)
-    servers = servers_of(course).filter(name=server_name(course.slug, of_teachers=audience is Audience.TEACHERS))
+    servers = servers_in(course, of_teachers=audience is Audience.TEACHERS)
     behind = servers.exclude(commit=in_use.commit).count() if in_use is not None else 0
     return EnvironmentView(
         audience,

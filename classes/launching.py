@@ -16,16 +16,16 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
 from accounts.models import User
+from classes.class_servers import server_of
 from classes.errors import CourseError
 from classes.files import wishes_of
 from classes.material import bring_material
-from classes.models import Course, Lesson, LessonVisit, Membership
+from classes.models import Lesson, LessonVisit, Membership
 from classes.naming import server_name
 from classes.policies import Standing
 from environments.launching import launch
 from environments.models import Environment, EnvironmentVersion, NotebookServer, Outcome
 from environments.pinning import left_by, version_in_use
-from environments.querysets import NotebookServerQuerySet
 from environments.rebuilding import rebuild
 from environments.references import urlpath_to
 from environments.servers import note_arrival
@@ -57,11 +57,11 @@ class Place:
 def place_of(standing: Standing) -> Place:
     """Where this person works in the class."""
     course, environment = standing.course, environment_of(standing)
-    name = server_name(course.slug, of_teachers=environment is not None and environment == course.teacher_environment)
+    of_teachers = environment is not None and environment == course.teacher_environment
+    name = server_name(course.slug, of_teachers=of_teachers)
     if standing.membership is None:
         return Place(name, environment, None)
-    mine = servers_of(course).filter(owner=standing.membership.person, name=name)
-    server = mine.select_related("pending_update", "owner").first()
+    server = server_of(standing.membership, of_teachers=of_teachers)
     version = version_in_use(environment) if environment is not None else None
     return Place(name, environment, server, _has_newer(server, version))
 
@@ -70,11 +70,6 @@ def environment_of(standing: Standing) -> Environment | None:
     """What this person works in: teachers in theirs, if they have one, unless they look at the class as a student."""
     course = standing.course
     return (standing.is_teacher and course.teacher_environment) or course.environment
-
-
-def servers_of(course: Course) -> NotebookServerQuerySet:
-    """The servers that members of the class, present or past, have there."""
-    return NotebookServer.objects.present().filter(group=course.everybody)
 
 
 def lesson_urlpath(lesson: Lesson | None) -> str:

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import User
+from classes.class_servers import servers_of
 from classes.errors import CourseError
-from classes.launching import servers_of
 from classes.members import check_going_on
 from classes.models import Course
 from environments.models import NotebookServer, Quota

@@ -16,7 +16,7 @@ from uuid import UUID
 from django.db.models import Count, Max, Sum
 
 from accounts.models import User
-from classes.class_servers import servers_of
+from classes.class_servers import servers_in, servers_of
 from classes.models import Course, Knock, LessonVisit, Membership
 from classes.notebooks import Progress
 from classes.policies import standing_of
@@ -117,7 +117,7 @@ def version_of(course: Course) -> str:
     visits = LessonVisit.objects.filter(membership__in=students).order_by()
     facts = [
         students.aggregate(Count("pk"), Count("hand_raised_at"), Max("hand_raised_at")),
-        servers_of(course).order_by().aggregate(Count("pk"), Max("state_changed_at")),
+        servers_of(course).aggregate(Count("pk"), Max("state_changed_at")),
         visits.aggregate(
             Count("pk"), Max("last_opened_at"), Max("progressed_at"), Sum("executed_cells"), Sum("failing_cells")
         ),
@@ -139,7 +139,7 @@ def version_for(user_id: UUID, slug: str) -> tuple[UUID, str] | None:
 
 
 def _servers(course: Course) -> dict[UUID, _Server]:
-    rows = servers_of(course).values_list("owner_id", "pk", "state", "last_activity_at", "started_at")
+    rows = servers_in(course).values_list("owner_id", "pk", "state", "last_activity_at", "started_at")
     return {
         owner: _Server(pk, state == NotebookServer.State.RUNNING, last_activity_at or started_at)
         for owner, pk, state, last_activity_at, started_at in rows

@@ -65,7 +65,7 @@ def _due(now: datetime) -> QuerySet[LessonVisit]:
     server = NotebookServer.objects.present().filter(
         owner=OuterRef("membership__person"), group=OuterRef("lesson__course__everybody")
     )
-    server = server.order_by(Length("name"))  # As in `class_servers`.
+    server = server.order_by(Length("name"))  # The shorter name is that of what students work in.
     was_active = Q(measured_at=None) | Q(active_at__gt=F("measured_at")) | Q(stopped_at__gt=F("measured_at"))
     is_open = Q(last_opened_at__gt=now - STILL_OPEN) | Q(pk__in=LessonVisit.objects.opened_last().values("pk"))
     return (

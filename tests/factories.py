@@ -14,6 +14,7 @@ from accounts.models import Role, User
 from classes.members import admit
 from classes.models import Announcement, Course, HandIn, Lesson, Membership
 from classes.models import Role as CourseRole
+from classes.naming import server_name
 from environments.models import (
     Build,
     Environment,
@@ -228,6 +229,12 @@ class AnnouncementFactory(factory.django.DjangoModelFactory[Announcement]):
 def member(course: Course, username: str, role: CourseRole = CourseRole.STUDENT) -> Membership:
     """Somebody of this name in the class."""
     return admit(course, UserFactory.create(username=username), role=role, now=timezone.now())
+
+
+def in_class(membership: Membership) -> dict[str, Any]:
+    """What makes a server the one that a member has in their class."""
+    course = membership.course
+    return {"owner": membership.person, "group": course.everybody, "name": server_name(course.slug)}
 
 
 def prepared(course: Course, **fields: Any) -> Course:

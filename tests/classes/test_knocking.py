@@ -14,7 +14,7 @@ from classes.models import Course, Knock, Membership, Role
 from environments.collaborating import invite, is_in, leave_server
 from environments.models import NotebookServer
 from environments.policies import can_enter_server
-from tests.factories import CourseFactory, NotebookServerFactory, member, running_server
+from tests.factories import CourseFactory, NotebookServerFactory, in_class, member, running_server
 
 pytestmark = pytest.mark.django_db
 
@@ -41,7 +41,7 @@ def student(course: Course) -> Membership:
 
 @pytest.fixture
 def server(student: Membership) -> NotebookServer:
-    return running_server(owner=student.person, group=student.course.everybody)
+    return running_server(**in_class(student))
 
 
 def may_enter(person: User, server: NotebookServer) -> bool:
@@ -200,7 +200,7 @@ def test_knocks_are_told_to_the_student_they_are_for(
     server: NotebookServer, course: Course, student: Membership, visitor: Membership, now: datetime
 ) -> None:
     other = member(course, "other")
-    NotebookServerFactory.create(owner=other.person, group=course.everybody)
+    NotebookServerFactory.create(**in_class(other))
     asked = knock(student, by=visitor.person, now=now)
 
     assert knocks_at(other.person, now=now) == []

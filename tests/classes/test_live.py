@@ -29,7 +29,15 @@ from classes.members import change_role
 from classes.models import Course, Joined, LessonVisit, Membership, Role, Section
 from classes.notebooks import Progress
 from environments.models import NotebookServer
-from tests.factories import CourseFactory, LessonFactory, NotebookServerFactory, UserFactory, member, running_server
+from tests.factories import (
+    CourseFactory,
+    LessonFactory,
+    NotebookServerFactory,
+    UserFactory,
+    in_class,
+    member,
+    running_server,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -49,7 +57,7 @@ def student(course: Course) -> Membership:
 def at_work(student: Membership, *, active_at: datetime, **fields: Any) -> NotebookServer:
     """The student's server of the class, running."""
     fields = {"last_activity_at": active_at, "state_changed_at": active_at} | fields
-    return running_server(owner=student.person, group=student.course.everybody, **fields)
+    return running_server(**in_class(student), **fields)
 
 
 def visit(student: Membership, *, opened_at: datetime, **fields: Any) -> LessonVisit:
@@ -206,7 +214,7 @@ def test_chosen_leaves_out_who_is_away(course: Course, student: Membership, now:
 
 @pytest.mark.parametrize("what", ["hand", "server", "visit", "progress", "member"])
 def test_version_changes_with(course: Course, student: Membership, now: datetime, what: str) -> None:
-    server = NotebookServerFactory.create(owner=student.person, group=course.everybody, state_changed_at=now)
+    server = NotebookServerFactory.create(**in_class(student), state_changed_at=now)
     opened = visit(student, opened_at=now)
     before = version_of(course)
 

@@ -10,17 +10,18 @@ from accounts.models import User
 from classes.errors import CourseError
 from classes.looking import KEPT_FOR, ONE_LOOK, forget_old_looks, list_folder, read_file
 from classes.models import Course, Look, Membership, Role
+from classes.naming import server_name
 from environments.errors import EnvironmentsError
 from environments.models import NotebookServer
 from tests.classes.notebook_files import save
-from tests.factories import CourseFactory, NotebookServerFactory, member
+from tests.factories import CourseFactory, NotebookServerFactory, in_class, member
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def course(fake_backends: None) -> Course:
-    return CourseFactory.create()
+    return CourseFactory.create(slug="statistics-for-everybody-who-begins-and-some-more")
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def student(course: Course) -> Membership:
 @pytest.fixture
 def server(student: Membership) -> NotebookServer:
     """The student's server of the class, asleep, with some files."""
-    server = NotebookServerFactory.create(owner=student.person, group=student.course.everybody)
+    server = NotebookServerFactory.create(**in_class(student))
     for path in ("week 1/first.ipynb", "week 1/data.csv", "notes.txt", ".bash_history", ".config/token"):
         save(server, path, path.encode())
     return server
@@ -97,7 +98,7 @@ def test_read_refuses_what_is_too_large_to_show(
 @pytest.mark.parametrize("is_made", [True, False])
 def test_look_before_there_are_files_says_so(student: Membership, looker: User, now: datetime, is_made: bool) -> None:
     if is_made:
-        NotebookServerFactory.create(owner=student.person, group=student.course.everybody)
+        NotebookServerFactory.create(**in_class(student))
 
     for look in (list_folder, read_file):
         with pytest.raises(EnvironmentsError, match="no_server_yet"):
@@ -145,3 +146,14 @@ def test_old_looks_are_forgotten(server: NotebookServer, student: Membership, lo
     assert Look.objects.count() == 1
     forget_old_looks(now + KEPT_FOR + timedelta(seconds=1))
     assert not Look.objects.exists()
+
+
+def test_look_is_at_the_server_of_students_where_somebody_has_another_as_a_teacher(
+    server: NotebookServer, student: Membership, looker: User, now: datetime
+) -> None:
+    theirs = {**in_class(student), "name": server_name(student.course.slug, of_teachers=True)}
+    save(NotebookServerFactory.create(**theirs), "answers.txt", b"42")
+
+    found = list_folder(student, "", by=looker, now=now)
+
+    assert "answers.txt" not in [entry.name for entry in found.entries]

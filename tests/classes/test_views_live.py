@@ -22,7 +22,7 @@ from environments.collaborating import is_in
 from environments.models import NotebookServer
 from tests.classes.notebook_files import code, notebook, save
 from tests.classes.test_live import fill
-from tests.factories import CourseFactory, member, running_server
+from tests.factories import CourseFactory, in_class, member, running_server
 
 pytestmark = pytest.mark.django_db
 
@@ -49,7 +49,7 @@ def tom(course: Course) -> Membership:
 
 @pytest.fixture
 def server(student: Membership) -> NotebookServer:
-    server = running_server(owner=student.person, group=student.course.everybody, name="statistics")
+    server = running_server(**in_class(student))
     save(server, "week 1/first.ipynb", notebook(code("1 + 1", count=1)))
     return server
 
