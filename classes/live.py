@@ -13,17 +13,16 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Max, Sum
+from django.db.models import BooleanField, Case, Count, ExpressionWrapper, Max, Sum, When
+from django.db.models.functions import Coalesce
 
 from accounts.models import User
 from classes.class_servers import servers_in, servers_of
 from classes.models import Course, Knock, LessonVisit, Membership
 from classes.notebooks import Progress
 from classes.policies import standing_of
-from environments.models import NotebookServer
+from classes.presence import HERE_FOR, is_at_work
 
-HERE_FOR = timedelta(minutes=10)
-"""Who did something within this time is there."""
 STUCK_AFTER = timedelta(minutes=10)
 """Who has an error in their notebook and has not come on for so long may be stuck."""
 
@@ -88,13 +87,14 @@ class Seat:
 @dataclass(frozen=True, slots=True)
 class _Server:
     id: UUID
-    is_running: bool
+    is_at_work: bool
     active_at: datetime | None
+    """None for one that was started ahead of a lesson, as long as nobody has come."""
 
 
 def seats_of(course: Course, *, now: datetime) -> list[Seat]:
     """Every student of the class, by name."""
-    servers = _servers(course)
+    servers = _servers(course, now=now)
     visits = {visit.membership_id: visit for visit in _visits(course)}
     students = course.memberships.present().students().select_related("person", "section")
     return [_seat(student, servers.get(student.person_id), visits.get(student.pk), now=now) for student in students]
@@ -138,12 +138,11 @@ def version_for(user_id: UUID, slug: str) -> tuple[UUID, str] | None:
     return course.pk, version_of(course)
 
 
-def _servers(course: Course) -> dict[UUID, _Server]:
-    rows = servers_in(course).values_list("owner_id", "pk", "state", "last_activity_at", "started_at")
-    return {
-        owner: _Server(pk, state == NotebookServer.State.RUNNING, last_activity_at or started_at)
-        for owner, pk, state, last_activity_at, started_at in rows
-    }
+def _servers(course: Course, *, now: datetime) -> dict[UUID, _Server]:
+    used_at = Case(When(prewarmed_until=None, then=Coalesce("last_activity_at", "started_at")))
+    at_work = ExpressionWrapper(is_at_work(now), output_field=BooleanField())
+    rows = servers_in(course).values_list("owner_id", "pk", at_work, used_at)
+    return {owner: _Server(pk, bool(is_used), active_at) for owner, pk, is_used, active_at in rows}
 
 
 def _visits(course: Course) -> Iterable[LessonVisit]:
@@ -170,7 +169,7 @@ def _seat(student: Membership, server: _Server | None, visit: LessonVisit | None
 
 
 def _presence(student: Membership, server: _Server | None, *, now: datetime) -> Presence:
-    if server and server.is_running and server.active_at and server.active_at > now - HERE_FOR:
+    if server and server.is_at_work:
         return Presence.WORKING
     if student.last_seen_at and student.last_seen_at > now - HERE_FOR:
         return Presence.READING

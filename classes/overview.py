@@ -16,11 +16,10 @@ from django.utils import timezone
 from accounts.models import User
 from classes.models import Course, Lesson, LessonVisit, Role
 from classes.policies import Standing
+from classes.presence import is_here
 from classes.querysets import AnnouncementQuerySet
 from environments.models import NotebookServer
 
-HERE_FOR = timedelta(minutes=5)
-"""How long somebody counts as here after they last did something in the class."""
 USUAL_LENGTH = timedelta(hours=2)
 """How long a lesson goes on that says no end."""
 SERVERS_NAMED = 5
@@ -138,7 +137,7 @@ def crowd_of(course: Course, *, now: datetime) -> Crowd:
     is_student = Q(role=Role.STUDENT)
     counts = course.memberships.present().aggregate(
         students=Count("pk", filter=is_student),
-        here=Count("pk", filter=is_student & Q(last_seen_at__gt=now - HERE_FOR)),
+        here=Count("pk", filter=is_student & is_here(course, now=now)),
         hands=Count("pk", filter=is_student & Q(hand_raised_at__isnull=False)),
     )
     return Crowd(**counts)

@@ -13,7 +13,6 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import User
 from classes.hands import raise_hand
 from classes.live import (
-    HERE_FOR,
     STUCK_AFTER,
     Group,
     Order,
@@ -28,6 +27,7 @@ from classes.live import (
 from classes.members import change_role
 from classes.models import Course, Joined, LessonVisit, Membership, Role, Section
 from classes.notebooks import Progress
+from classes.presence import HERE_FOR
 from environments.models import NotebookServer
 from tests.factories import (
     CourseFactory,
@@ -112,6 +112,16 @@ def test_presence_does_not_go_by_other_servers(course: Course, student: Membersh
     NotebookServer.objects.filter(pk=server.pk).update(**changes[other])
 
     assert only(course, now).presence == Presence.AWAY
+
+
+def test_presence_does_not_go_by_a_server_started_ahead_that_nobody_has_entered(
+    course: Course, student: Membership, now: datetime
+) -> None:
+    at_work(student, active_at=now, prewarmed_until=now + LONG)
+
+    seat = only(course, now)
+
+    assert (seat.presence, seat.last_active_at) == (Presence.AWAY, None)
 
 
 def test_presence_in_the_pages_of_the_class_counts(course: Course, student: Membership, now: datetime) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
+from classes.live import seats_of
 from classes.members import admit, remove
 from classes.models import Course, Lesson, LessonVisit, Role
 from classes.overview import (
-    HERE_FOR,
     Crowd,
     LessonRow,
     When,
@@ -24,8 +26,17 @@ from classes.overview import (
     next_lesson,
 )
 from classes.policies import Standing
+from classes.presence import HERE_FOR
 from environments.models import NotebookServer
-from tests.factories import AnnouncementFactory, CourseFactory, LessonFactory, NotebookServerFactory, member
+from tests.factories import (
+    AnnouncementFactory,
+    CourseFactory,
+    LessonFactory,
+    NotebookServerFactory,
+    in_class,
+    member,
+    running_server,
+)
 
 AN_HOUR = timedelta(hours=1)
 A_DAY = timedelta(days=1)
@@ -173,6 +184,27 @@ class TestClass:
         remove(member(course, "left"), now=now)
 
         assert crowd_of(course, now=now) == Crowd(students=4, here=2, hands=1)
+
+    @pytest.mark.parametrize(
+        ("fields", "here"),
+        [
+            (lambda now: {}, 1),
+            (lambda now: {"last_activity_at": now - HERE_FOR}, 0),
+            (lambda now: {"state": NotebookServer.State.STOPPED}, 0),
+            (lambda now: {"name": "another"}, 0),
+            (lambda now: {"prewarmed_until": now + AN_HOUR}, 0),
+        ],
+        ids=["at work", "unused", "stopped", "another server", "started ahead"],
+    )
+    def test_crowd_counts_who_is_at_work_in_their_server_as_the_live_page_does(
+        self, course: Course, now: datetime, fields: Callable[[datetime], dict[str, Any]], here: int
+    ) -> None:
+        running_server(**{**in_class(member(course, "student")), "last_activity_at": now, **fields(now)})
+
+        counted = crowd_of(course, now=now).here
+
+        assert counted == here
+        assert sum(seat.is_here for seat in seats_of(course, now=now)) == here
 
     def test_failed_servers_are_those_of_the_class(self, course: Course) -> None:
         failed = {"state": NotebookServer.State.FAILED}
