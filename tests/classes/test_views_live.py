@@ -215,7 +215,8 @@ class TestFiles:
         save(server, "<b>.ipynb", notebook(code(hostile, count=1, outputs=outputs), markdown))
 
         page = desk.get(self.address(student, "<b>.ipynb")).content.decode()
-        main = page[page.index('<ol class="cells">') : page.index("</main>")]
+        main = page[page.index('<ol class="cells">') :]
+        main = main[: main.index("</ol>")]
 
         assert main.count("&lt;script&gt;alert(document.cookie)&lt;/script&gt;") == 3
         for markup in ("<script", "<img", "<svg", "<b>", 'href="javascript'):
