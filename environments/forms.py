@@ -17,6 +17,7 @@ from django.utils.translation import ngettext
 
 from environments.differences import mount_words
 from environments.errors import EnvironmentsError, UserError
+from environments.hubs import hubs
 from environments.links import (
     MAX_COLLABORATORS,
     mount_path,
@@ -240,6 +241,11 @@ class LaunchForm(RepositoryForm):
         ),
         required=False,
     )
+    hub = forms.ChoiceField(
+        label=_("Where"),
+        help_text=_("Another hub has none of your files here. You are shown what is lost before you leave."),
+        required=False,
+    )
 
     def __init__(
         self,
@@ -252,11 +258,13 @@ class LaunchForm(RepositoryForm):
         mounts = self.fields["mounts"]
         assert isinstance(mounts, MountsField)  # noqa: S101 - for the type checker
         mounts.offer(volumes, self["mounts"].value() or ())
+        choices = [("", _("Here")), *((hub.name, hub.label) for hub in hubs())]
+        self.fields["hub"].choices = choices  # type: ignore[attr-defined]
 
     @property
     def has_more(self) -> bool:
         """Whether anything but the repository is filled in or wrong, so that it must not stay folded away."""
-        return super().has_more or self._has("name") or self.has_gifts
+        return super().has_more or self._has("name", "hub") or self.has_gifts
 
     @property
     def has_gifts(self) -> bool:

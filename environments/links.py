@@ -73,14 +73,17 @@ def check_length(path: str, query: str) -> None:
         raise UserError("link_too_long", most=MAX_LENGTH)
 
 
-def link_to(spec: LaunchSpec) -> str:
-    """The link that asks for this, without scheme and host. `read_link` of it gives the same again.
+def link_to(spec: LaunchSpec, *, hub: str = "") -> str:
+    """The link that asks for this, at this hub if one is named, without scheme and host.
+
+    `read_link` of it gives the same again.
 
     An empty ref is written as `HEAD`, as Binder wants it.
     """
     reference = spec.reference
     named = reference if reference.ref else Reference(reference.provider, reference.repository, NEWEST)
-    query = "&".join(f"{name}={_quoted(value)}" for name, value in parameters(spec))
+    asked = [*parameters(spec), *([("hub", hub)] if hub else [])]
+    query = "&".join(f"{name}={_quoted(value)}" for name, value in asked)
     return f"{PREFIX}{path_of(named)}{'?' if query else ''}{query}"
 
 

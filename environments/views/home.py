@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
@@ -16,6 +16,7 @@ from environments import catalog
 from environments.errors import EnvironmentsError
 from environments.forms import LaunchForm
 from environments.launching import launch, server_of
+from environments.links import link_to
 from environments.models import NotebookServer
 from environments.mounts import usable_volumes
 from environments.quotas import disk_use_of
@@ -29,7 +30,7 @@ from environments.waiting import Wait, waits_of
 CONFLICT, UNPROCESSABLE = 409, 422
 PREFILLED_BY_LINK = (
     *("repository", "ref", "path", "name", "memory", "cpus", "idle", "lifetime"),
-    *("collaborators", "credentials", "public"),
+    *("collaborators", "credentials", "public", "hub"),
 )
 TOKEN_MAY_HELP = ("repository_not_found", "credential_refused", "credential_unreadable")
 """Why a launch is refused that a token of the person's own could make possible."""
@@ -72,6 +73,8 @@ def _launch(request: HttpRequest) -> HttpResponse:
     form = _form(person, request.POST)
     if not form.is_valid():
         return _page(person, form, status=UNPROCESSABLE)
+    if form.cleaned_data["hub"]:
+        return redirect(link_to(form.spec, hub=form.cleaned_data["hub"]))
     try:
         there = server_of(person.user, form.spec)
         if there is not None and there.is_throwaway == form.spec.is_public and would_change(there, form.spec):

@@ -248,3 +248,30 @@ def test_prefill_form_from_a_link_without_launching(page: Client) -> None:
 
 def test_refuse_other_methods(page: Client) -> None:
     assert page.delete("/").status_code == 405
+
+
+HUBS = ["mybinder binder https://mybinder.org mybinder.org"]
+
+
+def test_offer_no_other_hub_where_none_is_listed(page: Client) -> None:
+    assert 'name="hub"' not in page.get("/").content.decode()
+
+
+def test_lead_to_the_hub_that_was_chosen_by_the_page_that_asks(page: Client, settings: Settings) -> None:
+    settings.HUBS = HUBS
+    form = {"repository": "https://github.com/owner/name", "path": "first.ipynb", "hub": "mybinder"}
+
+    response = page.post("/", form)
+
+    assert response["Location"] == "/v2/gh/owner/name/HEAD?urlpath=lab/tree/first.ipynb&hub=mybinder"
+    assert "https://mybinder.org/v2/gh/owner/name/HEAD" in page.get(response["Location"]).content.decode()
+    assert not NotebookServer.objects.exists()
+
+
+def test_refuse_a_hub_that_is_not_listed(page: Client, settings: Settings) -> None:
+    settings.HUBS = HUBS
+
+    response = page.post("/", {"repository": "https://github.com/owner/name", "hub": "elsewhere"})
+
+    assert response.status_code == 422
+    assert list(response.context["form"].errors) == ["hub"]
