@@ -63,7 +63,7 @@ def place_of(standing: Standing) -> Place:
         return Place(name, environment, None)
     server = server_of(standing.membership, of_teachers=of_teachers)
     version = version_in_use(environment) if environment is not None else None
-    return Place(name, environment, server, _has_newer(server, version))
+    return Place(name, environment, server, has_newer(server, version))
 
 
 def environment_of(standing: Standing) -> Environment | None:
@@ -140,6 +140,34 @@ def update_now(standing: Standing, *, now: datetime) -> NotebookServer:
     return server
 
 
+def launch_of(
+    membership: Membership, environment: Environment, *, name: str, now: datetime
+) -> tuple[LaunchSpec, ResolvedRepository]:
+    """What a new server of this member's is like, and which version it is made from.
+
+    Has the environment prepared, if nobody has yet. Raises CourseError `environment_unprepared`.
+    """
+    course = membership.course
+    reference, resolved = _version_for_new(environment, now=now)
+    spec = LaunchSpec(
+        reference,
+        name=name,
+        limits=course.limits,
+        idle_minutes=course.idle_minutes,
+        mounts=wishes_of(membership),
+    )
+    return spec, resolved
+
+
+def has_newer(server: NotebookServer | None, version: EnvironmentVersion | None) -> bool:
+    """Whether the class uses another version than the server is made from, or on its way to."""
+    if server is None or version is None:
+        return False
+    update = server.pending_update
+    becoming = update if update is not None and not update.failure_code else server
+    return (becoming.repository_url, becoming.commit) != (version.repository_url, version.commit)
+
+
 # --- Steps -------------------------------------------------------------------------------------------------
 
 
@@ -156,14 +184,7 @@ def _check_lesson(standing: Standing, lesson: Lesson, *, now: datetime) -> None:
 def _make(membership: Membership, place: Place, *, now: datetime) -> NotebookServer:
     """A new server; it waits for the environment, if that is being prepared for the first time."""
     course, environment = membership.course, _environment(place)
-    reference, resolved = _version_for_new(environment, now=now)
-    spec = LaunchSpec(
-        reference,
-        name=place.name,
-        limits=course.limits,
-        idle_minutes=course.idle_minutes,
-        mounts=wishes_of(membership),
-    )
+    spec, resolved = launch_of(membership, environment, name=place.name, now=now)
     return launch(
         membership.person,
         spec,
@@ -223,14 +244,6 @@ def _with_own(server: NotebookServer, wishes: tuple[MountWish, ...]) -> tuple[Mo
         and not any(folder.startswith(f"{wish.path}/") or f"{wish.path}/".startswith(folder) for folder in folders)
     )
     return tuple(sorted((*wishes, *own), key=lambda wish: wish.path))
-
-
-def _has_newer(server: NotebookServer | None, version: EnvironmentVersion | None) -> bool:
-    if server is None or version is None:
-        return False
-    update = server.pending_update
-    becoming = update if update is not None and not update.failure_code else server
-    return (becoming.repository_url, becoming.commit) != (version.repository_url, version.commit)
 
 
 def _note_visit(membership: Membership, lesson: Lesson | None, *, now: datetime) -> None:

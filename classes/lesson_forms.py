@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from classes.edit_forms import MomentInput, PublishForm, publishing_of, to_the_minute
 from classes.errors import CourseError
-from classes.lessons import MAX_PATH, Outline, check_lesson_path
+from classes.lessons import MAX_PATH, MAX_READY_MINUTES, Outline, check_lesson_path
 from classes.models.course import MAX_TITLE
 
 
@@ -38,7 +38,18 @@ class LessonForm(PublishForm):
     starts_at = forms.DateTimeField(label=_("Begins"), required=False, widget=MomentInput())
     ends_at = forms.DateTimeField(label=_("Ends"), required=False, widget=MomentInput())
 
-    field_order = ("title", "summary", "path", "starts_at", "ends_at", "publish", "publish_at")
+    ready_minutes = forms.IntegerField(
+        label=_("Have everybody's server ready before it begins"),
+        help_text=_(
+            "So many minutes before. Left empty, each server starts when its student comes. One that nobody has come "
+            "to twenty minutes after the beginning is stopped."
+        ),
+        min_value=1,
+        max_value=MAX_READY_MINUTES,
+        required=False,
+    )
+
+    field_order = ("title", "summary", "path", "starts_at", "ends_at", "ready_minutes", "publish", "publish_at")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -55,7 +66,7 @@ class LessonForm(PublishForm):
         """It ends after it begins."""
         data = super().clean() or {}
         starts_at, ends_at = data.get("starts_at"), data.get("ends_at")
-        if ends_at and not starts_at and "starts_at" not in self.errors:
+        if (ends_at or data.get("ready_minutes")) and not starts_at and "starts_at" not in self.errors:
             self.add_error("starts_at", _("Say when it begins, too."))
         if ends_at and starts_at and ends_at < starts_at:
             self.add_error("ends_at", _("The lesson ends before it begins."))
@@ -70,6 +81,7 @@ class LessonForm(PublishForm):
             path=data["path"],
             starts_at=data["starts_at"],
             ends_at=data["ends_at"],
+            ready_minutes=data["ready_minutes"],
             published_at=self.published_at(now=now, before=before.published_at if before else None),
         )
 
@@ -82,5 +94,6 @@ def initial_of_lesson(outline: Outline, *, now: datetime) -> dict[str, Any]:
         "path": outline.path,
         "starts_at": to_the_minute(outline.starts_at),
         "ends_at": to_the_minute(outline.ends_at),
+        "ready_minutes": outline.ready_minutes,
         **publishing_of(outline.published_at, now=now),
     }

@@ -19,11 +19,15 @@ from classes.stamps import check_unchanged, stamp_of_order
 
 MAX_LESSONS = 200
 MAX_PATH = 500
+MAX_READY_MINUTES = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """What a teacher says of a lesson. Students see it from `published_at` on; without one it is a draft."""
+    """What a teacher says of a lesson. Students see it from `published_at` on; without one it is a draft.
+
+    Everybody's server is running `ready_minutes` before it begins; without them each starts when its student comes.
+    """
 
     title: str
     summary: str = ""
@@ -31,6 +35,7 @@ class Outline:
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     published_at: datetime | None = None
+    ready_minutes: int | None = None
 
 
 def outline_of(lesson: Lesson) -> Outline:

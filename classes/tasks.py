@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from classes import exporting, handing_in, importing, keeping, knocking, looking, material, progress
+from classes import exporting, handing_in, importing, keeping, knocking, looking, material, progress, readying
 from classes.models import CourseExport, HandIn
 
 _EXPORT_LIMIT = int(exporting.TIME_LIMIT.total_seconds()) - 60
@@ -68,3 +68,9 @@ def forget_looks() -> None:
 def look_for_material() -> None:
     """Look for newer material where it is time to."""
     material.look_where_due(now=timezone.now())
+
+
+@shared_task
+def ready_for_lessons() -> None:
+    """Have servers reserved for the lessons that begin soon."""
+    readying.ready_for_lessons(now=timezone.now())

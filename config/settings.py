@@ -256,6 +256,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=15),
         "options": {"expires": 15},
     },
+    "ready-for-lessons": {
+        "task": "classes.tasks.ready_for_lessons",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
+    },
     "end-knocks": {
         "task": "classes.tasks.end_knocks",
         "schedule": timedelta(seconds=10),

@@ -30,6 +30,11 @@ class Lesson(models.Model):
     published_at = models.DateTimeField(_("visible to students from"), null=True, blank=True)
     """From when students see and open it; None while it is a draft."""
 
+    ready_minutes = models.PositiveSmallIntegerField(
+        _("servers ready before it begins, in minutes"), null=True, blank=True
+    )
+    """So long before it begins every student's server runs; None if each starts when its student comes."""
+
     objects: ClassVar[LessonQuerySet] = LessonQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:

@@ -84,6 +84,9 @@ def test_add_shows_a_lesson_or_keeps_it_a_draft(
         ({"starts_at": "soon"}, "starts_at"),
         ({"ends_at": "2026-03-02T10:00"}, "starts_at"),
         ({"starts_at": "2026-03-02T10:00", "ends_at": "2026-03-02T09:00"}, "ends_at"),
+        ({"starts_at": "2026-03-02T10:00", "ready_minutes": "0"}, "ready_minutes"),
+        ({"starts_at": "2026-03-02T10:00", "ready_minutes": "61"}, "ready_minutes"),
+        ({"ready_minutes": "5"}, "starts_at"),
         ({"publish": "later"}, "publish_at"),
         ({"publish": "never"}, "publish"),
     ],
@@ -96,6 +99,20 @@ def test_add_says_at_its_field_what_is_wrong(
     assert page.status_code == 422
     assert list(page.context["form"].errors) == [field]
     assert not course.lessons.exists()
+
+
+@pytest.mark.parametrize(("typed", "saved"), [("5", 5), ("", None)])
+def test_edit_says_whether_servers_are_ready_before(
+    teaching: Client, course: Course, typed: str, saved: int | None
+) -> None:
+    lesson = LessonFactory.create(course=course, ready_minutes=10)
+    times = {"starts_at": "2026-03-02T10:00", "ready_minutes": typed}
+
+    teaching.post(f"/classes/statistics/lessons/{lesson.pk}/edit/", answers(lesson, **times))
+
+    assert Lesson.objects.get().ready_minutes == saved
+    page = words_of(teaching.get(f"/classes/statistics/lessons/{lesson.pk}/edit/"))
+    assert ('name="ready_minutes" value="5"' in page) == (saved == 5)
 
 
 def test_edit_leaves_alone_since_when_students_see_it(teaching: Client, course: Course) -> None:
