@@ -111,8 +111,17 @@ def open_server(standing: Standing, *, lesson: Lesson | None = None, now: dateti
     place = place_of(standing)
     server = place.server
     if server is None:
+        environment = _environment(place)
+        spec, resolved = launch_of(membership, environment, name=place.name, now=now)
         with transaction.atomic():  # No worker starts it before it is known what is to be brought.
-            server = _make(membership, place, now=now)
+            server = launch(
+                membership.person,
+                spec,
+                now=now,
+                resolved=resolved,
+                group=membership.course.everybody,
+                image_owner=environment.owner,
+            )
             bring_material(membership.course, server, now=now)
     else:
         bring_material(membership.course, server, now=now)
@@ -145,7 +154,8 @@ def launch_of(
 ) -> tuple[LaunchSpec, ResolvedRepository]:
     """What a new server of this member's is like, and which version it is made from.
 
-    Has the environment prepared, if nobody has yet. Raises CourseError `environment_unprepared`.
+    Has the environment prepared, if nobody has yet: then the server waits for it. Raises CourseError
+    `environment_unprepared`, and what finding the repository raises.
     """
     course = membership.course
     reference, resolved = _version_for_new(environment, now=now)
@@ -179,20 +189,6 @@ def _check_lesson(standing: Standing, lesson: Lesson, *, now: datetime) -> None:
     if lesson.published_at is None:
         raise CourseError("lesson_not_published")
     raise CourseError("lesson_not_yet", when=date_format(localtime(lesson.published_at), "DATETIME_FORMAT"))
-
-
-def _make(membership: Membership, place: Place, *, now: datetime) -> NotebookServer:
-    """A new server; it waits for the environment, if that is being prepared for the first time."""
-    course, environment = membership.course, _environment(place)
-    spec, resolved = launch_of(membership, environment, name=place.name, now=now)
-    return launch(
-        membership.person,
-        spec,
-        now=now,
-        resolved=resolved,
-        group=course.everybody,
-        image_owner=environment.owner,
-    )
 
 
 def _environment(place: Place) -> Environment:

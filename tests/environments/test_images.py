@@ -126,7 +126,7 @@ def test_removal_asks_as_much_for_many_servers_as_for_one(
     for _ in range(10):
         running_server()
 
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         images.remove_unused_images(now=timezone.now())
 
 

@@ -245,7 +245,7 @@ def test_site_page_asks_as_much_for_many_as_for_one(
     for number in range(30):
         use(UserFactory.create(), url=f"https://git.example/{number}", server=str(number), starts=1)
 
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         operator.get(SITE)
 
 

@@ -68,7 +68,7 @@ def test_list_asks_the_database_as_much_for_many(
 ) -> None:
     GitCredentialFactory.create_batch(12, owner=student)
 
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(4):
         page.get(LIST)
 
 

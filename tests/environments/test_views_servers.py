@@ -173,7 +173,7 @@ def test_query_a_bounded_number_of_times(
     log(build, 50)
     server = NotebookServerFactory.create(owner=student, state=state, build=build)
 
-    with django_assert_max_num_queries(17):
+    with django_assert_max_num_queries(18):
         page.get(f"/servers/{server.pk}/")
 
 
