@@ -32,6 +32,10 @@ LET_GO = "/tmp/let-go"
 """What a server says that waits while it starts, and the file of its container that it waits for."""
 
 
+MEANT_TO_STAY = ("carrel-home-", "carrel-material-")
+"""How the names of volumes begin that no server's end removes."""
+
+
 class InEngine(ABC):
     """An installation as the engine knows it: what it has made there, by its label."""
 
@@ -73,11 +77,11 @@ class InEngine(ABC):
     def leftovers(self) -> list[str]:
         """The names of containers, networks, servers' volumes and unfinished images.
 
-        People's own volumes and finished images are meant to stay.
+        People's own volumes, the material of classes and finished images are meant to stay.
         """
         names = [container["Names"][0] for container in self.containers()]
         names += [network["Name"] for network in self.networks()]
-        names += [volume for volume in self.volumes() if not volume.startswith("carrel-home-")]
+        names += [volume for volume in self.volumes() if not volume.startswith(MEANT_TO_STAY)]
         return names + [tag for image in self.images() for tag in image.tags or [str(image.id)] if self._is_odd(tag)]
 
     def remove_everything(self) -> None:

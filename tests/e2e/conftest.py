@@ -15,6 +15,13 @@ from tests.fakes.git_host import GitHost
 from tests.stack import Stack
 
 ARTEFACTS = BASE_DIR / "test-artifacts"
+TIDY = """
+from django.utils import timezone
+from environments.models import NotebookServer
+from environments.servers import delete_server
+for server in NotebookServer.objects.present():
+    delete_server(server, now=timezone.now())
+"""
 
 
 @pytest.fixture
@@ -64,6 +71,13 @@ def keep(page: Page, request: pytest.FixtureRequest) -> Callable[[str], None]:
         page.screenshot(path=folder / f"{name}.png", full_page=True)
 
     return screenshot
+
+
+@pytest.fixture
+def leaving_no_servers(site: Stack) -> Iterator[None]:
+    """Deletes everybody's servers afterwards: others are about the only server there is."""
+    yield
+    site.manage("shell", "-c", TIDY)
 
 
 @pytest.fixture

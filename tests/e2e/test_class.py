@@ -12,7 +12,12 @@ from playwright.sync_api import Browser, Page, expect
 from tests.fakes.git_host import GitHost
 from tests.stack import Stack
 
-pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(400)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.stack,
+    pytest.mark.usefixtures("leaving_no_servers"),
+    pytest.mark.timeout(400),
+]
 
 BUILD_MILLISECONDS = 240_000
 LAB_MILLISECONDS = 60_000

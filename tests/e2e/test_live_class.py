@@ -10,7 +10,12 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.stack import Stack
 
-pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.stack,
+    pytest.mark.usefixtures("leaving_no_servers"),
+    pytest.mark.timeout(300),
+]
 
 NOTICED_MILLISECONDS = 60_000
 """A notebook is looked at every twenty seconds at most, and the machine may be busy."""
