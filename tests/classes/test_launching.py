@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from accounts.models import User
 from classes.errors import CourseError
@@ -46,6 +47,7 @@ from tests.factories import (
     prepared,
 )
 from tests.fakes.backends import FailingBuilder, TroubledSpawner
+from tests.fakes.git_host import GitHost
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("workshop")]
 
@@ -137,6 +139,22 @@ def test_open_of_a_class_that_is_being_prepared_waits_for_that(
     course.save()
 
     assert open_server(of_student, now=now).commit == BuildFactory.commit
+
+
+def test_open_by_whoever_comes_first_has_the_class_prepared(
+    of_student: Standing, course: Course, settings: Settings, now: datetime
+) -> None:
+    with GitHost() as host:
+        settings.REPOSITORY_ALLOWED_HOSTS = [host.address]
+        commit = host.add("algebra", {"requirements.txt": ""})
+        course.environment = EnvironmentFactory.create(provider="git", repository=host.url("algebra"))
+        course.save()
+
+        server = open_server(of_student, now=now)
+
+    course.environment.refresh_from_db()
+    assert course.environment.outcome == Outcome.PREPARING
+    assert server.commit == commit
 
 
 @pytest.mark.parametrize(

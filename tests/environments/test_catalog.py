@@ -210,6 +210,11 @@ class TestFind:
 
         assert (environment in find(student, text=text)) is is_found
 
+    def test_find_nothing_that_is_held_for_a_class(self, student: User) -> None:
+        EnvironmentFactory.create(owner=student, visibility=Visibility.PRIVATE, is_held=True)
+
+        assert list(find(student)) == []
+
     def test_find_by_words_that_were_changed(self, student: User) -> None:
         environment = EnvironmentFactory.create(title="Before")
         environment.title = "After"
