@@ -89,6 +89,7 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
 
 INSTALLED_APPS = [
     "config.apps.ConfigConfig",
+    "assignments.apps.AssignmentsConfig",
     "classes.apps.ClassesConfig",
     "environments.apps.EnvironmentsConfig",
     "accounts.apps.AccountsConfig",
@@ -487,7 +488,10 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
-        **{name: {"level": LOG_LEVEL} for name in ("accounts", "classes", "config", "environments", "celery.worker")},
+        **{
+            name: {"level": LOG_LEVEL}
+            for name in ("accounts", "assignments", "classes", "config", "environments", "celery.worker")
+        },
         # At INFO it writes each websocket's address with its query, which may hold a token.
         "uvicorn.error": {"level": "WARNING"},
     },
