@@ -19,6 +19,11 @@ class AssignmentError(UserError):
 
 
 REASONS: dict[str, Reason] = {
+    "artefact_missing": Reason(
+        _("Files that Carrel kept for this are no longer there."),
+        _("Tell whoever runs this Carrel: they may be in a backup."),
+        status=503,
+    ),
     # Making and releasing
     "assignment_name_taken": Reason(
         _("There is an assignment called “{name}” in this class already."),

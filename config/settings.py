@@ -405,6 +405,7 @@ PREWARM_MINUTES: int = env.int("PREWARM_MINUTES", default=10)
 """How long before their time servers that were reserved for it begin to be started."""
 DELETED_FILES_DAYS: int = env.int("DELETED_FILES_DAYS", default=7)
 """How long a deleted server can be brought back before its files are removed; 0 is not at all."""
+COURSE_EXTENSIONS = ["assignments.course_page.AssignmentsOfCourse"]
 CLASS_ARCHIVE_MB: int = env.int("CLASS_ARCHIVE_MB", default=2000)
 """How much an archive of a class may hold, unpacked, when it is made and when it is brought."""
 MATERIAL_MAX_MB: int = env.int("MATERIAL_MAX_MB", default=500)
@@ -467,6 +468,11 @@ STATIC_ROOT = CARREL_DATA / "static" if EMBEDDED else BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    # What was released and submitted. All workers have to reach it.
+    "artefacts": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": CARREL_DATA / "artefacts", "file_permissions_mode": 0o600},
+    },
     "staticfiles": {"BACKEND": "config.static_files.StaticFilesStorage"},
 }
 WHITENOISE_MANIFEST_STRICT = True

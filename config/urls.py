@@ -13,6 +13,7 @@ handler500 = "config.errors.server_error"
 
 urlpatterns = [
     path("", include("environments.urls")),
+    path("classes/<slug:slug>/assignments/", include("assignments.urls")),
     path("classes/", include("classes.urls")),
     path("account/", include("accounts.urls")),
     path("accounts/", include("allauth.account.urls")),

@@ -1,1 +1,36 @@
 """The tables of this app."""
+
+from assignments.models.assignment import Assignment, Counts, Extension, Tier
+from assignments.models.feedback import Feedback, RegradeMessage, RegradeRequest
+from assignments.models.grading import Autograding, CellComment, CellGrade, CellLease, Grade, GradeChange
+from assignments.models.release import Cell, CellKind, GateRun, Origin, Release, Source
+from assignments.models.rubric import RubricItem, RubricMark, SavedComment
+from assignments.models.submission import Fetch, Submission, Way
+
+__all__ = [
+    "Assignment",
+    "Autograding",
+    "Cell",
+    "CellComment",
+    "CellGrade",
+    "CellKind",
+    "CellLease",
+    "Counts",
+    "Extension",
+    "Feedback",
+    "Fetch",
+    "GateRun",
+    "Grade",
+    "GradeChange",
+    "Origin",
+    "RegradeMessage",
+    "RegradeRequest",
+    "Release",
+    "RubricItem",
+    "RubricMark",
+    "SavedComment",
+    "Source",
+    "Submission",
+    "Tier",
+    "Way",
+]

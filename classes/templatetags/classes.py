@@ -11,9 +11,17 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import pgettext
 
+from classes.extensions import NavPlace, extensions
 from classes.models import Lesson
+from classes.policies import Standing
 
 register = template.Library()
+
+
+@register.simple_tag
+def places_added(standing: Standing) -> list[NavPlace]:
+    """Where one can go in a class beside what it has by itself."""
+    return [place for extension in extensions() for place in extension.places(standing)]
 
 
 @register.simple_tag

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from classes.context import CourseRequest, course_view
+from classes.extensions import extensions
 from classes.models import Course
 from classes.overview import (
     SERVERS_NAMED,
@@ -40,6 +41,7 @@ def course_detail(request: CourseRequest) -> HttpResponse:
         "next": next_lesson(rows, now=now, is_staff=standing.is_staff),
         "announcements": announcements[:ANNOUNCEMENTS_SHOWN],
         "has_older": len(announcements) > ANNOUNCEMENTS_SHOWN,
+        "sections": [one for extension in extensions() for one in extension.sections(standing, now=now)],
         "now": now,
     }
     if standing.is_staff:

@@ -105,7 +105,7 @@ def run_lab(visitors: str, options: list[str]) -> None:
     atexit.register(end_at_once)  # Before what others register, so that it comes after it.
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
     path, os.environ["PATH"] = os.environ["PATH"], os.path.join(sys.prefix, "bin")
-    from jupyterlab.labapp import main as run  # type: ignore[import-not-found,unused-ignore]
+    from jupyterlab.labapp import main as run
 
     os.environ["PATH"] = path
     del sys.modules["rfc3987_syntax"]
@@ -128,7 +128,7 @@ def make_data_folder() -> None:
 
     Jupyter itself makes it only as a parent of its runtime files, and those are elsewhere.
     """
-    from jupyter_core.paths import jupyter_data_dir  # type: ignore[import-not-found,unused-ignore]
+    from jupyter_core.paths import jupyter_data_dir
 
     with contextlib.suppress(OSError):  # The home may be full.
         os.makedirs(jupyter_data_dir(), exist_ok=True)

@@ -27,7 +27,7 @@ def import_lightly() -> None:
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
     path = os.environ["PATH"]
     os.environ["PATH"] = os.path.join(sys.prefix, "bin")
-    import jupyterlab.labapp  # type: ignore[import-not-found,unused-ignore]  # noqa: F401
+    import jupyterlab.labapp  # noqa: F401
 
     os.environ["PATH"] = path
     del sys.modules["rfc3987_syntax"]
@@ -38,7 +38,7 @@ def make_data_folder() -> None:
 
     Jupyter itself makes it only as a parent of its runtime files, and those are elsewhere.
     """
-    from jupyter_core.paths import jupyter_data_dir  # type: ignore[import-not-found,unused-ignore]
+    from jupyter_core.paths import jupyter_data_dir
 
     with contextlib.suppress(OSError):  # The home may be full.
         os.makedirs(jupyter_data_dir(), exist_ok=True)
@@ -47,7 +47,7 @@ def make_data_folder() -> None:
 def tell_visitors_apart() -> list[str]:
     """The option by which Jupyter learns who visits it, from the file beside this one; none if it is too old to ask."""
     try:
-        import carrel_visitors  # type: ignore[import-not-found,unused-ignore]  # noqa: F401
+        import carrel_visitors  # type: ignore[import-not-found]  # noqa: F401
     except ImportError:
         return []
     return ["--ServerApp.identity_provider_class=carrel_visitors.CarrelIdentityProvider"]
@@ -56,7 +56,7 @@ def tell_visitors_apart() -> list[str]:
 if __name__ == "__main__":
     detach()
     import_lightly()
-    from jupyterlab.labapp import main  # type: ignore[import-not-found,unused-ignore]
+    from jupyterlab.labapp import main
 
     make_data_folder()
     sys.argv += tell_visitors_apart()

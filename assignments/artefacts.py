@@ -1,0 +1,68 @@
+"""Files that never change, kept by the SHA-256 of what is in them: bundles of notebooks, and databases that grade them.
+
+Kept in the storage `artefacts` of the settings, so that all workers can reach them. What no row names any more is
+removed by `sweep`, some time after it was written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import Storage, storages
+
+from assignments.errors import AssignmentError
+
+SPARED = timedelta(days=2)
+"""What is younger may belong to a row that is being written."""
+
+
+def keep(content: bytes) -> str:
+    """Keep this, unless it is there already, and return the name by which it is found again: its SHA-256."""
+    name = hashlib.sha256(content).hexdigest()
+    storage = _storage()
+    if not storage.exists(_path(name)):
+        storage.save(_path(name), ContentFile(content))
+    return name
+
+
+def read(name: str) -> bytes:
+    """What is kept by this name.
+
+    Raises AssignmentError `artefact_missing` where it is gone or not what was kept.
+    """
+    try:
+        with _storage().open(_path(name)) as stored:
+            content = bytes(stored.read())
+    except FileNotFoundError as error:
+        raise AssignmentError("artefact_missing", detail=name) from error
+    if hashlib.sha256(content).hexdigest() != name:
+        raise AssignmentError("artefact_missing", detail=f"{name} has been changed")
+    return content
+
+
+def sweep(needed: Iterable[str], *, now: datetime) -> int:
+    """Remove what none of these names, and is not new; returns how many. Safe to repeat."""
+    kept, removed = set(needed), 0
+    storage = _storage()
+    for name in _names(storage):
+        if name not in kept and storage.get_modified_time(_path(name)) < now - SPARED:
+            storage.delete(_path(name))
+            removed += 1
+    return removed
+
+
+def _names(storage: Storage) -> Iterator[str]:
+    folders, _files = storage.listdir("") if storage.exists("") else ([], [])
+    for folder in folders:
+        yield from storage.listdir(folder)[1]
+
+
+def _path(name: str) -> str:
+    return f"{name[:2]}/{name}"
+
+
+def _storage() -> Storage:
+    return storages["artefacts"]

@@ -1,0 +1,115 @@
+"""What students have been given, and what they gave back."""
+
+from __future__ import annotations
+
+import uuid
+from typing import ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from assignments.models.assignment import Assignment
+from assignments.models.release import Release
+from assignments.querysets import SubmissionQuerySet
+from classes.models import Membership
+from environments.models import NotebookServer
+
+
+class Fetch(models.Model):
+    """A student's copy of an assignment among their files, and which release it is by now."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="fetches")
+    membership = models.ForeignKey(Membership, on_delete=models.CASCADE, related_name="fetches")
+    release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="fetches")
+    server = models.ForeignKey(NotebookServer, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    """Where it was put, if Carrel put it there."""
+    path = models.CharField(max_length=500, blank=True)
+    """Its folder there."""
+    fetched_at = models.DateTimeField()
+    merged_at = models.DateTimeField(null=True, blank=True)
+    """When a later release was last merged into it."""
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["assignment", "membership"], name="fetch_once_per_person")]
+
+    def __str__(self) -> str:
+        return f"{self.assignment} with {self.membership.person}"
+
+
+class Way(models.TextChoices):
+    """How a submission came in."""
+
+    PAGE = "page", _("On the page")
+    LAB = "lab", _("From the notebook server")
+    DEADLINE = "deadline", _("By itself, at the deadline")
+    TEACHER = "teacher", _("By a teacher")
+
+
+class Submission(models.Model):
+    """What one student gave back, exactly as it was received. Never changes but in what grading makes of it."""
+
+    class State(models.TextChoices):
+        RECEIVED = "received", _("Received")
+        WAITING = "waiting", _("Waiting to be graded")
+        RUNNING = "running", _("Being graded")
+        GRADED = "graded", _("Graded by its tests")
+        PROBLEM = "problem", _("Could not be graded")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    assignment = models.ForeignKey(Assignment, on_delete=models.PROTECT, related_name="submissions")
+    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="submissions")
+    release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="submissions")
+    """What their copy was made from, as far as is known."""
+    attempt = models.PositiveIntegerField()
+    """One for their first."""
+    submitted_at = models.DateTimeField()
+    """By the clock of Carrel, when it had been received whole."""
+    way = models.CharField(max_length=16, choices=Way)
+    submitted_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
+    bundle = models.CharField(max_length=64)
+    """The artefact as it was received: its SHA-256."""
+    bytes = models.BigIntegerField()
+    files = models.JSONField(default=list)
+    """Each file that was received: its name, its bytes, and its SHA-256."""
+    repaired = models.CharField(max_length=64, blank=True)
+    """The artefact that is graded, where something had to be put right."""
+    repairs = models.JSONField(default=list)
+    """What was put right: `doctoring.Repair` each."""
+    receipt = models.TextField(blank=True)
+    """Signed; what the student can show."""
+
+    state = models.CharField(max_length=16, choices=State, default=State.RECEIVED)
+    autograding = models.ForeignKey(
+        "assignments.Autograding", null=True, blank=True, on_delete=models.SET_NULL, related_name="current_for"
+    )
+    """What its present points by tests come from."""
+    points = models.FloatField(null=True, blank=True)
+    """Of all its cells, before a penalty for being late; None before it is graded."""
+    max_points = models.FloatField(null=True, blank=True)
+    needs_manual = models.PositiveIntegerField(default=0)
+    """How many cells wait for a person."""
+
+    objects: ClassVar[SubmissionQuerySet] = SubmissionQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name = _("submission")
+        verbose_name_plural = _("submissions")
+        ordering = ["-submitted_at"]
+        indexes = [models.Index(fields=["assignment", "state"], name="submission_state")]
+        constraints = [
+            models.UniqueConstraint(fields=["assignment", "membership", "attempt"], name="attempt_once"),
+            models.UniqueConstraint(
+                fields=["assignment", "membership"],
+                condition=models.Q(way="deadline"),
+                name="submitted_once_at_the_deadline",
+            ),
+            models.CheckConstraint(condition=models.Q(way__in=Way.values), name="submission_way_known"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=("received", "waiting", "running", "graded", "problem")),
+                name="submission_state_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.assignment} by {self.membership.person}, {self.attempt}"

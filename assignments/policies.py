@@ -1,0 +1,42 @@
+"""Who may do what with assignments. Pure predicates over a person's standing in the class."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from assignments.models import Assignment, Submission
+from classes.policies import Standing
+
+
+def can_see(standing: Standing, assignment: Assignment, *, now: datetime) -> bool:
+    """Whether they find the assignment: students once it is released and open, teachers and graders always."""
+    if assignment.deleted_at is not None:
+        return False
+    return standing.is_staff or is_open(assignment, now=now)
+
+
+def is_open(assignment: Assignment, *, now: datetime) -> bool:
+    """Whether students can have it."""
+    return assignment.release_id is not None and (assignment.opens_at is None or assignment.opens_at <= now)
+
+
+def can_edit(standing: Standing) -> bool:
+    """Whether they may draw up and release assignments."""
+    return standing.can_change
+
+
+def can_grade(standing: Standing) -> bool:
+    """Whether they may give points."""
+    return standing.is_staff and not standing.course.is_over
+
+
+def can_publish(standing: Standing) -> bool:
+    """Whether they may tell students their grades."""
+    return standing.can_change
+
+
+def can_read(standing: Standing, submission: Submission) -> bool:
+    """Whether they may see what was submitted: whoever did, and those who grade."""
+    if standing.is_staff:
+        return True
+    return standing.membership is not None and submission.membership_id == standing.membership.pk

@@ -1,0 +1,51 @@
+"""What apps above this one add to the pages of a class, without this one knowing of them.
+
+`COURSE_EXTENSIONS` names them by dotted path. Their places stand among those of the class, and their sections on its
+first page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import Any, Protocol
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from classes.policies import Standing
+
+
+@dataclass(frozen=True, slots=True)
+class NavPlace:
+    """Somewhere one can go in a class. `here` is what its pages call themselves."""
+
+    label: str
+    url: str
+    here: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the first page of a class: a template, and the facts it finds as `section`."""
+
+    template: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+class CourseExtension(Protocol):
+    """What an app adds to a class. What it answers may not grow in queries with the class."""
+
+    def places(self, standing: Standing) -> Sequence[NavPlace]:
+        """Where this person can go. Asks the database nothing."""
+
+    def sections(self, standing: Standing, *, now: datetime) -> Sequence[Section]:
+        """What this person sees first."""
+
+
+@cache
+def extensions() -> Sequence[CourseExtension]:
+    """Those the settings name."""
+    return [import_string(path)() for path in settings.COURSE_EXTENSIONS]

@@ -1,0 +1,83 @@
+"""Every page of an assignment, and what a stranger and each member of the class get. A new page must be added here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from django.test import Client
+
+from accounts.models import Role as SiteRole
+from accounts.models import User
+from assignments.urls import urlpatterns
+from classes.models import Course, Role
+from tests.factories import CourseFactory, UserFactory, member, prepared
+
+SIGN_IN = 302
+WORK = "/classes/{course}/assignments/"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page, asked for by `method`; the statuses for somebody not signed in, a stranger, and each member."""
+
+    name: str
+    path: str
+    method: str
+    anonymous: int
+    stranger: int
+    student: int
+    grader: int
+    teacher: int
+    administrator: int = 0
+    """For whoever runs this Carrel and is no member, where that is not what a teacher gets."""
+
+
+PAGES = [
+    Page("assignment-list", WORK, "get", SIGN_IN, 404, 200, 200, 200),
+]
+
+
+@pytest.fixture
+def course(teacher: User) -> Course:
+    """A class with somebody in each role."""
+    course = CourseFactory.create(owner=teacher)
+    prepared(course)
+    member(course, "teacher", Role.TEACHER)
+    member(course, "grader", Role.GRADER)
+    member(course, "student")
+    return course
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.method} {page.name}")
+@pytest.mark.parametrize("who", ["anonymous", "stranger", "student", "grader", "teacher"])
+def test_page_answers_each_person_as_the_table_says(
+    client: Client, fake_backends: None, course: Course, page: Page, who: str
+) -> None:
+    if who != "anonymous":
+        client.force_login(UserFactory.create(username=who))
+
+    response = getattr(client, page.method)(_address(page, course))
+
+    assert response.status_code == getattr(page, who)
+    if page.anonymous == SIGN_IN and who == "anonymous":
+        assert response["Location"].startswith("/accounts/login/?next=")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.method} {page.name}")
+def test_whoever_runs_the_site_gets_what_a_teacher_gets(
+    client: Client, fake_backends: None, course: Course, page: Page
+) -> None:
+    client.force_login(UserFactory.create(username="root", role=SiteRole.ADMINISTRATOR))
+
+    response = getattr(client, page.method)(_address(page, course))
+
+    assert response.status_code == (page.administrator or page.teacher)
+
+
+def test_table_names_every_page() -> None:
+    assert {pattern.name for pattern in urlpatterns} == {page.name for page in PAGES}
+
+
+def _address(page: Page, course: Course) -> str:
+    return page.path.format(course=course.slug)
