@@ -35,4 +35,35 @@ REASONS: dict[str, Reason] = {
         _("Your teacher is still preparing it. Come back later."),
         status=409,
     ),
+    # Dates
+    "assignment_not_open": Reason(
+        _("This assignment has not begun yet."),
+        _("Come back when it has: the date is on its page."),
+        status=403,
+    ),
+    "assignment_closed": Reason(
+        _("This assignment no longer takes anything: the last moment to hand it in has passed."),
+        _("What you handed in before is kept. If there is a reason why you are late, ask your teacher for more time."),
+        status=403,
+    ),
+    "attempts_used": Reason(
+        _("You have handed this in {most} times, which is as often as it may be."),
+        _("What you handed in is kept. If something went wrong, ask your teacher for another attempt."),
+        status=403,
+    ),
+    "dates_out_of_order": Reason(
+        _("These dates are not in order: an assignment begins, then it is due, and then it closes."),
+        _("Look at the three dates again. A date that does not matter can be left empty."),
+        status=422,
+    ),
+    "late_rule_invalid": Reason(
+        _("What lateness costs is not clear from this."),
+        _("Give whole numbers: minutes that grow from line to line, and percentages from 0 to 100 that shrink."),
+        status=422,
+    ),
+    "allowance_invalid": Reason(
+        _("More time can only be given, not taken away."),
+        _("Give minutes and attempts of 0 or more, and a share of the time from 100 to 1000 percent."),
+        status=422,
+    ),
 }
