@@ -66,4 +66,30 @@ REASONS: dict[str, Reason] = {
         _("Give minutes and attempts of 0 or more, and a share of the time from 100 to 1000 percent."),
         status=422,
     ),
+    # Files
+    "files_unreadable": Reason(
+        _("These files cannot be read: they are no archive, or one that was damaged on its way."),
+        _("Make the archive again, as .tar or .zip, and send that."),
+        status=422,
+    ),
+    "files_refused": Reason(
+        _("“{path}” cannot be taken: it leads out of its folder, is there twice, or is neither a file nor a folder."),
+        _("Leave it out, or put an ordinary file in its place, and send the rest again."),
+        status=422,
+    ),
+    "files_too_large": Reason(
+        _("These files are larger than the {megabytes} MB that may be handed in."),
+        _("Delete what is not needed, for example large results, or clear the outputs of the notebook, and try again."),
+        status=413,
+    ),
+    "files_too_many": Reason(
+        _("There are more than {most} files in this, which is more than may be handed in."),
+        _("Delete the folders that do not belong to the assignment, and try again."),
+        status=413,
+    ),
+    "notebook_missing": Reason(
+        _("There is no notebook “{notebook}” in what was handed in."),
+        _("Put it at the top of the assignment's folder, under exactly this name, and hand it in again."),
+        status=422,
+    ),
 }

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from classes import portable
 from classes.errors import CourseError
@@ -112,6 +113,18 @@ def entries_below(path: Path, files: Files, *, max_bytes: int) -> Iterator[Entry
                 yield Entry(name.relative_to(files.folder), size=info.file_size, content=_content(archive, info))
 
 
+def entries_of(file: IO[bytes], *, max_bytes: int) -> Iterator[Entry]:
+    """The files of a zip file that is of no class, folders left out; believed as little as one that is.
+
+    Each is read once, before the next is asked for. Raises as `read_archive` does.
+    """
+    with _opened(file) as archive:
+        _check(archive, max_bytes)
+        for info in archive.infolist():
+            if not info.is_dir():
+                yield Entry(PurePosixPath(info.filename), size=info.file_size, content=_content(archive, info))
+
+
 def _manifest(archive: zipfile.ZipFile) -> bytes:
     try:
         info = archive.getinfo(MANIFEST)
@@ -162,8 +175,8 @@ def _shown(name: str) -> str:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    with _damage_reported(), zipfile.ZipFile(path) as archive:
+def _opened(file: Path | IO[bytes]) -> Iterator[zipfile.ZipFile]:
+    with _damage_reported(), zipfile.ZipFile(file) as archive:
         yield archive
 
 
