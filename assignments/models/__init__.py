@@ -1,6 +1,6 @@
 """The tables of this app."""
 
-from assignments.models.assignment import Assignment, Counts, Extension, Tier
+from assignments.models.assignment import Assignment, Extension, Tier
 from assignments.models.feedback import Feedback, RegradeMessage, RegradeRequest
 from assignments.models.grading import Autograding, CellComment, CellGrade, CellLease, Grade, GradeChange
 from assignments.models.release import Cell, CellKind, GateRun, Origin, Release, Source
@@ -15,7 +15,6 @@ __all__ = [
     "CellGrade",
     "CellKind",
     "CellLease",
-    "Counts",
     "Extension",
     "Feedback",
     "Fetch",

@@ -10,20 +10,13 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from assignments.deadlines import COUNTS_WORDS, Allowance, Counts, LateRule, Schedule
 from assignments.querysets import AssignmentQuerySet
 from classes.models import Course, Lesson, Membership
 
 MAX_TITLE = 200
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 """What nbgrader takes for the name of an assignment, and a folder can be called."""
-
-
-class Counts(models.TextChoices):
-    """Which of somebody's submissions their grade is taken from."""
-
-    LATEST = "latest", _("The latest")
-    BEST = "best", _("The best")
-    FIRST = "first", _("The first")
 
 
 class Tier(models.TextChoices):
@@ -50,16 +43,16 @@ class Assignment(models.Model):
     opens_at = models.DateTimeField(_("students see it from"), null=True, blank=True)
     """None: as soon as it is released."""
     due_at = models.DateTimeField(_("due"), null=True, blank=True)
-    cut_off_at = models.DateTimeField(_("nothing is taken after"), null=True, blank=True)
-    grace_minutes = models.PositiveIntegerField(_("minutes of grace"), default=0)
-    """So long after it is due a submission does not count as late."""
-    late_rules = models.JSONField(_("what being late costs"), default=list, blank=True)
-    """As `deadlines.LateRules` reads it; empty costs nothing."""
-    max_attempts = models.PositiveIntegerField(
+    closes_at = models.DateTimeField(_("nothing is taken after"), null=True, blank=True)
+    late = models.JSONField(_("what being late costs"), default=dict, blank=True)
+    """As `LateRule` is stored; empty costs nothing."""
+    attempts = models.PositiveIntegerField(
         _("submissions at most"), null=True, blank=True, validators=[MinValueValidator(1)]
     )
     """None: as often as they like."""
-    counts = models.CharField(_("which submission counts"), max_length=16, choices=Counts, default=Counts.LATEST)
+    counts = models.CharField(
+        _("which submission counts"), max_length=16, choices=list(COUNTS_WORDS.items()), default=Counts.LATEST
+    )
     is_submitted_at_deadline = models.BooleanField(_("submit for those who forgot"), default=True)
 
     is_graded_on_submit = models.BooleanField(_("grade at once what is submitted"), default=True)
@@ -88,19 +81,33 @@ class Assignment(models.Model):
         ordering = ["position", "due_at", "created_at"]
         constraints = [
             models.UniqueConstraint(fields=["course", "name"], name="assignment_name_once_per_course"),
-            models.CheckConstraint(condition=models.Q(counts__in=Counts.values), name="assignment_counts_known"),
+            models.CheckConstraint(
+                condition=models.Q(counts__in=[counts.value for counts in Counts]), name="assignment_counts_known"
+            ),
             models.CheckConstraint(condition=models.Q(hidden_tests__in=Tier.values), name="assignment_tier_known"),
             models.CheckConstraint(
-                condition=models.Q(cut_off_at=None)
+                condition=models.Q(closes_at=None)
                 | models.Q(due_at=None)
-                | models.Q(cut_off_at__gte=models.F("due_at")),
-                name="assignment_cut_off_after_due",
+                | models.Q(closes_at__gte=models.F("due_at")),
+                name="assignment_closes_after_due",
                 violation_error_message=_("Nothing would be taken any more before it is due."),
             ),
         ]
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def schedule(self) -> Schedule:
+        """Its dates and rules, as they are for everybody."""
+        return Schedule(
+            self.opens_at,
+            self.due_at,
+            self.closes_at,
+            late=LateRule.from_json(self.late),
+            attempts=self.attempts,
+            counts=Counts(self.counts),
+        )
 
 
 class Extension(models.Model):
@@ -109,11 +116,11 @@ class Extension(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="extensions")
     membership = models.ForeignKey(Membership, on_delete=models.CASCADE, related_name="extensions")
-    due_at = models.DateTimeField(_("due"), null=True, blank=True)
-    cut_off_at = models.DateTimeField(_("nothing is taken after"), null=True, blank=True)
-    time_factor = models.FloatField(_("time factor"), default=1.0, validators=[MinValueValidator(1.0)])
-    """How much longer than the others they may take, from when it opens until it is due."""
-    more_attempts = models.PositiveIntegerField(_("further submissions"), default=0)
+    extra_minutes = models.PositiveIntegerField(_("minutes more"), default=0)
+    until = models.DateTimeField(_("due no earlier than"), null=True, blank=True)
+    time_percent = models.PositiveIntegerField(_("time, in percent"), default=100, validators=[MinValueValidator(100)])
+    """150 is half as much time again, from when it opens until it is due."""
+    extra_attempts = models.PositiveIntegerField(_("further submissions"), default=0)
     note = models.CharField(_("why"), max_length=500, blank=True)
     """For teachers only."""
     given_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
@@ -124,8 +131,13 @@ class Extension(models.Model):
         verbose_name_plural = _("extensions")
         constraints = [
             models.UniqueConstraint(fields=["assignment", "membership"], name="extension_once_per_person"),
-            models.CheckConstraint(condition=models.Q(time_factor__gte=1), name="extension_never_shortens"),
+            models.CheckConstraint(condition=models.Q(time_percent__gte=100), name="extension_never_shortens"),
         ]
 
     def __str__(self) -> str:
         return f"{self.membership.person} for {self.assignment}"
+
+    @property
+    def allowance(self) -> Allowance:
+        """The same, as dates are worked out with it."""
+        return Allowance(self.extra_minutes, self.until, self.time_percent, self.extra_attempts)

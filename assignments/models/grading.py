@@ -99,7 +99,7 @@ class GradeChange(models.Model):
     grade_id = models.CharField(max_length=200, blank=True)
     """Both empty for what concerns the whole submission."""
     kind = models.CharField(max_length=16, choices=Kind)
-    points = models.FloatField(null=True)
+    points = models.DecimalField(max_digits=10, decimal_places=4, null=True)
     """What it is from then on; None takes it back."""
     needs_manual = models.BooleanField(default=False)
     """Whether a person has to look at the cell after it."""
@@ -130,12 +130,12 @@ class CellGrade(models.Model):
     submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="cell_grades")
     notebook = models.CharField(max_length=200)
     grade_id = models.CharField(max_length=200)
-    max_points = models.FloatField()
-    automatic = models.FloatField(null=True, blank=True)
-    manual = models.FloatField(null=True, blank=True)
+    max_points = models.DecimalField(max_digits=10, decimal_places=4)
+    automatic = models.DecimalField(max_digits=10, decimal_places=4, null=True, blank=True)
+    manual = models.DecimalField(max_digits=10, decimal_places=4, null=True, blank=True)
     """By a person or a rubric; it wins over what its tests gave."""
-    extra = models.FloatField(default=0)
-    points = models.FloatField(default=0)
+    extra = models.DecimalField(max_digits=10, decimal_places=4, default=0)
+    points = models.DecimalField(max_digits=10, decimal_places=4, default=0)
     needs_manual = models.BooleanField(default=False)
     is_hidden = models.BooleanField(default=False)
     """Whether it has tests that students did not see."""
@@ -159,15 +159,15 @@ class Grade(models.Model):
     membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="grades")
     submission = models.ForeignKey(Submission, null=True, on_delete=models.SET_NULL, related_name="grade_of")
     """The one that counts."""
-    points = models.FloatField(null=True, blank=True)
+    points = models.DecimalField(max_digits=10, decimal_places=4, null=True, blank=True)
     """After the penalty for being late; None before anything is graded."""
-    penalty = models.FloatField(default=0)
+    penalty = models.DecimalField(max_digits=10, decimal_places=4, default=0)
     """How many points being late has cost."""
-    max_points = models.FloatField(null=True, blank=True)
+    max_points = models.DecimalField(max_digits=10, decimal_places=4, null=True, blank=True)
     needs_manual = models.PositiveIntegerField(default=0)
     changed_at = models.DateTimeField()
-    published_points = models.FloatField(null=True, blank=True)
-    published_max_points = models.FloatField(null=True, blank=True)
+    published_points = models.DecimalField(max_digits=10, decimal_places=4, null=True, blank=True)
+    published_max_points = models.DecimalField(max_digits=10, decimal_places=4, null=True, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
     """When it was last published; None before."""
     published_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")

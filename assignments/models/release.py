@@ -148,7 +148,7 @@ class Cell(models.Model):
     notebook = models.CharField(max_length=200)
     grade_id = models.CharField(max_length=200)
     kind = models.CharField(max_length=16, choices=CellKind)
-    points = models.FloatField(default=0)
+    points = models.DecimalField(max_digits=10, decimal_places=4, default=0)
     position = models.PositiveIntegerField()
     """Its place among the cells of all notebooks of the release."""
 

@@ -21,7 +21,7 @@ class RubricItem(models.Model):
     notebook = models.CharField(max_length=200)
     grade_id = models.CharField(max_length=200)
     label = models.CharField(_("what"), max_length=300)
-    points = models.FloatField(_("points"))
+    points = models.DecimalField(_("points"), max_digits=10, decimal_places=4)
     """Added to the cell's points; below zero takes away from its full points."""
     position = models.PositiveIntegerField(default=0)
     retired_at = models.DateTimeField(null=True, blank=True)

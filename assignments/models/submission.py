@@ -84,9 +84,9 @@ class Submission(models.Model):
         "assignments.Autograding", null=True, blank=True, on_delete=models.SET_NULL, related_name="current_for"
     )
     """What its present points by tests come from."""
-    points = models.FloatField(null=True, blank=True)
+    points = models.DecimalField(max_digits=10, decimal_places=4, null=True, blank=True)
     """Of all its cells, before a penalty for being late; None before it is graded."""
-    max_points = models.FloatField(null=True, blank=True)
+    max_points = models.DecimalField(max_digits=10, decimal_places=4, null=True, blank=True)
     needs_manual = models.PositiveIntegerField(default=0)
     """How many cells wait for a person."""
 
