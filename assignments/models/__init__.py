@@ -5,7 +5,7 @@ from assignments.models.feedback import Feedback, RegradeMessage, RegradeRequest
 from assignments.models.grading import Autograding, CellComment, CellGrade, CellLease, Grade, GradeChange
 from assignments.models.release import Cell, CellKind, GateRun, Origin, Release, Source
 from assignments.models.rubric import RubricItem, RubricMark, SavedComment
-from assignments.models.submission import Fetch, Submission, Way
+from assignments.models.submission import Collection, Fetch, Submission, Way
 
 __all__ = [
     "Assignment",
@@ -15,6 +15,7 @@ __all__ = [
     "CellGrade",
     "CellKind",
     "CellLease",
+    "Collection",
     "Extension",
     "Feedback",
     "Fetch",

@@ -37,10 +37,6 @@ class Source(models.Model):
     bytes = models.BigIntegerField()
     notebooks = models.JSONField(default=list)
     """The names of its notebooks, without their ending."""
-    cells = models.JSONField(default=list)
-    """The cells that matter for grading, as the engine told them: `engine.CellRow` each."""
-    findings = models.JSONField(default=list)
-    """What can be seen without running it: `engine.Finding` each."""
     brought_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
     brought_at = models.DateTimeField(default=timezone.now)
 
@@ -55,7 +51,10 @@ class Source(models.Model):
 
 
 class GateRun(models.Model):
-    """One check of a source before it is given out: a worker runs it as teacher and as student, and reports."""
+    """One check of a source before it is given out: a worker makes a release of it, runs it, and reports.
+
+    What it made is what a release is then made from, so that nothing else is given out than what was checked.
+    """
 
     class State(models.TextChoices):
         WAITING = "waiting", _("Waiting")
@@ -72,6 +71,12 @@ class GateRun(models.Model):
     began_at = models.DateTimeField(null=True, blank=True)
     done_at = models.DateTimeField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
+    bundle = models.CharField(max_length=64, blank=True)
+    """The artefact students would get; empty where none could be made of the source."""
+    gradebook = models.CharField(max_length=64, blank=True)
+    """The artefact that would grade it."""
+    cells = models.JSONField(default=list)
+    """The cells that matter for grading: notebook, grade_id, kind, points, in their order."""
     findings = models.JSONField(default=list)
     """What it found, worst first: `gate.Finding` each. Passed when none of them is an error."""
     has_passed = models.BooleanField(default=False)

@@ -8,33 +8,50 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from assignments.errors import REASONS
 from assignments.models.assignment import Assignment
 from assignments.models.release import Release
 from assignments.querysets import SubmissionQuerySet
 from classes.models import Membership
-from environments.models import NotebookServer
+from environments.errors import REASONS as ENVIRONMENT_REASONS
+from environments.errors import Explanation, explain
 
 
 class Fetch(models.Model):
-    """A student's copy of an assignment among their files, and which release it is by now."""
+    """A student's copy of an assignment among their files, and which release it is by now. Put there by a worker."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("Being put in place")
+        THERE = "there", _("There")
+        FAILED = "failed", _("Not there")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="fetches")
     membership = models.ForeignKey(Membership, on_delete=models.CASCADE, related_name="fetches")
     release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="fetches")
-    server = models.ForeignKey(NotebookServer, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
-    """Where it was put, if Carrel put it there."""
-    path = models.CharField(max_length=500, blank=True)
-    """Its folder there."""
-    fetched_at = models.DateTimeField()
-    merged_at = models.DateTimeField(null=True, blank=True)
-    """When a later release was last merged into it."""
+    """What it is, or is being brought to."""
+    before = models.ForeignKey(Release, null=True, on_delete=models.PROTECT, related_name="+")
+    """What it was until then."""
+    state = models.CharField(max_length=16, choices=State, default=State.WAITING)
+    asked_at = models.DateTimeField()
+    done_at = models.DateTimeField(null=True, blank=True)
+    news = models.JSONField(default=list)
+    """What merging a later release into it has changed, in `merging`'s terms."""
+    failure_code = models.CharField(max_length=64, blank=True)
+    failure_facts = models.JSONField(default=dict, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["assignment", "membership"], name="fetch_once_per_person")]
 
     def __str__(self) -> str:
         return f"{self.assignment} with {self.membership.person}"
+
+    @property
+    def failure(self) -> Explanation | None:
+        """Why it is not there, in words, or None."""
+        if not self.failure_code:
+            return None
+        return explain(self.failure_code, self.failure_facts, reasons={**ENVIRONMENT_REASONS, **REASONS})
 
 
 class Way(models.TextChoices):
@@ -44,6 +61,49 @@ class Way(models.TextChoices):
     LAB = "lab", _("From the notebook server")
     DEADLINE = "deadline", _("By itself, at the deadline")
     TEACHER = "teacher", _("By a teacher")
+
+
+class Collection(models.Model):
+    """That a worker is to take a student's copy as their submission: asked for by them, or at the deadline."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("Being submitted")
+        DONE = "done", _("Submitted")
+        FAILED = "failed", _("Not submitted")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="collections")
+    membership = models.ForeignKey(Membership, on_delete=models.CASCADE, related_name="collections")
+    way = models.CharField(max_length=16, choices=Way)
+    asked_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
+    asked_at = models.DateTimeField()
+    """What counts as the moment of submission, whenever the worker comes to it."""
+    state = models.CharField(max_length=16, choices=State, default=State.WAITING)
+    submission = models.OneToOneField(
+        "assignments.Submission", null=True, on_delete=models.SET_NULL, related_name="collection"
+    )
+    failure_code = models.CharField(max_length=64, blank=True)
+    failure_facts = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        ordering = ["-asked_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["assignment", "membership"],
+                condition=models.Q(state="waiting"),
+                name="one_collection_at_a_time",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"collection of {self.assignment} from {self.membership.person}"
+
+    @property
+    def failure(self) -> Explanation | None:
+        """Why nothing was submitted, in words, or None."""
+        if not self.failure_code:
+            return None
+        return explain(self.failure_code, self.failure_facts, reasons={**ENVIRONMENT_REASONS, **REASONS})
 
 
 class Submission(models.Model):
