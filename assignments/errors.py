@@ -30,6 +30,46 @@ REASONS: dict[str, Reason] = {
         _("Choose another short name."),
         status=409,
     ),
+    "source_without_notebook": Reason(
+        _("There is no notebook among these files, so there is nothing to give out."),
+        _("Bring at least one file that ends in .ipynb, beside the data it needs and not in a folder of its own."),
+        status=422,
+    ),
+    "source_of_another": Reason(
+        _("These notebooks belong to another assignment."),
+        _("Go back to the page of the assignment and choose among its own."),
+        status=409,
+    ),
+    "gate_not_done": Reason(
+        _("These notebooks have not been checked yet."),
+        _("Wait until the check is done, and release then."),
+        status=409,
+    ),
+    "gate_makes_nothing": Reason(
+        _("Nothing that could be given out can be made of these notebooks."),
+        _("The check says why. Mend the notebooks and bring them again."),
+        status=409,
+    ),
+    "gate_not_passed": Reason(
+        _("The check has found something that should be mended first."),
+        _("Mend it and bring the notebooks again, or release them knowingly."),
+        status=409,
+    ),
+    "not_a_student_here": Reason(
+        _("You are not in this class, so there is no copy of this for you."),
+        _("Ask the teacher to let you in."),
+        status=403,
+    ),
+    "copy_missing": Reason(
+        _("There is no copy of this assignment among your files."),
+        _("Fetch it first. If you had one and have moved it, put it back where it was."),
+        status=409,
+    ),
+    "submission_without_notebook": Reason(
+        _("There is no notebook in what you submitted, so nothing was taken."),
+        _("Save your work in the notebooks of the assignment, where you found them, and submit again."),
+        status=422,
+    ),
     "assignment_not_released": Reason(
         _("“{assignment}” has not been released yet."),
         _("Your teacher is still preparing it. Come back later."),

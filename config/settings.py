@@ -267,6 +267,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=10),
         "options": {"expires": 10},
     },
+    "tend-copies": {
+        "task": "assignments.tasks.tend_copies",
+        "schedule": timedelta(seconds=30),
+        "options": {"expires": 30},
+    },
     "forget-looks": {"task": "classes.tasks.forget_looks", "schedule": crontab(hour=4, minute=29)},
     "look-for-material": {
         "task": "classes.tasks.look_for_material",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,9 @@ from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from accounts.models import Role, User
+from assignments import artefacts
+from assignments.files import Bundle, File
+from assignments.models import Assignment, Cell, Origin, Release, Source
 from classes.members import admit
 from classes.models import Announcement, Course, HandIn, Lesson, Membership
 from classes.models import Role as CourseRole
@@ -229,6 +233,43 @@ class AnnouncementFactory(factory.django.DjangoModelFactory[Announcement]):
 def member(course: Course, username: str, role: CourseRole = CourseRole.STUDENT) -> Membership:
     """Somebody of this name in the class."""
     return admit(course, UserFactory.create(username=username), role=role, now=timezone.now())
+
+
+class AssignmentFactory(factory.django.DjangoModelFactory[Assignment]):
+    """An assignment that has not been released; `released` gives it out."""
+
+    class Meta:
+        model = Assignment
+
+    course = factory.SubFactory(CourseFactory)
+    name = factory.Sequence(lambda n: f"homework-{n}")
+    title = factory.Sequence(lambda n: f"Homework {n}")
+
+
+def released(assignment: Assignment, *, cells: Sequence[tuple[str, str, str, int]] = (), **files: bytes) -> Release:
+    """A release of these notebooks and others files, by its rows: nothing was checked, and nothing can grade it.
+
+    Cells are (notebook, grade_id, kind, points). Without files it has one empty notebook, `problem1`.
+    """
+    given = {f"{name}.ipynb": content for name, content in files.items()} or {"problem1.ipynb": b"{}"}
+    bundle = Bundle(tuple(File(path, content) for path, content in sorted(given.items())))
+    kept = artefacts.keep(bundle.tar)
+    source = Source.objects.create(assignment=assignment, origin=Origin.UPLOAD, bundle=kept, bytes=len(bundle.tar))
+    made = Release.objects.create(
+        assignment=assignment,
+        number=assignment.releases.count() + 1,
+        source=source,
+        bundle=kept,
+        gradebook=artefacts.keep(b""),
+        engine_version="none",
+    )
+    for position, (notebook, grade_id, kind, points) in enumerate(cells):
+        Cell.objects.create(
+            release=made, notebook=notebook, grade_id=grade_id, kind=kind, points=points, position=position
+        )
+    assignment.release = made
+    assignment.save(update_fields=["release"])
+    return made
 
 
 def in_class(membership: Membership) -> dict[str, Any]:

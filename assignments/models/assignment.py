@@ -15,6 +15,7 @@ from assignments.querysets import AssignmentQuerySet
 from classes.models import Course, Lesson, Membership
 
 MAX_TITLE = 200
+MAX_NAME = 60
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 """What nbgrader takes for the name of an assignment, and a folder can be called."""
 
@@ -34,7 +35,7 @@ class Assignment(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="assignments")
     lesson = models.ForeignKey(Lesson, null=True, blank=True, on_delete=models.SET_NULL, related_name="assignments")
-    name = models.CharField(_("short name"), max_length=60, validators=[RegexValidator(NAME)])
+    name = models.CharField(_("short name"), max_length=MAX_NAME, validators=[RegexValidator(NAME)])
     """Its id for nbgrader, and the name of its folder among a student's files. Never changes."""
     title = models.CharField(_("title"), max_length=MAX_TITLE)
     summary = models.TextField(_("what it is about"), max_length=4000, blank=True)

@@ -75,6 +75,7 @@ class GateRun(models.Model):
     """The artefact students would get; empty where none could be made of the source."""
     gradebook = models.CharField(max_length=64, blank=True)
     """The artefact that would grade it."""
+    engine_version = models.CharField(max_length=40, blank=True)
     cells = models.JSONField(default=list)
     """The cells that matter for grading: notebook, grade_id, kind, points, in their order."""
     findings = models.JSONField(default=list)

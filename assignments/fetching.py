@@ -1,0 +1,139 @@
+"""Putting assignments among a student's files: `~/home/<class>/<assignment>`, the same in all their servers.
+
+Asked for by a student, done by a worker whether or not a server of theirs runs. What is there already is theirs: a
+later release is merged into it, and nothing of it is lost.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import PurePosixPath
+
+from django.db import transaction
+
+from accounts.models import User
+from assignments import artefacts, files
+from assignments.errors import AssignmentError
+from assignments.files import Bundle
+from assignments.models import Assignment, Fetch
+from classes.members import check_going_on
+from classes.models import Membership
+from environments.backends import volume_store
+from environments.errors import EnvironmentsError, SystemFailure, UserError
+from environments.models import Volume
+from environments.mounts import HOME_MOUNT
+from environments.queueing import enqueue
+
+logger = logging.getLogger(__name__)
+
+TASK = "assignments.tasks.put_in_place"
+OVERDUE = timedelta(minutes=1)
+GIVEN_UP = timedelta(minutes=30)
+LIMITS = files.Limits()
+
+
+def folder_of(assignment: Assignment) -> str:
+    """Where it is in the personal files of each student."""
+    return f"{assignment.course.slug}/{assignment.name}"
+
+
+def urlpath_of(assignment: Assignment, notebook: str = "") -> str:
+    """The same, as a server opens it: its folder, or one of its notebooks."""
+    place = f"{HOME_MOUNT}/{folder_of(assignment)}"
+    return f"{place}/{notebook}.ipynb" if notebook else place
+
+
+def home_of(person: User) -> Volume | None:
+    """The personal files of somebody; None before they have had any."""
+    return Volume.objects.filter(owner=person, purpose=Volume.Purpose.HOME).first()
+
+
+@transaction.atomic
+def ask_fetch(assignment: Assignment, membership: Membership, *, now: datetime) -> Fetch:
+    """Have this member's copy put in place, or brought to the present release. Asking twice is asking once.
+
+    Raises CourseError `course_over`, and AssignmentError `not_a_student_here` or `assignment_not_released`.
+    """
+    check_going_on(assignment.course)
+    if not membership.is_present or membership.course_id != assignment.course_id:
+        raise AssignmentError("not_a_student_here")
+    if assignment.release is None:
+        raise AssignmentError("assignment_not_released", assignment=assignment.title)
+    fetch, is_new = Fetch.objects.select_for_update().get_or_create(
+        assignment=assignment, membership=membership, defaults={"release": assignment.release, "asked_at": now}
+    )
+    if not is_new:
+        if fetch.state == Fetch.State.WAITING:
+            return fetch
+        if fetch.state == Fetch.State.THERE and fetch.release_id != assignment.release.pk:
+            fetch.before = fetch.release
+        fetch.release, fetch.asked_at = assignment.release, now
+        fetch.state, fetch.failure_code, fetch.failure_facts = Fetch.State.WAITING, "", {}
+        fetch.save()
+    enqueue(TASK, fetch.pk)
+    return fetch
+
+
+def carry_out_fetch(fetch: Fetch, *, now: datetime) -> None:
+    """Put the files there. Safe to repeat: what is there is never written over."""
+    if fetch.state != Fetch.State.WAITING:
+        return
+    try:
+        _place(fetch)
+    except SystemFailure as trouble:
+        logger.warning("%s could not be put in place yet: %s", fetch.pk, trouble)
+        if now - fetch.asked_at > GIVEN_UP:
+            _end(fetch, Fetch.State.FAILED, error=trouble)
+    except UserError as error:
+        _end(fetch, Fetch.State.FAILED, error=error)
+    else:
+        _end(fetch, Fetch.State.THERE, now=now)
+
+
+def enqueue_overdue_fetches(*, now: datetime) -> None:
+    """Ask for what a worker has left undone."""
+    overdue = Fetch.objects.filter(state=Fetch.State.WAITING, asked_at__lte=now - OVERDUE)
+    for key in overdue.values_list("pk", flat=True):
+        enqueue(TASK, key)
+
+
+def copy_of(assignment: Assignment, membership: Membership) -> Bundle:
+    """What this member has of it now; no files where there is none. Raises what reading a volume raises."""
+    home, store, folder = home_of(membership.person), volume_store(), PurePosixPath(folder_of(assignment))
+    if home is None or not store.exists(home.key):
+        return Bundle()
+    try:
+        found = files.from_tar(store.read(home.key, str(folder)), limits=LIMITS).bundle
+    except UserError as error:
+        if error.code == "volume_path_invalid":
+            return Bundle()
+        raise
+    return Bundle(tuple(replace(file, path=file.path.removeprefix(f"{folder.name}/")) for file in found))
+
+
+# --- Steps -------------------------------------------------------------------------------------------------
+
+
+def _place(fetch: Fetch) -> None:
+    home, store = _home(fetch.membership.person), volume_store()
+    store.create(home.key)
+    given = files.from_tar([artefacts.read(fetch.release.bundle)], limits=LIMITS).bundle
+    present = copy_of(fetch.assignment, fetch.membership)
+    missing = Bundle(tuple(file for file in given if present.read(file.path) is None))
+    store.write(home.key, folder_of(fetch.assignment), [missing.tar], max_bytes=2 * LIMITS.max_bytes)
+
+
+def _home(person: User) -> Volume:
+    home, _is_new = Volume.objects.get_or_create(owner=person, purpose=Volume.Purpose.HOME)
+    return home
+
+
+def _end(
+    fetch: Fetch, state: Fetch.State, *, error: EnvironmentsError | None = None, now: datetime | None = None
+) -> None:
+    failure = {"failure_code": error.code, "failure_facts": error.facts} if error is not None else {}
+    waiting = Fetch.objects.filter(pk=fetch.pk, state=Fetch.State.WAITING)
+    waiting.update(state=state, done_at=now, **failure)
+    fetch.refresh_from_db()
