@@ -20,11 +20,16 @@ from assignments.models.assignment import MAX_NAME
 from classes.members import check_going_on
 from classes.models import Course
 
+RESERVED = frozenset({"new"})
+"""Names that are places of their own among the pages of a class's assignments."""
+
 
 def name_from(title: str, course: Course) -> str:
     """A short name for an assignment of this title that no other in the class has."""
     plain = slugify(unicodedata.normalize("NFKD", title))[: MAX_NAME - 3].strip("-") or "assignment"
-    taken = set(Assignment.objects.filter(course=course, name__startswith=plain).values_list("name", flat=True))
+    taken = RESERVED | set(
+        Assignment.objects.filter(course=course, name__startswith=plain).values_list("name", flat=True)
+    )
     numbered = (f"{plain}-{number}" for number in range(2, len(taken) + 3))
     return next(name for name in (plain, *numbered) if name not in taken)
 
@@ -37,6 +42,8 @@ def add_assignment(course: Course, *, title: str, name: str = "", **details: Any
     check_going_on(course)
     last = Assignment.objects.filter(course=course).aggregate(last=Max("position"))["last"]
     name = name or name_from(title, course)
+    if name in RESERVED:
+        raise AssignmentError("assignment_name_taken", name=name)
     try:
         with transaction.atomic():
             return Assignment.objects.create(

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import Role as SiteRole
 from accounts.models import User
+from assignments.files import Bundle, File
+from assignments.models import Submission, Way
+from assignments.submissions import receive
 from assignments.urls import urlpatterns
 from classes.models import Course, Role
-from tests.factories import CourseFactory, UserFactory, member, prepared
+from tests.factories import AssignmentFactory, CourseFactory, UserFactory, member, prepared, released
 
 SIGN_IN = 302
 WORK = "/classes/{course}/assignments/"
@@ -35,6 +39,16 @@ class Page:
 
 PAGES = [
     Page("assignment-list", WORK, "get", SIGN_IN, 404, 200, 200, 200),
+    Page("assignment-detail", WORK + "given/", "get", SIGN_IN, 404, 200, 200, 200),
+    Page("assignment-detail", WORK + "draft/", "get", SIGN_IN, 404, 404, 200, 200),
+    Page("copy-fetch", WORK + "given/fetch/", "post", SIGN_IN, 404, 302, 302, 302, administrator=404),
+    Page("copy-fetch", WORK + "draft/fetch/", "post", SIGN_IN, 404, 404, 302, 302, administrator=404),
+    Page("copy-open", WORK + "given/open/", "post", SIGN_IN, 404, 302, 302, 302),
+    Page("copy-submit", WORK + "given/submit/", "post", SIGN_IN, 404, 302, 302, 302, administrator=404),
+    Page("submission-detail", WORK + "given/submissions/{own}/", "get", SIGN_IN, 404, 200, 200, 200),
+    Page("submission-detail", WORK + "given/submissions/{other}/", "get", SIGN_IN, 404, 404, 200, 200),
+    Page("submission-download", WORK + "given/submissions/{own}/files.tar", "get", SIGN_IN, 404, 200, 200, 200),
+    Page("submission-download", WORK + "given/submissions/{other}/files.tar", "get", SIGN_IN, 404, 404, 200, 200),
 ]
 
 
@@ -45,7 +59,13 @@ def course(teacher: User) -> Course:
     prepared(course)
     member(course, "teacher", Role.TEACHER)
     member(course, "grader", Role.GRADER)
-    member(course, "student")
+    student, other = member(course, "student"), member(course, "other")
+    given = AssignmentFactory.create(course=course, name="given")
+    AssignmentFactory.create(course=course, name="draft")
+    released(given)
+    for membership in (student, other):
+        bundle = Bundle((File("problem1.ipynb", b"{}"),))
+        receive(given, membership, bundle, way=Way.LAB, by=membership.person, now=timezone.now())
     return course
 
 
@@ -80,4 +100,7 @@ def test_table_names_every_page() -> None:
 
 
 def _address(page: Page, course: Course) -> str:
-    return page.path.format(course=course.slug)
+    submissions = Submission.objects.filter(assignment__course=course)
+    own = submissions.get(membership__person__username="student")
+    other = submissions.get(membership__person__username="other")
+    return page.path.format(course=course.slug, own=own.pk, other=other.pk)

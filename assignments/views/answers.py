@@ -1,0 +1,24 @@
+"""What views of an assignment answer when something cannot be done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
+
+from assignments.context import AssignmentRequest
+from environments.errors import EnvironmentsError
+
+
+def back(request: AssignmentRequest, to: str = "assignment-detail", *arguments: Any) -> HttpResponseRedirect:
+    """To this page of the assignment."""
+    return redirect(f"assignments:{to}", request.course.slug, request.assignment.name, *arguments)
+
+
+def refused(request: AssignmentRequest, error: EnvironmentsError) -> HttpResponse:
+    """Back to the assignment, with the reason why nothing came of it."""
+    words = error.explain()
+    messages.error(request, f"{words.sentence} {words.next_step}")
+    return back(request)

@@ -1,0 +1,116 @@
+"""A student's work on an assignment: getting a copy, opening it, submitting it, and seeing what was received."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from assignments import artefacts
+from assignments.context import AssignmentRequest, assignment_view
+from assignments.fetching import ask_fetch, urlpath_of
+from assignments.models import Submission
+from assignments.policies import can_read
+from assignments.submissions import ask_collection
+from assignments.views.answers import back, refused
+from assignments.working import work_of
+from classes.launching import open_server
+from environments.errors import EnvironmentsError
+from environments.views.links import to_server
+
+REFRESH_SECONDS = 1
+
+
+@assignment_view()
+@require_safe
+def assignment_detail(request: AssignmentRequest) -> HttpResponse:
+    """What is to be done, until when, and how far this person is; only the state when htmx asks."""
+    context = _facts(request)
+    template = "assignments/assignment.html"
+    return render(request, f"{template}#work" if request.htmx else template, context)
+
+
+@assignment_view()
+@require_POST
+def copy_fetch(request: AssignmentRequest) -> HttpResponse:
+    """Have a copy put among this person's files, or a later release merged into theirs."""
+    if request.standing.membership is None:
+        raise Http404
+    try:
+        ask_fetch(request.assignment, request.standing.membership, now=timezone.now())
+    except EnvironmentsError as error:
+        return refused(request, error)
+    return back(request)
+
+
+@assignment_view()
+@require_POST
+def copy_open(request: AssignmentRequest) -> HttpResponse:
+    """Into this person's server of the class, at their copy."""
+    release = request.assignment.release
+    notebooks = release.source.notebooks if release is not None else []
+    try:
+        server = open_server(request.standing, now=timezone.now())
+    except EnvironmentsError as error:
+        return refused(request, error)
+    return to_server(server, urlpath_of(request.assignment, notebooks[0] if len(notebooks) == 1 else ""))
+
+
+@assignment_view()
+@require_POST
+def copy_submit(request: AssignmentRequest) -> HttpResponse:
+    """Have this person's copy taken as their submission, as it is saved now."""
+    if request.standing.membership is None:
+        raise Http404
+    try:
+        ask_collection(request.assignment, request.standing.membership, by=request.user, now=timezone.now())
+    except EnvironmentsError as error:
+        return refused(request, error)
+    return back(request)
+
+
+@assignment_view()
+@require_safe
+def submission_detail(request: AssignmentRequest, submission_id: UUID) -> HttpResponse:
+    """What was received, when, and the receipt for it."""
+    submission = _submission(request, submission_id)
+    return render(request, "assignments/submission.html", _facts(request) | {"submission": submission})
+
+
+@assignment_view()
+@require_safe
+@never_cache
+def submission_download(request: AssignmentRequest, submission_id: UUID) -> HttpResponse:
+    """Exactly what was received, as one file."""
+    submission = _submission(request, submission_id)
+    name = f"{request.assignment.name}-{submission.attempt}.tar"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(artefacts.read(submission.bundle), content_type="application/x-tar", headers=headers)
+
+
+def _submission(request: AssignmentRequest, submission_id: UUID) -> Submission:
+    submissions = request.assignment.submissions.select_related("membership__person", "release")
+    submission = get_object_or_404(submissions, pk=submission_id)
+    if not can_read(request.standing, submission):
+        raise Http404
+    return submission
+
+
+def _facts(request: AssignmentRequest) -> dict[str, Any]:
+    now = timezone.now()
+    membership = request.standing.membership
+    work = work_of(request.assignment, membership, now=now) if membership is not None else None
+    return {
+        "course": request.course,
+        "standing": request.standing,
+        "assignment": request.assignment,
+        "here": "work",
+        "work": work,
+        "now": now,
+        "refresh_seconds": REFRESH_SECONDS if work is not None and work.is_under_way else None,
+    }
