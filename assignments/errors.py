@@ -75,6 +75,7 @@ REASONS: dict[str, Reason] = {
         _("Your teacher is still preparing it. Come back later."),
         status=409,
     ),
+    ),
     # Dates
     "assignment_not_open": Reason(
         _("This assignment has not begun yet."),
@@ -131,5 +132,6 @@ REASONS: dict[str, Reason] = {
         _("There is no notebook “{notebook}” in what was handed in."),
         _("Put it at the top of the assignment's folder, under exactly this name, and hand it in again."),
         status=422,
+    ),
     ),
 }
