@@ -134,4 +134,5 @@ REASONS: dict[str, Reason] = {
         status=422,
     ),
     ),
+    ),
 }
