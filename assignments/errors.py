@@ -150,4 +150,10 @@ REASONS: dict[str, Reason] = {
         _("Open it in a current JupyterLab, save it, and hand it in again."),
         status=422,
     ),
+    # Receipts
+    "receipt_invalid": Reason(
+        _("This is no receipt of this Carrel, or something in it was changed."),
+        _("Choose the file as it was downloaded. What was handed in is listed on the page of the assignment, too."),
+        status=422,
+    ),
 }
