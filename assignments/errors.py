@@ -156,4 +156,136 @@ REASONS: dict[str, Reason] = {
         _("Choose the file as it was downloaded. What was handed in is listed on the page of the assignment, too."),
         status=422,
     ),
+    ),
+    # What nbgrader makes of it
+    "assignment_name_invalid": Reason(
+        _("“{name}” cannot be the short name of an assignment."),
+        _("Use letters, digits, hyphens, underscores and dots, without spaces, for example week-1."),
+        status=422,
+    ),
+    "source_without_notebooks": Reason(
+        _("There is no notebook in this assignment."),
+        _("Put at least one .ipynb file at its top, not in a folder inside."),
+        status=422,
+    ),
+    "submission_without_notebooks": Reason(
+        _("None of the notebooks of this assignment was handed in."),
+        _("Hand in {expected}, under exactly this name."),
+        status=422,
+    ),
+    "notebook_too_large": Reason(
+        _("The notebook “{notebook}” is larger than {most} MB."),
+        _("Clear its outputs, save it, and try again."),
+        status=413,
+    ),
+    "notebook_not_json": Reason(
+        _("The file “{notebook}.ipynb” is not a notebook, or it is damaged."),
+        _("Open it in JupyterLab, save it once more, and try again."),
+        status=422,
+    ),
+    "notebook_invalid": Reason(
+        _("The notebook “{notebook}” has something in it that does not belong in a notebook."),
+        _("Open it in JupyterLab, save it once more, and try again."),
+        status=422,
+    ),
+    "schema_too_old": Reason(
+        _("The notebook “{notebook}” was made with an old nbgrader, and says what its cells are in an old way."),
+        _("Run “nbgrader update” in its folder, and bring the notebook again."),
+        status=422,
+    ),
+    "schema_too_new": Reason(
+        _("The notebook “{notebook}” was made with a newer nbgrader than the one here."),
+        _("Tell whoever runs this Carrel, who can update it."),
+        status=422,
+    ),
+    "cells_invalid": Reason(
+        _("In the notebook “{notebook}”, what a cell is meant to be is not set rightly: an id, points or a type."),
+        _("Look at the list of what was found. Every graded cell needs an id of its own, and points."),
+        status=422,
+    ),
+    "solution_region_unmarked": Reason(
+        _("In the notebook “{notebook}”, a solution stands in a cell that is not marked as an answer."),
+        _("Mark the cell as an answer, or students would see the solution."),
+        status=422,
+    ),
+    "hidden_tests_unmarked": Reason(
+        _("In the notebook “{notebook}”, hidden tests stand in a cell that is not marked as tests."),
+        _("Mark the cell as autograder tests, or students would see them."),
+        status=422,
+    ),
+    "region_broken": Reason(
+        _("In the notebook “{notebook}”, a solution or hidden tests begin and do not end, or begin twice."),
+        _("Give each BEGIN line its END line."),
+        status=422,
+    ),
+    "language_unknown": Reason(
+        _("The notebook “{notebook}” is in a language for which it is not known what to put in place of a solution."),
+        _("Choose another kernel, or tell whoever runs this Carrel which language it is."),
+        status=422,
+    ),
+    "autotests_need_kernel": Reason(
+        _("Tests in the notebook “{notebook}” are to be written by running it (AUTOTEST), which is not possible here."),
+        _("Write these tests out, or try again when the class's environment has been prepared."),
+        status=409,
+    ),
+    "autotests_missing": Reason(
+        _("The notebook “{notebook}” has AUTOTEST lines, and there is no file autotests.yml."),
+        _("Put autotests.yml beside the notebook. Students do not get it."),
+        status=422,
+    ),
+    "autotests_broken": Reason(
+        _("The file autotests.yml does not say how to write the tests of the notebook “{notebook}”."),
+        _("Compare it with nbgrader's own: it needs an entry for the notebook's kernel."),
+        status=422,
+    ),
+    "autotests_failed": Reason(
+        _("The tests of the notebook “{notebook}” could not be written, because running it failed: {why}"),
+        _("Run the notebook from top to bottom with your solution, and correct what fails."),
+        status=422,
+    ),
+    "generate_failed": Reason(
+        _("The students' version of the notebook “{notebook}” could not be made."),
+        _("Look at the list of what was found. If that is empty, tell whoever runs this Carrel."),
+        status=422,
+    ),
+    "submission_unusable": Reason(
+        _("The notebook “{notebook}” was changed in a way it cannot be graded in."),
+        _("Fetch the assignment again, copy the answers into it, and hand that in."),
+        status=422,
+    ),
+    "mark_unplaced": Reason(
+        _("There is no cell “{cell}” with points in the notebook “{notebook}” of this release."),
+        _("Grade the submission again with the release its points are of."),
+        status=409,
+    ),
+    "feedback_failed": Reason(
+        _("The page with feedback on the notebook “{notebook}” could not be made."),
+        _("Try again. If it happens again, tell whoever runs this Carrel."),
+        status=500,
+    ),
+    "gradebook_unreadable": Reason(
+        _("This is no gradebook of nbgrader, or it is damaged."),
+        _("Choose the file gradebook.db of the course's folder."),
+        status=422,
+    ),
+    "gradebook_unwritable": Reason(
+        _("The gradebook could not be written: something in the class does not fit nbgrader's."),
+        _("Tell whoever runs this Carrel."),
+        status=500,
+    ),
+    "engine_too_slow": Reason(
+        _("It took longer than is allowed, so it was stopped."),
+        _("Try again. If it happens again, make the notebooks smaller, for example by clearing outputs."),
+        status=503,
+    ),
+    "engine_out_of_memory": Reason(
+        _("It needed more memory than is allowed, so it was stopped."),
+        _("Make the notebooks smaller, for example by clearing outputs, and try again."),
+        status=503,
+    ),
+    "engine_failed": Reason(
+        _("Something went wrong in the program that makes and grades assignments."),
+        _("Try again. If it happens again, tell whoever runs this Carrel."),
+        status=500,
+    ),
 }
