@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from environments.values import Image
+
+NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +104,17 @@ class Sandbox(Protocol):
     name: str
 
     def kernel(
-        self, image: Image, limits: SandboxLimits, *, files: Iterable[bytes] | None = None, kernel_name: str = "python3"
+        self,
+        image: Image,
+        limits: SandboxLimits,
+        *,
+        files: Iterable[bytes] | None = None,
+        kernel_name: str = "python3",
+        variables: Mapping[str, str] = NO_VARIABLES,
     ) -> AbstractContextManager[KernelConnection]:
         """A kernel of the image that is ready, with `files` (a tar stream) in its working directory.
+
+        `variables` are added to its environment; nothing secret belongs there.
 
         It has no network, no credentials, and nobody else's files. However the block ends, the kernel and
         everything it started, wrote and was given are gone afterwards. Entering raises

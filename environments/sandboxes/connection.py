@@ -142,8 +142,8 @@ class SocketConnection:
             for channel in ready:
                 if channel in self._sockets:
                     self._read(channel)
-            if not ready and time.monotonic() >= until:
-                if until == self._drain_until:
+            if time.monotonic() >= until:  # Also while what nobody wants arrives without end.
+                if not ready and until == self._drain_until:
                     self._abandon()
                 break
         return self._waiting.popleft() if self._waiting else None

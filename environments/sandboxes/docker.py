@@ -25,7 +25,7 @@ from docker.types import LogConfig, Mount, Ulimit
 from environments.engine import KIND_LABEL, client, engine_errors, having, installation_labels, own_container
 from environments.errors import SystemFailure, UserError
 from environments.registry import ensure_local
-from environments.sandboxes.base import ExitReason, SandboxLimits
+from environments.sandboxes.base import NO_VARIABLES, ExitReason, SandboxLimits
 from environments.sandboxes.connection import START_SECONDS, KernelProcess, SocketConnection, connected
 from environments.sandboxes.launch import KILLED, OUT_OF_MEMORY
 from environments.sandboxes.rendezvous import (
@@ -66,14 +66,20 @@ class DockerSandbox:
 
     @contextmanager
     def kernel(
-        self, image: Image, limits: SandboxLimits, *, files: Iterable[bytes] | None = None, kernel_name: str = "python3"
+        self,
+        image: Image,
+        limits: SandboxLimits,
+        *,
+        files: Iterable[bytes] | None = None,
+        kernel_name: str = "python3",
+        variables: Mapping[str, str] = NO_VARIABLES,
     ) -> Iterator[SocketConnection]:
         """A kernel in a container, its image fetched from the registry if need be. See the protocol for the rest."""
         ensure_local(image, time_limit_seconds=settings.IMAGE_FETCH_TIME_LIMIT_SECONDS)
         kernel_id, seconds = new_kernel_id(), START_SECONDS + limits.wall_seconds
         with (
             meet(kernel_id, files=files, max_files_mb=limits.disk_mb, seconds=seconds) as place,
-            _running(place, image, limits, kernel_name) as container,
+            _running(place, image, limits, kernel_name, variables) as container,
             connected(place, _ContainerProcess(container), limits) as connection,
         ):
             yield connection
@@ -139,9 +145,11 @@ def _exit_reason(state: Mapping[str, Any]) -> ExitReason | None:
 
 
 @contextmanager
-def _running(place: Rendezvous, image: Image, limits: SandboxLimits, kernel_name: str) -> Iterator[Container]:
+def _running(
+    place: Rendezvous, image: Image, limits: SandboxLimits, kernel_name: str, variables: Mapping[str, str]
+) -> Iterator[Container]:
     with engine_errors():
-        container = _create(place, image, limits, kernel_name)
+        container = _create(place, image, limits, kernel_name, variables)
     try:
         with engine_errors():
             container.start()
@@ -154,7 +162,9 @@ def _running(place: Rendezvous, image: Image, limits: SandboxLimits, kernel_name
             logger.exception("the container of kernel %s is left behind", place.kernel_id)
 
 
-def _create(place: Rendezvous, image: Image, limits: SandboxLimits, kernel_name: str) -> Container:
+def _create(
+    place: Rendezvous, image: Image, limits: SandboxLimits, kernel_name: str, variables: Mapping[str, str]
+) -> Container:
     try:
         declared = client().images.get(image.location).attrs["Config"].get("Volumes") or {}
         return client().containers.create(
@@ -164,6 +174,7 @@ def _create(place: Rendezvous, image: Image, limits: SandboxLimits, kernel_name:
             labels=_labels(place.kernel_id, time.time() + START_SECONDS + limits.wall_seconds),
             mounts=[Mount(_SHARED, _path_in_engine(place.shared), type="bind", read_only=True)],
             working_dir=_SCRATCH,
+            environment=dict(variables),
             user=USER,
             tmpfs=_writable(limits, declared),
             **_restrictions(limits),

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from environments.errors import UserError
-from environments.sandboxes.base import Channel, ExitReason, KernelMessage, SandboxLimits
+from environments.sandboxes.base import NO_VARIABLES, Channel, ExitReason, KernelMessage, SandboxLimits
 from environments.sandboxes.rendezvous import given_files, new_kernel_id
 from environments.values import Image
 
@@ -39,6 +39,7 @@ class FakeConnection:
     limits: SandboxLimits
     script: Mapping[str, Reply]
     files: Mapping[PurePosixPath, bytes]
+    variables: Mapping[str, str]
     dropped: int = 0
     _waiting: deque[KernelMessage | ExitReason] = field(default_factory=deque)
     _reason: ExitReason | None = None
@@ -118,7 +119,13 @@ class FakeSandbox:
 
     @contextmanager
     def kernel(
-        self, image: Image, limits: SandboxLimits, *, files: Iterable[bytes] | None = None, kernel_name: str = "python3"
+        self,
+        image: Image,
+        limits: SandboxLimits,
+        *,
+        files: Iterable[bytes] | None = None,
+        kernel_name: str = "python3",
+        variables: Mapping[str, str] = NO_VARIABLES,
     ) -> Iterator[FakeConnection]:
         """A kernel that follows the script."""
         if not image.location.startswith("fake:"):
@@ -127,7 +134,7 @@ class FakeSandbox:
         given = {entry.path: b"".join(entry.content) for entry in entries if not entry.is_folder}
         if kernel_name != "python3":
             raise UserError("kernel_start_failed", detail=kernel_name)
-        connection = FakeConnection(new_kernel_id(), limits, self.script, given)
+        connection = FakeConnection(new_kernel_id(), limits, self.script, given, variables)
         self.kernels[connection.kernel_id] = connection
         try:
             yield connection

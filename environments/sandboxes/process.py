@@ -25,7 +25,7 @@ from django.conf import settings
 from environments.errors import SystemFailure, UserError
 from environments.local_images import held
 from environments.processes import end_labelled, inherited_environment, installation_label, labelled, labels_of
-from environments.sandboxes.base import ExitReason, SandboxLimits
+from environments.sandboxes.base import NO_VARIABLES, ExitReason, SandboxLimits
 from environments.sandboxes.connection import START_SECONDS, KernelProcess, SocketConnection, connected
 from environments.sandboxes.launch import OUT_OF_MEMORY
 from environments.sandboxes.rendezvous import (
@@ -61,7 +61,13 @@ class ProcessSandbox:
 
     @contextmanager
     def kernel(
-        self, image: Image, limits: SandboxLimits, *, files: Iterable[bytes] | None = None, kernel_name: str = "python3"
+        self,
+        image: Image,
+        limits: SandboxLimits,
+        *,
+        files: Iterable[bytes] | None = None,
+        kernel_name: str = "python3",
+        variables: Mapping[str, str] = NO_VARIABLES,
     ) -> Iterator[SocketConnection]:
         """A kernel as a process. See the protocol for what it promises."""
         if not settings.EMBEDDED:
@@ -76,7 +82,7 @@ class ProcessSandbox:
                 raise UserError("image_missing", detail=str(python))
             arguments = [*self._seal(), *_arguments(python, place, limits, kernel_name)]
             with (
-                _running(place, arguments, _environment(python, kernel_id), limits) as process,
+                _running(place, arguments, _environment(python, kernel_id, variables), limits) as process,
                 connected(place, process, limits) as connection,
             ):
                 yield connection
@@ -199,12 +205,13 @@ def _rlimits(limits: SandboxLimits) -> dict[str, int]:
     return rlimits | ({"DATA": limits.memory_mb * _MEGABYTE} if sys.platform == "linux" else {})
 
 
-def _environment(python: Path, kernel_id: str) -> dict[str, str]:
-    """Where programs are, the language, and the labels; nothing else of the person's or of ours."""
+def _environment(python: Path, kernel_id: str, variables: Mapping[str, str]) -> dict[str, str]:
+    """Where programs are, the language, what was asked for, and the labels; nothing else of the person's or of ours."""
     inherited = inherited_environment()
     words = {name: value for name, value in inherited.items() if name.startswith(("LANG", "LC_")) or name == "TZ"}
     path = os.pathsep.join([str(python.parent), inherited.get("PATH", os.defpath)])
-    return {**words, "PATH": path, "VIRTUAL_ENV": str(python.parent.parent), **_label(kernel_id)}
+    places = {"PATH": path, "VIRTUAL_ENV": str(python.parent.parent)}
+    return {**words, **places, **variables, **_label(kernel_id)}
 
 
 # --- Finding ----------------------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ PRINT = "print(6 * 7)"
 VALUE = "6 * 7"
 FAIL = "1 / 0"
 READ = "print(open('data/numbers.csv').read())"
+GREET = "import os; print(os.environ['GREETING'])"
 FLOOD = "for _ in range(20_000): print('x' * 100)"
 NOBODY = "192.0.2.1"
 CONNECT = f"""
@@ -89,6 +90,7 @@ SCRIPT = {
     VALUE: Reply(result="42"),
     FAIL: Reply(error="ZeroDivisionError"),
     READ: Reply(stdout="1,2\n\n"),
+    GREET: Reply(stdout="hello world\n"),
     FLOOD: Reply(stdout="x" * 2_000_000),
     CONNECT: Reply(stdout="ENETUNREACH\n"),
     EAT_MEMORY: Reply(stdout="before\n", ends=ExitReason.OOM),
@@ -177,6 +179,11 @@ def test_kernel_reports_error_and_goes_on(kernel: KernelConnection) -> None:
 def test_kernel_has_the_files_it_was_given(subject: Subject) -> None:
     with subject.sandbox.kernel(subject.image, LIMITS, files=pack(FILES)) as kernel:
         assert execute(kernel, READ).stdout == "1,2\n\n"
+
+
+def test_kernel_has_the_variables_it_was_given(subject: Subject) -> None:
+    with subject.sandbox.kernel(subject.image, LIMITS, variables={"GREETING": "hello world"}) as kernel:
+        assert execute(kernel, GREET).stdout == "hello world\n"
 
 
 def test_kernel_reaches_no_network(subject: Subject, kernel: KernelConnection) -> None:

@@ -201,6 +201,21 @@ def test_receive_bounds_output_and_lets_signs_of_life_pass(
     assert (received, connection.dropped) == (["stream", "stream", "status"], 3)
 
 
+@pytest.mark.timeout(30)
+def test_receive_comes_back_while_what_nobody_wants_arrives_without_end(
+    connection: SocketConnection, opened: dict[Channel, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endless = b"\x01\xff" + bytes(255)
+
+    def always_ready(_seconds: float) -> list[Channel]:
+        opened[Channel.IOPUB].sendall(endless)
+        return [Channel.IOPUB]
+
+    monkeypatch.setattr(connection, "_ready", always_ready)
+
+    assert connection.receive(timeout=0.1) is None
+
+
 def test_receive_ends_kernel_that_keeps_one_socket_of_three(
     connection: SocketConnection, opened: dict[Channel, socket.socket], process: StandIn
 ) -> None:
