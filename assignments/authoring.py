@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import datetime
-from pathlib import PurePosixPath
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -58,11 +57,11 @@ def bring_source(
 ) -> Source:
     """Keep these files as what the next release is to be made from. The same files again are the same source.
 
-    Raises CourseError `course_over`, and AssignmentError `source_without_notebook`.
+    Raises CourseError `course_over`, and AssignmentError `source_without_notebooks`.
     """
     check_going_on(assignment.course)
     if not bundle.notebooks:
-        raise AssignmentError("source_without_notebook")
+        raise AssignmentError("source_without_notebooks")
     kept = artefacts.keep(bundle.tar)
     newest = assignment.sources.first()
     if newest is not None and newest.bundle == kept:
@@ -73,7 +72,7 @@ def bring_source(
         origin_detail=detail[:500],
         bundle=kept,
         bytes=len(bundle.tar),
-        notebooks=[PurePosixPath(name).stem for name in bundle.notebooks],
+        notebooks=list(bundle.notebooks),
         brought_by=by,
         brought_at=now,
     )

@@ -75,6 +75,15 @@ class Repair:
         facts: dict[str, Any] = {"notebook": self.notebook, "cell": self.grade_id, **dict(self.facts)}
         return str(REPAIR_WORDS[self.code]).format_map(facts)
 
+    def as_json(self) -> dict[str, Any]:
+        """As it is stored."""
+        return {"code": self.code, "notebook": self.notebook, "cell": self.grade_id, "facts": dict(self.facts)}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Repair:
+        """As it was stored."""
+        return cls(stored["code"], stored["notebook"], stored["cell"], tuple(stored["facts"].items()))
+
 
 @dataclass(frozen=True, slots=True)
 class Doctored:

@@ -30,11 +30,6 @@ REASONS: dict[str, Reason] = {
         _("Choose another short name."),
         status=409,
     ),
-    "source_without_notebook": Reason(
-        _("There is no notebook among these files, so there is nothing to give out."),
-        _("Bring at least one file that ends in .ipynb, beside the data it needs and not in a folder of its own."),
-        status=422,
-    ),
     "source_of_another": Reason(
         _("These notebooks belong to another assignment."),
         _("Go back to the page of the assignment and choose among its own."),
@@ -65,16 +60,20 @@ REASONS: dict[str, Reason] = {
         _("Fetch it first. If you had one and have moved it, put it back where it was."),
         status=409,
     ),
-    "submission_without_notebook": Reason(
-        _("There is no notebook in what you submitted, so nothing was taken."),
-        _("Save your work in the notebooks of the assignment, where you found them, and submit again."),
-        status=422,
-    ),
     "assignment_not_released": Reason(
         _("“{assignment}” has not been released yet."),
         _("Your teacher is still preparing it. Come back later."),
         status=409,
     ),
+    "grading_interrupted": Reason(
+        _("Grading this was interrupted again and again."),
+        _("Have it graded once more. If that does not help, tell whoever runs this Carrel."),
+        status=503,
+    ),
+    "grading_image_missing": Reason(
+        _("The environment that this is graded in is not there."),
+        _("A teacher can prepare it again on the page “Environment” of the class, and have this graded once more."),
+        status=409,
     ),
     # Dates
     "assignment_not_open": Reason(
@@ -133,8 +132,6 @@ REASONS: dict[str, Reason] = {
         _("Put it at the top of the assignment's folder, under exactly this name, and hand it in again."),
         status=422,
     ),
-    ),
-    ),
     "notebook_unreadable": Reason(
         _("“{notebook}” cannot be read as a notebook: the file is damaged, or it is something else."),
         _("Open it in JupyterLab. If it opens there, save it and hand it in again; if not, use an earlier copy."),
@@ -156,7 +153,6 @@ REASONS: dict[str, Reason] = {
         _("Choose the file as it was downloaded. What was handed in is listed on the page of the assignment, too."),
         status=422,
     ),
-    ),
     # What nbgrader makes of it
     "assignment_name_invalid": Reason(
         _("“{name}” cannot be the short name of an assignment."),
@@ -172,11 +168,6 @@ REASONS: dict[str, Reason] = {
         _("None of the notebooks of this assignment was handed in."),
         _("Hand in {expected}, under exactly this name."),
         status=422,
-    ),
-    "notebook_too_large": Reason(
-        _("The notebook “{notebook}” is larger than {most} MB."),
-        _("Clear its outputs, save it, and try again."),
-        status=413,
     ),
     "notebook_not_json": Reason(
         _("The file “{notebook}.ipynb” is not a notebook, or it is damaged."),

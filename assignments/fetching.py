@@ -7,17 +7,21 @@ later release is merged into it, and nothing of it is lost.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
+from typing import Any
 
 from django.db import transaction
 
 from accounts.models import User
 from assignments import artefacts, files
+from assignments.cells import read, write
 from assignments.errors import AssignmentError
-from assignments.files import Bundle
-from assignments.models import Assignment, Fetch
+from assignments.files import Bundle, File
+from assignments.merging import merge
+from assignments.models import Assignment, Fetch, Release
 from classes.members import check_going_on
 from classes.models import Membership
 from environments.backends import volume_store
@@ -99,6 +103,11 @@ def enqueue_overdue_fetches(*, now: datetime) -> None:
         enqueue(TASK, key)
 
 
+def given_out(release: Release) -> Bundle:
+    """The files of a release, as students get them."""
+    return files.from_tar([artefacts.read(release.bundle)], limits=LIMITS).bundle
+
+
 def copy_of(assignment: Assignment, membership: Membership) -> Bundle:
     """What this member has of it now; no files where there is none. Raises what reading a volume raises."""
     home, store, folder = home_of(membership.person), volume_store(), PurePosixPath(folder_of(assignment))
@@ -119,10 +128,45 @@ def copy_of(assignment: Assignment, membership: Membership) -> Bundle:
 def _place(fetch: Fetch) -> None:
     home, store = _home(fetch.membership.person), volume_store()
     store.create(home.key)
-    given = files.from_tar([artefacts.read(fetch.release.bundle)], limits=LIMITS).bundle
-    present = copy_of(fetch.assignment, fetch.membership)
-    missing = Bundle(tuple(file for file in given if present.read(file.path) is None))
-    store.write(home.key, folder_of(fetch.assignment), [missing.tar], max_bytes=2 * LIMITS.max_bytes)
+    given, present = given_out(fetch.release), copy_of(fetch.assignment, fetch.membership)
+    missing = [file for file in given if present.read(file.path) is None]
+    before = given_out(fetch.before) if fetch.before is not None else None
+    merged = _merged(given, before, present) if before is not None else {}
+    brought = [*missing, *(File(path, content) for path, (content, _news) in merged.items())]
+    written = Bundle(tuple(sorted(brought, key=lambda file: file.path)))
+    store.write(home.key, folder_of(fetch.assignment), [written.tar], max_bytes=2 * LIMITS.max_bytes)
+    fetch.news = [news for _content, news in merged.values() if news]
+
+
+def _merged(given: Bundle, before: Bundle, present: Bundle) -> dict[str, tuple[bytes, dict[str, Any]]]:
+    """What of a student's copy changes with the new release, and what becomes of its cells.
+
+    Notebooks are merged by cells. A data file is brought up to date unless the student has changed it. A notebook of
+    theirs that cannot be read is left alone.
+    """
+    changed: dict[str, tuple[bytes, dict[str, Any]]] = {}
+    for file in given:
+        mine, old = present.read(file.path), before.read(file.path)
+        if mine is None or old is None or old == file.content:
+            continue
+        if mine == old:
+            changed[file.path] = (file.content, {})
+        elif file.path.endswith(files.SUFFIX):
+            with suppress(AssignmentError):
+                changed[file.path] = _merged_notebook(file.path, mine, old=old, new=file.content)
+    return changed
+
+
+def _merged_notebook(path: str, mine: bytes, *, old: bytes, new: bytes) -> tuple[bytes, dict[str, Any]]:
+    merged = merge(read(mine, name=path), old=read(old, name=path), new=read(new, name=path))
+    news = {
+        "notebook": path.removesuffix(files.SUFFIX),
+        "added": list(merged.added),
+        "updated": list(merged.updated),
+        "removed": list(merged.removed),
+        "set_aside": list(merged.set_aside),
+    }
+    return write(merged.notebook), news
 
 
 def _home(person: User) -> Volume:
@@ -135,5 +179,5 @@ def _end(
 ) -> None:
     failure = {"failure_code": error.code, "failure_facts": error.facts} if error is not None else {}
     waiting = Fetch.objects.filter(pk=fetch.pk, state=Fetch.State.WAITING)
-    waiting.update(state=state, done_at=now, **failure)
+    waiting.update(state=state, done_at=now, news=fetch.news, **failure)
     fetch.refresh_from_db()

@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 
 from accounts.models import User
-from assignments import artefacts
-from assignments.deadlines import NOTHING_EXTRA, Allowance, Attempt, refusal
+from assignments import artefacts, receipts
+from assignments.deadlines import NOTHING_EXTRA, Allowance, Attempt, dates_for, refusal, standing
+from assignments.doctoring import Repair, doctor_files
 from assignments.errors import AssignmentError
-from assignments.fetching import copy_of
+from assignments.fetching import copy_of, given_out
 from assignments.files import Bundle
 from assignments.models import Assignment, Collection, Extension, Fetch, Release, Submission, Way
 from assignments.querysets import SubmissionQuerySet
@@ -134,18 +135,21 @@ def receive(
 ) -> Submission:
     """Keep these files as this member's next submission.
 
-    Raises what `check_may_submit` raises, and `submission_without_notebook` where nothing in them can be graded.
+    Raises what `check_may_submit` raises, and `submission_without_notebooks` where nothing in them can be graded.
     """
+    release = _release_of(assignment, membership)
     if not bundle.notebooks:
-        raise AssignmentError("submission_without_notebook")
+        raise AssignmentError("submission_without_notebooks", expected=", ".join(_names(release)))
+    doctored = doctor_files(bundle, release=given_out(release))
     kept = artefacts.keep(bundle.tar)
+    repaired = artefacts.keep(doctored.bundle.tar) if doctored.bundle.sha256 != kept else ""
     with transaction.atomic():
         Membership.objects.select_for_update().get(pk=membership.pk)  # One at a time of each person.
         check_may_submit(assignment, membership, now=now)
-        return Submission.objects.create(
+        submission = Submission.objects.create(
             assignment=assignment,
             membership=membership,
-            release=_release_of(assignment, membership),
+            release=release,
             attempt=_submissions(assignment, membership).count() + 1,
             submitted_at=now,
             way=way,
@@ -153,7 +157,33 @@ def receive(
             bundle=kept,
             bytes=len(bundle.tar),
             files=[[file.path, len(file.content), file.sha256] for file in bundle],
+            repaired=repaired,
+            repairs=[repair.as_json() for repair in doctored.repairs],
         )
+        submission.receipt = receipts.sign(receipt_of(submission))
+        submission.save(update_fields=["receipt"])
+        return submission
+
+
+def receipt_of(submission: Submission) -> receipts.Receipt:
+    """What is vouched for: who submitted what, when, and how that stands to the dates as they are now."""
+    assignment, membership = submission.assignment, submission.membership
+    allowance = allowance_of(assignment, membership)
+    stands = standing(assignment.schedule, submission.submitted_at, allowance)
+    return receipts.Receipt(
+        id=str(submission.pk),
+        course=assignment.course.title,
+        assignment=assignment.title,
+        person=membership.person.get_full_name(),
+        attempt=submission.attempt,
+        submitted_at=submission.submitted_at,
+        sha256=submission.bundle,
+        files=tuple(receipts.ReceivedFile(*file) for file in submission.files),
+        due_at=dates_for(assignment.schedule, allowance).due_at,
+        late_by_seconds=int(stands.late_by.total_seconds()),
+        is_late=stands.is_late,
+        repairs=tuple(str(Repair.from_json(stored)) for stored in submission.repairs),
+    )
 
 
 # --- Steps -------------------------------------------------------------------------------------------------
@@ -170,6 +200,10 @@ def _release_of(assignment: Assignment, membership: Membership) -> Release:
     if release is None:
         raise AssignmentError("assignment_not_released", assignment=assignment.title)
     return release
+
+
+def _names(release: Release) -> list[str]:
+    return [f"{name}.ipynb" for name in release.source.notebooks]
 
 
 def _fail(collection: Collection, error: EnvironmentsError) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from assignments import fetching, submissions
+from assignments import autograding, fetching, submissions
 from assignments.models import Collection, Fetch
 
 
@@ -23,6 +23,19 @@ def collect(collection_id: str) -> None:
     waiting = Collection.objects.filter(pk=collection_id)
     for collection in waiting.select_related("assignment__course", "assignment__release", "membership__person"):
         submissions.carry_out_collection(collection, now=timezone.now())
+    autograding.ask_where_due(now=timezone.now())
+
+
+@shared_task(soft_time_limit=3600, time_limit=3660)
+def grade_next(_asked_for: str = "") -> None:
+    """Grade the submission whose turn it is, which need not be the one that was asked for."""
+    autograding.carry_out_next()
+
+
+@shared_task
+def tend_autogradings() -> None:
+    """Take back what dead workers had, and ask for what waits."""
+    autograding.tend_autogradings(now=timezone.now())
 
 
 @shared_task

@@ -196,7 +196,7 @@ CELERY_TASK_ROUTES = {
     # Looking after the catalog asks the builder what it has.
     f"environments.tasks.{task}": {"queue": "build"}
     for task in ("run_build", "rebuild_environment", "fetch_tree")
-}
+} | {"assignments.tasks.grade_next": {"queue": "grade"}}
 CELERY_TASK_SOFT_TIME_LIMIT = 300
 CELERY_TASK_TIME_LIMIT = 330
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -266,6 +266,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "classes.tasks.end_knocks",
         "schedule": timedelta(seconds=10),
         "options": {"expires": 10},
+    },
+    "tend-autogradings": {
+        "task": "assignments.tasks.tend_autogradings",
+        "schedule": timedelta(seconds=15),
+        "options": {"expires": 15},
     },
     "tend-copies": {
         "task": "assignments.tasks.tend_copies",
@@ -410,6 +415,8 @@ PREWARM_MINUTES: int = env.int("PREWARM_MINUTES", default=10)
 """How long before their time servers that were reserved for it begin to be started."""
 DELETED_FILES_DAYS: int = env.int("DELETED_FILES_DAYS", default=7)
 """How long a deleted server can be brought back before its files are removed; 0 is not at all."""
+GRADE_SINKS: list[str] = []
+"""Where published grades go beside Carrel, by dotted path; see `assignments.sinks`."""
 COURSE_EXTENSIONS = ["assignments.course_page.AssignmentsOfCourse"]
 CLASS_ARCHIVE_MB: int = env.int("CLASS_ARCHIVE_MB", default=2000)
 """How much an archive of a class may hold, unpacked, when it is made and when it is brought."""

@@ -4,7 +4,7 @@ from assignments.models.assignment import Assignment, Extension, Tier
 from assignments.models.feedback import Feedback, RegradeMessage, RegradeRequest
 from assignments.models.grading import Autograding, CellComment, CellGrade, CellLease, Grade, GradeChange
 from assignments.models.release import Cell, CellKind, GateRun, Origin, Release, Source
-from assignments.models.rubric import RubricItem, RubricMark, SavedComment
+from assignments.models.rubric import RubricItem, SavedComment
 from assignments.models.submission import Collection, Fetch, Submission, Way
 
 __all__ = [
@@ -27,7 +27,6 @@ __all__ = [
     "RegradeRequest",
     "Release",
     "RubricItem",
-    "RubricMark",
     "SavedComment",
     "Source",
     "Submission",

@@ -101,8 +101,8 @@ class GradeChange(models.Model):
     kind = models.CharField(max_length=16, choices=Kind)
     points = models.DecimalField(max_digits=10, decimal_places=4, null=True)
     """What it is from then on; None takes it back."""
-    needs_manual = models.BooleanField(default=False)
-    """Whether a person has to look at the cell after it."""
+    is_chosen = models.BooleanField(default=True)
+    """Of a rubric item: whether it was given, or taken back."""
     why = models.CharField(max_length=500, blank=True)
     by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
     """None if it came from tests or a rule."""
@@ -131,14 +131,13 @@ class CellGrade(models.Model):
     notebook = models.CharField(max_length=200)
     grade_id = models.CharField(max_length=200)
     max_points = models.DecimalField(max_digits=10, decimal_places=4)
-    automatic = models.DecimalField(max_digits=10, decimal_places=4, null=True, blank=True)
-    manual = models.DecimalField(max_digits=10, decimal_places=4, null=True, blank=True)
-    """By a person or a rubric; it wins over what its tests gave."""
-    extra = models.DecimalField(max_digits=10, decimal_places=4, default=0)
     points = models.DecimalField(max_digits=10, decimal_places=4, default=0)
+    """Extra credit included."""
+    origin = models.CharField(max_length=16)
+    """A `points.Origin`: whether its tests, a person or a rubric has given them."""
+    automatic = models.DecimalField(max_digits=10, decimal_places=4, null=True, blank=True)
+    extra = models.DecimalField(max_digits=10, decimal_places=4, default=0)
     needs_manual = models.BooleanField(default=False)
-    is_hidden = models.BooleanField(default=False)
-    """Whether it has tests that students did not see."""
     graded_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
     graded_at = models.DateTimeField(null=True, blank=True)
 

@@ -9,12 +9,14 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from assignments.models.assignment import Assignment
-from assignments.models.submission import Submission
 from classes.models import Course
 
 
 class RubricItem(models.Model):
-    """One thing that answers to a cell have or lack, and what it is worth. Changing its points changes all grades."""
+    """One thing that answers to a cell have or lack, and what it is worth. Changing its points changes all grades.
+
+    Items that only take away are counted from the cell's full points, others from nothing.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="rubric_items")
@@ -33,21 +35,6 @@ class RubricItem(models.Model):
 
     def __str__(self) -> str:
         return self.label
-
-
-class RubricMark(models.Model):
-    """A rubric item given to a submission."""
-
-    item = models.ForeignKey(RubricItem, on_delete=models.PROTECT, related_name="marks")
-    submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="rubric_marks")
-    by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
-    at = models.DateTimeField()
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["item", "submission"], name="rubric_mark_once")]
-
-    def __str__(self) -> str:
-        return f"{self.item} at {self.submission}"
 
 
 class SavedComment(models.Model):

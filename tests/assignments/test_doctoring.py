@@ -239,7 +239,7 @@ def test_cells_of_one_identity_get_their_own() -> None:
 
     assert len({one["id"] for one in doctored.notebook["cells"]}) == 6
     assert told(doctored) == [("ids_renewed", "")]
-    nbformat.validate(nbformat.from_dict(doctored.notebook))  # type: ignore[no-untyped-call]
+    nbformat.validate(nbformat.from_dict(doctored.notebook))
 
 
 # --- Whatever is handed in ---------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from assignments import engine
 from assignments.engine import Scored
 from assignments.errors import AssignmentError
-from tests.assignments.nbgrader_files import GRADED, RELEASE, REFUSED, SOURCE, Graded, put
+from tests.assignments.nbgrader_files import GRADED, REFUSED, RELEASE, SOURCE, Graded, put
 from tests.assignments.running import run_notebooks, snippets
 
 MakeRelease = Callable[[Graded], Path]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import nbformat
@@ -48,7 +48,7 @@ SOLVE, TEST, MORE = "sq = solve()", "assert sq(2) == 4", "assert sq(3) == 9"
 
 
 def run(
-    script: dict[str, Sequence[Step]],
+    script: Mapping[str, Sequence[Step]],
     *cells: Node,
     budget: Budget = BUDGET,
     interrupt: Sequence[Step] = (),

@@ -126,7 +126,7 @@ def test_what_is_merged_has_an_identity_for_every_cell() -> None:
 
     result = merge(notebook(*MINE), old=notebook(*OLD), new=new)
 
-    nbformat.validate(nbformat.from_dict(result.notebook))  # type: ignore[no-untyped-call]
+    nbformat.validate(nbformat.from_dict(result.notebook))
     assert merge(result.notebook, old=notebook(*OLD), new=new).notebook == result.notebook
 
 

@@ -1,0 +1,242 @@
+"""The points of everybody: every change is written down and never changed, and what counts is folded from them.
+
+`points.fold` says how, and this module where: changes are rows, and beside them stands what they come to (`CellGrade`,
+`Submission`, `Grade`), so that pages need not fold. Whatever changes points ends in `refold`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+
+from accounts.models import User
+from assignments.deadlines import NOTHING_EXTRA, counting, standing
+from assignments.models import (
+    Assignment,
+    Autograding,
+    Cell,
+    CellGrade,
+    Extension,
+    Feedback,
+    Grade,
+    GradeChange,
+    RubricItem,
+    Submission,
+)
+from assignments.points import CellKey, CellKind, CellWorth, Change, ChangeKind, SubmissionPoints, fold
+from assignments.sinks import sinks
+from assignments.submissions import attempts_of
+from classes.models import Membership
+
+# --- Changing ----------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def take_over(autograding: Autograding, *, now: datetime) -> None:
+    """Let the points that these tests gave count. Taking over the same again changes nothing."""
+    submission = Submission.objects.select_for_update().get(pk=autograding.submission_id)
+    if not autograding.changes.exists():
+        GradeChange.objects.bulk_create(
+            GradeChange(
+                submission=submission,
+                notebook=cell["notebook"],
+                grade_id=cell["grade_id"],
+                kind=ChangeKind.AUTOMATIC,
+                points=None if cell["auto_points"] is None else Decimal(str(cell["auto_points"])),
+                at=now,
+                autograding=autograding,
+            )
+            for cell in autograding.scores
+        )
+    submission.state = Submission.State.GRADED
+    submission.autograding = autograding
+    submission.save(update_fields=["state", "autograding"])
+    refold(submission, now=now)
+
+
+@transaction.atomic
+def change_points(
+    submission: Submission,
+    *,
+    kind: ChangeKind,
+    points: Decimal | None,
+    by: User,
+    now: datetime,
+    cell: CellKey | None = None,
+    why: str = "",
+    item: RubricItem | None = None,
+    is_chosen: bool = True,
+) -> GradeChange:
+    """Write down what a person says of a cell's points, or of the whole, and let it count."""
+    locked = Submission.objects.select_for_update().get(pk=submission.pk)
+    change = GradeChange.objects.create(
+        submission=locked,
+        notebook=cell.notebook if cell is not None else "",
+        grade_id=cell.grade_id if cell is not None else "",
+        kind=kind,
+        points=points,
+        is_chosen=is_chosen,
+        rubric_item=item,
+        why=why,
+        by=by,
+        at=now,
+    )
+    refold(locked, now=now)
+    return change
+
+
+@transaction.atomic
+def refold(submission: Submission, *, now: datetime) -> SubmissionPoints:
+    """Work out anew what a submission has, and what its student has for the assignment."""
+    folded = _folded(submission)
+    _write_cells(submission, folded, now=now)
+    submission.points, submission.max_points = folded.points, folded.max_points
+    submission.needs_manual = sum(cell.needs_manual for cell in folded.cells)
+    submission.save(update_fields=["points", "max_points", "needs_manual"])
+    regrade_person(submission.assignment, submission.membership, now=now)
+    return folded
+
+
+@transaction.atomic
+def regrade_person(assignment: Assignment, membership: Membership, *, now: datetime) -> Grade | None:
+    """Work out anew which of somebody's submissions counts, and what they have; after dates or rules have moved too."""
+    submissions = list(Submission.objects.filter(assignment=assignment, membership=membership))
+    extension = Extension.objects.filter(assignment=assignment, membership=membership).first()
+    allowance = NOTHING_EXTRA if extension is None else extension.allowance
+    chosen = counting(assignment.schedule, attempts_of(submissions), allowance)
+    if chosen is None:
+        return None
+    submission = next(one for one in submissions if one.attempt == chosen.number)
+    facts = _grade_facts(submission, now=now)
+    grade, is_new = Grade.objects.select_for_update().get_or_create(
+        assignment=assignment, membership=membership, defaults=facts
+    )
+    if not is_new and any(getattr(grade, name) != value for name, value in facts.items() if name != "changed_at"):
+        for name, value in facts.items():
+            setattr(grade, name, value)
+        grade.save(update_fields=list(facts))
+    return grade
+
+
+# --- Publishing --------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def publish_grades(
+    assignment: Assignment, memberships: Iterable[Membership] | None, *, by: User, now: datetime, message: str = ""
+) -> Sequence[Grade]:
+    """Tell these students, or all, what they have, with feedback. Publishing again tells them what has changed.
+
+    Those with nothing graded yet are left out.
+    """
+    grades = Grade.objects.select_for_update().filter(assignment=assignment, points__isnull=False)
+    if memberships is not None:
+        grades = grades.filter(membership__in=list(memberships))
+    published = list(grades.select_related("submission", "membership"))
+    for grade in published:
+        grade.published_points, grade.published_max_points = grade.points, grade.max_points
+        grade.published_at, grade.published_by = now, by
+        if grade.submission is not None:
+            told = {"published_at": now, "published_by": by, **({"message": message} if message else {})}
+            Feedback.objects.update_or_create(submission=grade.submission, defaults=told)
+    columns = ["published_points", "published_max_points", "published_at", "published_by"]
+    Grade.objects.bulk_update(published, columns, batch_size=200)
+    for sink in sinks():
+        sink.published(published)
+    return published
+
+
+# --- Steps -------------------------------------------------------------------------------------------------
+
+
+def _folded(submission: Submission) -> SubmissionPoints:
+    return fold(
+        [_change(row) for row in submission.changes.all()],
+        cells=_worth(submission),
+        items=_items(submission),
+        percent_kept=_percent_kept(submission),
+    )
+
+
+def _change(row: GradeChange) -> Change:
+    return Change(
+        number=row.pk,
+        kind=ChangeKind(row.kind),
+        cell=CellKey(row.notebook, row.grade_id) if row.grade_id else None,
+        points=row.points,
+        item=str(row.rubric_item_id or ""),
+        is_chosen=row.is_chosen,
+        by=str(row.by_id or ""),
+    )
+
+
+def _worth(submission: Submission) -> list[CellWorth]:
+    """What its cells can give, by the release that graded it."""
+    release_id = submission.autograding.release_id if submission.autograding is not None else submission.release_id
+    taking = _cells_that_begin_full(submission.assignment)
+    return [
+        CellWorth(key := CellKey(cell.notebook, cell.grade_id), CellKind(cell.kind), cell.points, key in taking)
+        for cell in Cell.objects.filter(release_id=release_id)
+    ]
+
+
+def _cells_that_begin_full(assignment: Assignment) -> set[CellKey]:
+    """Those whose rubric only takes away."""
+    worth: dict[CellKey, list[Decimal]] = {}
+    for item in RubricItem.objects.filter(assignment=assignment, retired_at=None):
+        worth.setdefault(CellKey(item.notebook, item.grade_id), []).append(item.points)
+    return {key for key, points in worth.items() if all(one <= 0 for one in points) and any(points)}
+
+
+def _items(submission: Submission) -> dict[str, Decimal]:
+    items = RubricItem.objects.filter(assignment=submission.assignment_id)
+    return {str(key): points for key, points in items.values_list("pk", "points")}
+
+
+def _percent_kept(submission: Submission) -> int:
+    assignment = submission.assignment
+    extension = Extension.objects.filter(assignment=assignment, membership=submission.membership_id).first()
+    allowance = NOTHING_EXTRA if extension is None else extension.allowance
+    return standing(assignment.schedule, submission.submitted_at, allowance).percent_kept
+
+
+def _write_cells(submission: Submission, folded: SubmissionPoints, *, now: datetime) -> None:
+    rows = [
+        CellGrade(
+            submission=submission,
+            notebook=cell.key.notebook,
+            grade_id=cell.key.grade_id,
+            max_points=cell.max_points,
+            points=cell.points,
+            origin=cell.origin,
+            automatic=cell.automatic,
+            extra=cell.extra,
+            needs_manual=cell.needs_manual,
+            graded_by_id=cell.by or None,
+            graded_at=now,
+        )
+        for cell in folded.cells
+    ]
+    columns = ["max_points", "points", "origin", "automatic", "extra", "needs_manual", "graded_by", "graded_at"]
+    keys = {(row.notebook, row.grade_id) for row in rows}
+    gone = [row.pk for row in submission.cell_grades.all() if (row.notebook, row.grade_id) not in keys]
+    CellGrade.objects.filter(pk__in=gone).delete()  # Of an earlier release.
+    CellGrade.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["submission", "notebook", "grade_id"], update_fields=columns
+    )
+
+
+def _grade_facts(submission: Submission, *, now: datetime) -> dict[str, object]:
+    """What the grade of a student is, if this submission is the one that counts."""
+    folded = _folded(submission) if submission.points is not None else None
+    return {
+        "submission": submission,
+        "points": folded.total if folded is not None else None,
+        "penalty": folded.penalty if folded is not None else Decimal(0),
+        "max_points": folded.max_points if folded is not None else None,
+        "needs_manual": submission.needs_manual,
+        "changed_at": now,
+    }
