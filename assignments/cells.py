@@ -32,7 +32,7 @@ def read(raw: bytes, *, name: str, max_bytes: int = MAX_BYTES) -> Notebook:
     Raises AssignmentError `notebook_too_large`, `notebook_unreadable` and `notebook_format_unknown`.
     """
     if len(raw) > max_bytes or raw.count(b"[") + raw.count(b"{") > MAX_BRACKETS:
-        raise AssignmentError("notebook_too_large", notebook=name, megabytes=max(1, max_bytes // 1_000_000))
+        raise AssignmentError("notebook_too_large", notebook=name, most=max(1, max_bytes // 1_000_000))
     try:
         notebook = json.loads(raw)
     except (ValueError, RecursionError) as error:

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from assignments import cells as notebook_cells
 from assignments.cells import grade_id_of
 from assignments.doctoring import REPAIR_WORDS, Doctored, DoctoredFiles, Repair, doctor, doctor_files
-from assignments.errors import AssignmentError
+from assignments.errors import REASONS, AssignmentError
 from assignments.files import Bundle, Limits, from_files
+from environments.errors import explain
 from tests.assignments.notebook_cells import (
     Cell,
     Notebook,
@@ -380,6 +381,7 @@ def test_read_says_what_is_wrong(content: bytes, code: str) -> None:
         notebook_cells.read(content, name="p1", max_bytes=100)
 
     assert caught.value.code == code
+    assert "?" not in explain(code, caught.value.facts, reasons=REASONS).sentence
 
 
 def test_every_repair_has_words() -> None:
