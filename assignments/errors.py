@@ -137,6 +137,11 @@ REASONS: dict[str, Reason] = {
         _("Open it in JupyterLab. If it opens there, save it and hand it in again; if not, use an earlier copy."),
         status=422,
     ),
+    "notebook_too_large": Reason(
+        _("The notebook “{notebook}” is larger than {most} MB."),
+        _("Clear its outputs in JupyterLab (Edit, Clear Outputs of All Cells), save it, and try again."),
+        status=413,
+    ),
     "notebook_format_unknown": Reason(
         _("The notebook “{notebook}” is in a format of another time."),
         _("Open it in a current JupyterLab, save it, and hand it in again."),

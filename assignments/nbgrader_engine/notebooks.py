@@ -28,7 +28,7 @@ def read_notebook(path: Path) -> Any:
     """A valid notebook of the newest format, whatever version it was written in."""
     name = path.stem
     if path.stat().st_size > MAX_NOTEBOOK_BYTES:
-        raise EngineError("notebook_too_large", notebook=name, megabytes=str(MAX_NOTEBOOK_BYTES // 1_000_000))
+        raise EngineError("notebook_too_large", notebook=name, most=str(MAX_NOTEBOOK_BYTES // 1_000_000))
     try:
         document = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
