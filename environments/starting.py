@@ -223,6 +223,7 @@ def _spec(server: NotebookServer, image: Image, *, now: datetime) -> ServerSpec:
         },
         credential=credentials.give(server, now=now),
         limits=Limits(server.memory_mb, server.cpus),
+        keeps_spare_kernel=server.prewarmed_until is not None,
     )
 
 

@@ -239,7 +239,8 @@ class ServerSpec:
     """Everything a spawner needs to start one server.
 
     `credential` is a key of its owner's to Carrel itself: the server finds it as `CARREL_TOKEN`, and in the file that
-    `CARREL_TOKEN_FILE` names, which is gone with the server.
+    `CARREL_TOKEN_FILE` names, which is gone with the server. With `keeps_spare_kernel` the first notebook opened in it
+    gets a kernel at once, at the price of the memory of one until then.
     """
 
     handle: Handle
@@ -250,6 +251,7 @@ class ServerSpec:
     environment: dict[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     credential: str = field(default="", repr=False)
+    keeps_spare_kernel: bool = False
 
 
 @dataclass(frozen=True, slots=True)

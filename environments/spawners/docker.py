@@ -62,6 +62,7 @@ from environments.volumes.engine_files import write_tar
 PORT = 8888
 _PROGRAM = Path(__file__).with_name("in_container.py")
 _VISITORS = Path(__file__).with_name("carrel_visitors.py")
+_SPARE = Path(__file__).with_name("carrel_spare.py")
 _DEFAULTS = Path(__file__).with_name("jupyter") / "labconfig" / "default_setting_overrides.json"
 _LOG_TAIL_LINES = 100
 _LOG_TAIL_CHARACTERS = 16_000
@@ -354,7 +355,7 @@ def _try_to_create(spec: ServerSpec, facts: ImageFacts) -> str:
         hostname="notebook",
         user=str(hardening.USER_ID),
         working_dir=str(facts.home),
-        command=_command(facts.home),
+        command=_command(spec, facts.home),
         environment=_environment(spec, facts.home),
         labels=networks.labels(spec.handle),
         host_config=config,
@@ -382,11 +383,12 @@ def _name_servers() -> dict[str, Any]:
     return {"dns": list(settings.SERVER_DNS)} if settings.SERVER_DNS else {}
 
 
-def _command(home: PurePosixPath) -> list[str]:
+def _command(spec: ServerSpec, home: PurePosixPath) -> list[str]:
     """What the image's own entrypoint is asked to run."""
     defaults = json.dumps(json.loads(_DEFAULTS.read_text()))
     program, visitors = _PROGRAM.read_text(), _VISITORS.read_text()
-    return ["python3", "-c", program, defaults, visitors, *_OPTIONS, f"--ServerApp.root_dir={home}"]
+    spare = _SPARE.read_text() if spec.keeps_spare_kernel else ""
+    return ["python3", "-c", program, defaults, visitors, spare, *_OPTIONS, f"--ServerApp.root_dir={home}"]
 
 
 def _environment(spec: ServerSpec, home: PurePosixPath) -> dict[str, str]:

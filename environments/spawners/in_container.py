@@ -1,7 +1,8 @@
 """Starts JupyterLab in a container, by the image's own `python3 -c`: nothing of Carrel is in there.
 
-Called with the settings JupyterLab should start from, as JSON, with the source of carrel_visitors.py, and then the
-server's options. Images bring whatever Python they like, so this keeps to what 3.7 has.
+Called with the settings JupyterLab should start from, as JSON, with the source of carrel_visitors.py, with that of
+carrel_spare.py if the server is to keep a spare kernel, and then with the server's options. Images bring whatever
+Python they like, so this keeps to what 3.7 has.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ NO_JUPYTER = 127
 """What a shell says, too, of a command that is not there."""
 
 
-def main(defaults: str, visitors: str, options: list[str]) -> None:
+def main(defaults: str, visitors: str, spare: str, options: list[str]) -> None:
     """Become the server."""
     os.environ.setdefault("SHELL", shutil.which("bash") or "/bin/sh")
     keep_credential()
@@ -33,7 +34,7 @@ def main(defaults: str, visitors: str, options: list[str]) -> None:
     if not has_room(os.environ["HOME"]):
         keep_settings_in_memory()
     if importlib.util.find_spec("jupyterlab"):
-        run_lab(visitors, options)
+        run_lab(visitors, spare, options)
     elif shutil.which("jupyter-lab"):
         os.execvp("jupyter-lab", ["jupyter-lab", *options])  # noqa: S606 - there need be no shell
     elif shutil.which("jupyter-notebook"):
@@ -95,7 +96,7 @@ def keep_settings_in_memory() -> None:
         os.environ[name] = os.path.join(SCRATCH, name.lower())
 
 
-def run_lab(visitors: str, options: list[str]) -> None:
+def run_lab(visitors: str, spare: str, options: list[str]) -> None:
     """Run JupyterLab in this process, without three detours that take longer than the rest.
 
     `rfc3987_syntax` compiles a grammar of its own on import (1.1 s), only so that jsonschema can check
@@ -112,6 +113,7 @@ def run_lab(visitors: str, options: list[str]) -> None:
     extensions = {
         "jupyter_lsp": bool(shutil.which("pylsp")),
         "notebook_shim": bool(importlib.util.find_spec("notebook")),
+        **(keep_spare(spare) if spare else {}),
     }
     make_data_folder()
     options = [*options, *tell_visitors_apart(visitors)]
@@ -146,6 +148,24 @@ def tell_visitors_apart(source: str) -> list[str]:
     return ["--ServerApp.identity_provider_class=carrel_visitors.CarrelIdentityProvider"]
 
 
+def keep_spare(source: str) -> dict[str, bool]:
+    """The extension that keeps a spare kernel; none where this Python is too old for it.
+
+    In a file, as both the server and the spare itself run it.
+    """
+    path = os.path.join(SCRATCH, "carrel_spare.py")
+    with open(path, "w") as file:
+        file.write(source)
+    spec = importlib.util.spec_from_file_location("carrel_spare", path)
+    module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
+    try:
+        spec.loader.exec_module(module)  # type: ignore[union-attr]
+    except (ImportError, SyntaxError):
+        return {}
+    sys.modules[module.__name__] = module
+    return {module.__name__: True}
+
+
 def end_at_once() -> None:
     """Leave the interpreter as it is, where everything has been shut down: taking it apart takes longer than that."""
     sys.stdout.flush()
@@ -154,4 +174,4 @@ def end_at_once() -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3:])
+    main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:])

@@ -264,7 +264,7 @@ def _log_tail(handle: Handle) -> str:
 def _launch(spec: ServerSpec, python: Path, home: Path, directory: Path) -> Endpoint:
     with _reserved_port() as (port, reservation), (directory / "server.log").open("wb") as log:
         arguments = [str(python), str(_SCRIPT), *_OPTIONS, f"--ServerApp.port={port}", f"--ServerApp.root_dir={home}"]
-        arguments.append(f"--ServerApp.jpserver_extensions={_extensions(python.parent)}")
+        arguments.append(f"--ServerApp.jpserver_extensions={_extensions(spec, python.parent)}")
         if os.geteuid() == 0:
             arguments.append("--allow-root")
         pid = _run(arguments, _environment(spec, python, home, directory, port), home, log.fileno(), reservation)
@@ -272,13 +272,14 @@ def _launch(spec: ServerSpec, python: Path, home: Path, directory: Path) -> Endp
     return Endpoint(HOST, port)
 
 
-def _extensions(programs: Path) -> dict[str, bool]:
-    """Which extensions that come with JupyterLab to leave out; whatever else is installed is loaded.
+def _extensions(spec: ServerSpec, programs: Path) -> dict[str, bool]:
+    """Which extensions that come with JupyterLab to leave out, and ours; whatever else is installed is loaded.
 
     `notebook_shim` redirects addresses of the classic notebook, which was never here. `jupyter_lsp` looks
     for language servers by starting npm, at every start and in the person's home.
     """
-    return {"notebook_shim": False, "jupyter_lsp": (programs / "pylsp").exists()}
+    extensions = {"notebook_shim": False, "jupyter_lsp": (programs / "pylsp").exists()}
+    return extensions | ({"carrel_spare": True} if spec.keeps_spare_kernel else {})
 
 
 def _run(arguments: list[str], environment: dict[str, str], home: Path, log: int, reservation: Sequence[int]) -> int:

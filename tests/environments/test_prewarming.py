@@ -21,9 +21,10 @@ from environments.models import Build, NotebookServer, Quota, Reservation
 from environments.places import line_of_starts
 from environments.prewarming import release, reserve, tend_reservations
 from environments.servers import start_server, stop_server
+from environments.spawners.fake import FakeSpawner
 from environments.starting import carry_out_start
 from environments.stopping import carry_out_stop
-from environments.values import Image, LaunchSpec, Limits, Reference, ResolvedRepository
+from environments.values import Image, LaunchSpec, Limits, Reference, ResolvedRepository, ServerSpec
 from tests.factories import BuildFactory, NotebookServerFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fake_backends")]
@@ -66,6 +67,11 @@ def warmed(owner: User, now: datetime, **fields: Any) -> NotebookServer:
     return the_server()
 
 
+def spec_of(server: NotebookServer) -> ServerSpec:
+    """What it was started with."""
+    return cast("FakeSpawner", backends.spawner()).specs[server.handle]
+
+
 def stopped(server: NotebookServer, now: datetime) -> NotebookServer:
     """The same, stopped by its owner."""
     stop_server(server, now=now)
@@ -99,6 +105,22 @@ def test_reserved_server_is_what_was_asked_for(student: User, teacher: User, gro
     assert (server.owner, server.group, server.image_owner, server.name) == (student, group, teacher, "statistics")
     assert (server.urlpath, server.limits, server.resolved) == ("lab/tree/a.ipynb", Limits(512, 0.5), private)
     assert (server.prewarmed_until, server.image_key) == (until, Reservation.objects.get().image_key)
+
+
+def test_reserved_server_keeps_a_spare_kernel(student: User, now: datetime) -> None:
+    server = warmed(student, now)
+
+    assert spec_of(server).keeps_spare_kernel
+
+
+def test_server_somebody_came_to_before_it_ran_keeps_no_spare_kernel(student: User, now: datetime) -> None:
+    reserved(student, now, minutes=10)
+    tend_reservations(now=now)
+    launch(student, SPEC, now=now, resolved=RESOLVED)
+
+    carry_out_start(the_server(), clock=lambda: now)
+
+    assert not spec_of(the_server()).keeps_spare_kernel
 
 
 def test_reserved_server_wakes_the_one_its_owner_has(student: User, now: datetime) -> None:
