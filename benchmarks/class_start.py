@@ -20,6 +20,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -36,6 +37,8 @@ from tests.fakes.git_host import GitHost
 from tests.stack import Stack
 
 REPOSITORY = "class"
+SETTLED_SECONDS = 5
+"""How long the last of the servers that were started ahead has been up when people come: by default it is minutes."""
 
 
 @dataclass(frozen=True)
@@ -225,6 +228,7 @@ def _prewarm(stack: Stack, host: GitHost, members: Sequence[Member], names: Sequ
     subprocess.run(command, env=stack.environment, check=True, timeout=120)
     for member in members:
         member.await_up()
+    time.sleep(SETTLED_SECONDS)
 
 
 def _members(stack: Stack, host: GitHost, names: Sequence[str]) -> list[Member]:

@@ -17,6 +17,7 @@ if __name__ == "__main__" and sys.path[:1] == [os.path.dirname(os.path.abspath(_
     sys.path.pop(0)  # Nobody's place to import from: a kernel has none in its stead before it knows its folder.
 
 import contextlib
+import importlib
 import json
 import runpy
 import site
@@ -127,17 +128,14 @@ def _load_jupyter_server_extension(server: Any) -> None:
 
 def _keep_spare(server: Any) -> None:
     try:
-        from jupyter_client.provisioning import (  # type: ignore[import-not-found,unused-ignore]
-            KernelProvisionerFactory,
-            local_provisioner,
-        )
-
+        provisioning: Any = importlib.import_module("jupyter_client.provisioning")
+        starting: Any = importlib.import_module("jupyter_client.provisioning.local_provisioner")
         kernels = server.kernel_manager
         like_it, *_ = kernels.pre_start_kernel(kernels.default_kernel_name, {})
-        _look_up_once(like_it, KernelProvisionerFactory)
-        launcher = SpareLauncher(local_provisioner.launch_kernel, server.log)
+        _look_up_once(like_it, provisioning.KernelProvisionerFactory)
+        launcher = SpareLauncher(starting.launch_kernel, server.log)
         launcher.prepare(like_it.format_kernel_cmd(), _variables(like_it.kernel_spec.env))
-        local_provisioner.launch_kernel = launcher
+        starting.launch_kernel = launcher
     except Exception as error:  # noqa: BLE001 - kernels start without it
         server.log.info("No spare kernel is kept: %s", error)
 

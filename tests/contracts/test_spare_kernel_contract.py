@@ -30,6 +30,7 @@ from environments.values import Endpoint, ServerSpec
 from tests.contracts.images import built_image
 from tests.contracts.test_spawner_contract import SPEC, wait_until
 from tests.engine import ServerClient, base_image, clean_engine
+from tests.notebook_client import NotebookClient
 
 PROGRAM = Path(carrel_spare.__file__).name
 WHOSE = "print(open('/proc/self/cmdline').read().split(chr(0))[1])"
@@ -88,7 +89,7 @@ class Runtime:
         return client
 
     @contextmanager
-    def notebook(self, path: str = "data/first.ipynb") -> Iterator[ServerClient]:
+    def notebook(self, path: str = "data/first.ipynb") -> Iterator[NotebookClient]:
         """One that is opened, with a kernel of its own."""
         wanted = {"path": path, "name": Path(path).name, "type": "notebook", "kernel": {"name": "python3"}}
         session = self.ask("POST", "/api/sessions", json=wanted).json()
@@ -102,7 +103,7 @@ class Runtime:
             return kind_of(opened)
 
 
-def kind_of(opened: ServerClient) -> str:
+def kind_of(opened: NotebookClient) -> str:
     return SPARE if opened.execute(WHOSE).strip().endswith(PROGRAM) else PLAIN
 
 
