@@ -60,14 +60,13 @@ class Runtime:
         self.spec = spec
         self.endpoint = Endpoint("", 0)
 
-    def start(self, **fields: Any) -> Runtime:
-        """Returns once the spare is there."""
+    def start(self, **fields: Any) -> None:
+        """Return once the spare is there."""
         self.spec = replace(self.spec, **fields)
         self.endpoint = self.spawner.start(self.spec)
         wait_until(lambda: probing.is_ready(self.endpoint, self.spec.token))
         if self.spec.keeps_spare_kernel:
             wait_until(lambda: self.spares() != [])
-        return self
 
     def spares(self) -> list[int]:
         """The processes of the spares that wait, or that were told what they are."""
@@ -153,11 +152,11 @@ def test_spare_is_no_different_from_a_plain_kernel(runtime: Runtime) -> None:
     runtime.start()
 
     with runtime.notebook() as first:
-        is_spare, spare = kind_of(first), json.loads(first.execute(FACTS))
+        kind_of_first, spare = kind_of(first), json.loads(first.execute(FACTS))
     with runtime.notebook() as second:
-        is_plain, plain = kind_of(second), json.loads(second.execute(FACTS))
+        kind_of_second, plain = kind_of(second), json.loads(second.execute(FACTS))
 
-    assert (is_spare, is_plain) == (SPARE, PLAIN)
+    assert (kind_of_first, kind_of_second) == (SPARE, PLAIN)
     assert spare["variables"]["JPY_SESSION_NAME"].endswith("/data/first.ipynb")
     assert spare == plain
 
