@@ -107,7 +107,8 @@ def manifest_of(course: Course, files: tuple[Files, ...] = (), *, now: datetime)
         sections=tuple(course.sections.values_list("name", flat=True)),
         members=tuple(_members(course)),
         lessons=tuple(
-            LessonFacts(it.title, it.summary, it.path, it.starts_at, it.ends_at, it.published_at) for it in lessons
+            LessonFacts(it.title, it.summary, it.path, it.starts_at, it.ends_at, it.published_at, it.ready_minutes)
+            for it in lessons
         ),
         announcements=tuple(Told(it.title, it.text, it.published_at) for it in course.announcements.all()),
         visits=tuple(_visits(course, places)),

@@ -243,6 +243,7 @@ def _make_lessons(course: Course, manifest: Manifest) -> list[Lesson]:
             starts_at=it.starts_at,
             ends_at=it.ends_at,
             published_at=it.published_at,
+            ready_minutes=it.ready_minutes,
         )
         for place, it in enumerate(manifest.lessons)
     )

@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from classes.edit_forms import MomentInput, PublishForm, publishing_of, to_the_minute
 from classes.errors import CourseError
-from classes.lessons import MAX_PATH, MAX_READY_MINUTES, Outline, check_lesson_path
+from classes.lessons import MAX_PATH, Outline, check_lesson_path
 from classes.models.course import MAX_TITLE
+from classes.models.lesson import MAX_READY_MINUTES
 
 
 class LessonForm(PublishForm):

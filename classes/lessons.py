@@ -19,7 +19,6 @@ from classes.stamps import check_unchanged, stamp_of_order
 
 MAX_LESSONS = 200
 MAX_PATH = 500
-MAX_READY_MINUTES = 60
 
 
 @dataclass(frozen=True, slots=True)

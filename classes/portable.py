@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from classes.errors import CourseError
 from classes.models import Colour, Role
 from classes.models.course import MAX_TITLE
+from classes.models.lesson import MAX_READY_MINUTES
 
 FORMAT, VERSION = "carrel-class", 1
 MANIFEST = "class.json"
@@ -70,6 +71,8 @@ class LessonFacts:
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     published_at: datetime | None = None
+    ready_minutes: int | None = None
+    """How long before it begins everybody's server is to be running."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +207,10 @@ def _lesson(it: _Object) -> LessonFacts:
         starts_at=it.time_or_none("starts_at"),
         ends_at=it.time_or_none("ends_at"),
         published_at=it.time_or_none("published_at"),
+        ready_minutes=it.number("ready_minutes"),
     )
+    if lesson.ready_minutes is not None and not 1 <= lesson.ready_minutes <= MAX_READY_MINUTES:
+        raise it.wrong("ready_minutes")
     if lesson.starts_at and lesson.ends_at and lesson.ends_at < lesson.starts_at:
         raise it.wrong("ends_at")
     if lesson.path.startswith("/") or "\\" in lesson.path or ".." in lesson.path.split("/"):

@@ -13,6 +13,8 @@ from classes.models.course import MAX_TITLE, Course
 from classes.models.membership import Membership
 from classes.querysets import LessonQuerySet, LessonVisitQuerySet
 
+MAX_READY_MINUTES = 60
+
 
 class Lesson(models.Model):
     """A unit of a class. It opens the member's own server of the class directly at its notebook."""

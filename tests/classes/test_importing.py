@@ -46,7 +46,7 @@ MANIFEST = Manifest(
         Member("eve", "eve@elsewhere.example"),
         Member("gone", left_at=THEN),
     ),
-    lessons=(LessonFacts("Ripples", path="1.ipynb", published_at=THEN), LessonFacts("Light")),
+    lessons=(LessonFacts("Ripples", path="1.ipynb", published_at=THEN, ready_minutes=10), LessonFacts("Light")),
     announcements=(Told("Welcome", published_at=THEN),),
     visits=(Visit("bob", 0, THEN, THEN, cells=5, executed_cells=3), Visit("eve", 1, THEN, THEN)),
 )
@@ -77,7 +77,10 @@ def test_makes_a_new_class_of_whoever_brought_it(brought: BroughtArchive, teache
     assert (course.owner, course.title, course.code, course.colour) == (teacher, "Waves", "PHYS-2", "teal")
     assert (course.description, course.memory_mb, course.cpus) == ("Water and light.", 1024, 1.5)
     assert course.memberships.get(person=teacher).role == Role.TEACHER
-    assert [lesson.title for lesson in course.lessons.all()] == ["Ripples", "Light"]
+    assert [(lesson.title, lesson.ready_minutes) for lesson in course.lessons.all()] == [
+        ("Ripples", 10),
+        ("Light", None),
+    ]
     assert [it.title for it in course.announcements.all()] == ["Welcome"]
 
 
@@ -212,7 +215,7 @@ class TestRefusing:
 
 def test_brings_back_what_was_exported(teacher: User, now: datetime) -> None:
     before = CourseFactory.create(title="Tides", owner=teacher)
-    LessonFactory.create(course=before, title="Ebb")
+    LessonFactory.create(course=before, title="Ebb", ready_minutes=15)
     student = member(before, "student")
     export = request_export(before, asked_by=teacher, with_files=False, with_work=False, now=now)
     carry_out_export(export)
@@ -221,7 +224,7 @@ def test_brings_back_what_was_exported(teacher: User, now: datetime) -> None:
     after = make_from(brought, with_people=True, resolved=None, now=now)
 
     assert (after.title, after.slug != before.slug) == ("Tides", True)
-    assert [lesson.title for lesson in after.lessons.all()] == ["Ebb"]
+    assert [(lesson.title, lesson.ready_minutes) for lesson in after.lessons.all()] == [("Ebb", 15)]
     assert after.memberships.students().get().person == student.person
 
 

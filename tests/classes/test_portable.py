@@ -17,7 +17,7 @@ MANIFEST = Manifest(
     exported_at=NOW,
     sections=("Group A",),
     members=(Member("ada", "ada@example.org", role="teacher"), Member("bob", section="Group A", joined_at=NOW)),
-    lessons=(LessonFacts("Ripples", path="1.ipynb", starts_at=NOW, published_at=NOW),),
+    lessons=(LessonFacts("Ripples", path="1.ipynb", starts_at=NOW, published_at=NOW, ready_minutes=10),),
     announcements=(Told("Welcome", "Line\nand line.", NOW),),
     visits=(Visit("bob", 0, NOW, NOW, cells=5, executed_cells=3),),
     files=(Files("shared", "shared"), Files("work", "work/0001", "bob", "waves")),
@@ -67,6 +67,8 @@ def changed(place: list[Any], value: object) -> bytes:
         (["lessons", 0, "path"], "../../etc/passwd"),
         (["lessons", 0, "path"], "/etc/passwd"),
         (["lessons", 0, "ends_at"], "2025-01-01T00:00:00+00:00"),
+        (["lessons", 0, "ready_minutes"], 0),
+        (["lessons", 0, "ready_minutes"], 61),
         (["lessons"], [{"title": "x"}] * 1001),
         (["announcements", 0, "text"], "x" * 5001),
         (["announcements", 0, "text"], "\x00"),
@@ -83,6 +85,13 @@ def changed(place: list[Any], value: object) -> bytes:
 def test_refuses_what_cannot_be(place: list[Any], value: object) -> None:
     with pytest.raises(CourseError, match="class_archive_invalid"):
         read(changed(place, value))
+
+
+def test_reads_lessons_of_an_archive_made_before_servers_could_be_ready() -> None:
+    content = json.loads(write(MANIFEST))
+    del content["lessons"][0]["ready_minutes"]
+
+    assert read(json.dumps(content).encode()).lessons[0].ready_minutes is None
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff", b"[]", b"{}", b'"x"', b"[" * 100_000])
