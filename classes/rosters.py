@@ -113,6 +113,11 @@ def keep_draft(course: Course, lines: Sequence[RosterLine], *, by: User, now: da
     return RosterDraft.objects.create(course=course, made_by=by, lines=kept, expires_at=now + DRAFT_KEPT)
 
 
+def forget_drafts(*, now: datetime) -> None:
+    """Remove the lists that are too old to be imported: they have names and addresses in them."""
+    RosterDraft.objects.filter(expires_at__lte=now).delete()
+
+
 def lines_of(draft: RosterDraft, *, now: datetime) -> list[RosterLine]:
     """What was read. Raises CourseError `roster_expired`."""
     if draft.expires_at <= now:

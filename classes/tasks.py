@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from classes import exporting, handing_in, importing, keeping, knocking, looking, material, progress, readying
+from classes import exporting, handing_in, importing, keeping, knocking, looking, material, progress, readying, rosters
 from classes.models import CourseExport, HandIn
 
 _EXPORT_LIMIT = int(exporting.TIME_LIMIT.total_seconds()) - 60
@@ -62,6 +62,12 @@ def end_knocks() -> None:
 def forget_looks() -> None:
     """Remove what nobody needs to know any more."""
     looking.forget_old_looks(timezone.now())
+
+
+@shared_task
+def forget_roster_drafts() -> None:
+    """Remove lists that nobody imported in time."""
+    rosters.forget_drafts(now=timezone.now())
 
 
 @shared_task

@@ -278,6 +278,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 30},
     },
     "forget-looks": {"task": "classes.tasks.forget_looks", "schedule": crontab(hour=4, minute=29)},
+    "forget-roster-drafts": {"task": "classes.tasks.forget_roster_drafts", "schedule": crontab(minute=37)},
     "look-for-material": {
         "task": "classes.tasks.look_for_material",
         "schedule": timedelta(minutes=10),

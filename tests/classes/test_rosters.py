@@ -19,7 +19,7 @@ from classes.members import remove
 from classes.models import Course, ExpectedMember, Role, RosterDraft, Section
 from classes.people import roster_csv
 from classes.roster_files import read_roster
-from classes.rosters import Outcome, PlannedLine, fingerprint, import_roster, keep_draft, plan_roster
+from classes.rosters import Outcome, PlannedLine, fingerprint, forget_drafts, import_roster, keep_draft, plan_roster
 from tests.factories import CourseFactory, UserFactory, member
 
 pytestmark = pytest.mark.django_db
@@ -97,6 +97,16 @@ def test_import_has_the_groups_follow(course: Course, now: datetime) -> None:
 
     assert {each.username for each in course.teachers.user_set.all()} == {"lead", "rises"}
     assert {each.username for each in course.everybody.user_set.all()} == {"lead", "rises", "falls"}
+
+
+def test_forget_removes_lists_once_their_time_is_over(course: Course, now: datetime) -> None:
+    draft = keep_draft(course, read_roster(b"username\nbob\n"), by=course.owner, now=now)
+
+    forget_drafts(now=draft.expires_at - timedelta(seconds=1))
+    kept = RosterDraft.objects.count()
+    forget_drafts(now=draft.expires_at)
+
+    assert (kept, RosterDraft.objects.count()) == (1, 0)
 
 
 def test_import_happens_once(course: Course, now: datetime) -> None:
