@@ -13,8 +13,11 @@ from django.db import transaction
 
 from classes.models import Course
 from environments import catalog
-from environments.models import SharedVolume
+from environments.errors import EnvironmentsError
+from environments.models import Environment, SharedVolume
 from environments.mounts import grace_period
+from environments.pinning import keep_images, let_images_go, version_in_use
+from environments.rebuilding import prepare
 from environments.shared_volumes import delete_shared_volume, undelete_shared_volume
 
 logger = logging.getLogger(__name__)
@@ -24,18 +27,24 @@ logger = logging.getLogger(__name__)
 def archive(course: Course, *, now: datetime) -> None:
     """Let the class be over: it can be looked at, and nothing in it changes. Nobody loses access to their work.
 
-    Hands that are up are lowered, since nobody is there to see them. Nothing for a class that is over already.
+    Hands that are up are lowered, since nobody is there to see them, and images are let go. Nothing for a class that
+    is over already.
     """
     if not Course.objects.filter(pk=course.pk, archived_at=None).update(archived_at=now):
         return
     course.archived_at = now
+    for environment in _environments(course):
+        let_images_go(environment)
     course.memberships.exclude(hand_raised_at=None).update(hand_raised_at=None)
 
 
-def reopen(course: Course) -> None:
-    """Let a class that was over go on as it was."""
+def reopen(course: Course, *, now: datetime) -> None:
+    """Let a class that was over go on as it was. What its members work in is made again, if it is gone by now."""
     Course.objects.filter(pk=course.pk).update(archived_at=None)
     course.archived_at = None
+    for environment in _environments(course):
+        keep_images(environment)
+        _make_again(environment, now=now)
 
 
 @transaction.atomic
@@ -78,14 +87,30 @@ def purge(course: Course, *, now: datetime) -> None:
     found = gone.filter(pk=course.pk).first()
     if found is None:
         return
-    environments = [found.environment, found.teacher_environment]
+    environments = _environments(found)
     groups = [found.everybody, found.teachers]
     found.delete()
-    for environment in filter(None, environments):
+    for environment in environments:
         catalog.remove(environment, now=now)
     for group in groups:
         group.delete()
     logger.info("the class %s is gone", found.slug)
+
+
+def _environments(course: Course) -> list[Environment]:
+    return [each for each in (course.environment, course.teacher_environment) if each is not None]
+
+
+def _make_again(environment: Environment, *, now: datetime) -> None:
+    """Have the image of the version in use made, where it is known to be gone."""
+    version = version_in_use(environment)
+    if version is None or environment.has_image or version.image_key != environment.image_key:
+        return
+    try:
+        with transaction.atomic():
+            prepare(environment, version.resolved, now=now)
+    except EnvironmentsError as error:  # Then it is made for whoever opens the class first.
+        logger.info("%s could not be prepared again: %s", environment, error)
 
 
 def _shared_files(course: Course) -> list[SharedVolume]:

@@ -24,6 +24,18 @@ def hold(environment: Environment, *, now: datetime) -> None:
     take_first(environment, now=now)
 
 
+def let_images_go(environment: Environment) -> None:
+    """Have its images kept no longer than any others, once nobody uses them: they can be made again."""
+    Environment.objects.filter(pk=environment.pk).update(keeps_images=False)
+    environment.keeps_images = False
+
+
+def keep_images(environment: Environment) -> None:
+    """Have its images kept again, however long nobody uses them."""
+    Environment.objects.filter(pk=environment.pk).update(keeps_images=True)
+    environment.keeps_images = True
+
+
 def take_first(environment: Environment, *, now: datetime) -> None:
     """Put in use what was prepared last, of an environment of which nothing was in use yet."""
     with transaction.atomic():

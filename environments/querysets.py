@@ -64,10 +64,11 @@ class EnvironmentQuerySet(models.QuerySet["Environment"]):
     def needed_image_keys(self, *, now: datetime) -> set[str]:
         """The images that are kept for whoever launches next: those that are kept fresh, of what is used.
 
-        And those of what is held, used or not: in use, before that, and prepared to be.
+        And those of what is held, used or not, unless it lets them go: in use, before that, and prepared to be.
         """
         fresh = self.used_lately(now=now).exclude(rebuild="never")
-        kept = self.filter(Q(pk__in=fresh.order_by().values("pk")) | Q(is_held=True)).exclude(image_key="")
+        kept = self.filter(Q(pk__in=fresh.order_by().values("pk")) | Q(is_held=True, keeps_images=True))
+        kept = kept.exclude(image_key="")
         versions = apps.get_model("environments", "EnvironmentVersion")._default_manager
         return {*kept.order_by().values_list("image_key", flat=True), *versions.kept_image_keys()}
 
@@ -78,7 +79,7 @@ class EnvironmentVersionQuerySet(models.QuerySet["EnvironmentVersion"]):
     def kept_image_keys(self) -> set[str]:
         """The images of what is in use of each environment, and of what was before and can be again."""
         images: dict[Any, list[str]] = {}
-        rows = self.filter(environment__is_held=True).order_by("environment", "-pk")
+        rows = self.filter(environment__is_held=True, environment__keeps_images=True).order_by("environment", "-pk")
         for environment, key in rows.values_list("environment", "image_key"):
             kept = images.setdefault(environment, [])
             if key not in kept and len(kept) < 2:

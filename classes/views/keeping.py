@@ -53,7 +53,7 @@ def course_archive(request: CourseRequest) -> HttpResponse:
 @require_POST
 def course_reopen(request: CourseRequest) -> HttpResponse:
     """Let it go on."""
-    reopen(request.course)
+    reopen(request.course, now=timezone.now())
     messages.success(request, _("“%(title)s” goes on.") % {"title": request.course.title})
     return redirect("classes:course-keeping", request.course.slug)
 

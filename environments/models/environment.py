@@ -95,6 +95,8 @@ class Environment(LaunchFields):
 
     is_held = models.BooleanField(default=False)
     """Whether people get the version that was put in use (`versions`), and not each newer one once it is prepared."""
+    keeps_images = models.BooleanField(default=True)
+    """Whether the images of one that is held are kept however long nobody uses them."""
     rebuild = models.CharField(max_length=16, choices=Rebuild, default=Rebuild.DAILY)
     newest_commit = models.CharField(max_length=64, blank=True)
     """What its reference meant when somebody last asked."""

@@ -13,7 +13,8 @@ from classes.errors import CourseError
 from classes.keeping import archive, delete, purge, purge_deleted, reopen, undelete
 from classes.members import admit
 from classes.models import Course, Membership, Role
-from environments.models import Environment, NotebookServer, SharedVolume, VolumeMember
+from environments.images import needed_keys
+from environments.models import Build, Environment, NotebookServer, Rebuild, SharedVolume, VolumeMember
 from environments.shared_volumes import purge_shared_volume
 from tests.factories import (
     CourseFactory,
@@ -22,6 +23,7 @@ from tests.factories import (
     NotebookServerFactory,
     SharedVolumeFactory,
     member,
+    prepared,
 )
 
 pytestmark = pytest.mark.django_db
@@ -47,6 +49,12 @@ def course() -> Course:
     member(course, "student")
     LessonFactory.create(course=course)
     return course
+
+
+def image_of(course: Course) -> str:
+    """The image of what the class works in."""
+    assert course.environment
+    return course.environment.image_key
 
 
 class TestArchive:
@@ -82,9 +90,48 @@ class TestArchive:
     def test_reopen_lets_people_in_again(self, course: Course, stranger: User, now: datetime) -> None:
         archive(course, now=now)
 
-        reopen(course)
+        reopen(course, now=now)
 
         assert admit(course, stranger, now=now).is_present
+
+
+class TestImages:
+    """What a class works in is kept as long as it goes on."""
+
+    @pytest.fixture
+    def in_use(self, course: Course) -> Course:
+        return prepared(course, rebuild=Rebuild.NEVER)
+
+    def test_are_kept_while_it_goes_on(self, in_use: Course, now: datetime) -> None:
+        assert image_of(in_use) in needed_keys(now=now)
+
+    def test_are_let_go_when_it_is_over(self, in_use: Course, now: datetime) -> None:
+        archive(in_use, now=now)
+
+        assert needed_keys(now=now) == set()
+
+    def test_are_kept_for_a_server_that_is_there(self, in_use: Course, now: datetime) -> None:
+        NotebookServerFactory.create(group=in_use.everybody, image_key=image_of(in_use))
+
+        archive(in_use, now=now)
+
+        assert needed_keys(now=now) == {image_of(in_use)}
+
+    def test_are_kept_again_when_it_is_opened_again(self, in_use: Course, now: datetime) -> None:
+        archive(in_use, now=now)
+
+        reopen(in_use, now=now)
+
+        assert image_of(in_use) in needed_keys(now=now)
+        assert not Build.objects.exists()
+
+    def test_are_made_again_if_they_are_gone_by_then(self, in_use: Course, now: datetime) -> None:
+        archive(in_use, now=now)
+        Environment.objects.filter(course=in_use).update(has_image=False)
+
+        reopen(Course.objects.get(pk=in_use.pk), now=now)
+
+        assert Build.objects.get().commit == Environment.objects.get(course=in_use).commit
 
 
 class TestDelete:
