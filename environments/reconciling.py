@@ -12,6 +12,7 @@ from environments import builds, credentials, ledger, measuring
 from environments.backends import sandbox, spawner
 from environments.bringing import enqueue_waiting_material
 from environments.errors import SystemFailure, UserError
+from environments.giving import enqueue_waiting_gifts
 from environments.live import announce_server
 from environments.models import Build, NotebookServer, SharedVolume
 from environments.mounts import grace_period, withdrawn_mounts
@@ -44,6 +45,7 @@ def reconcile(*, now: datetime) -> None:
     enqueue_waiting_updates()
     enqueue_waiting_trees(now=now)
     enqueue_waiting_material(now=now)
+    enqueue_waiting_gifts(now=now)
     credentials.withdraw_leftovers()
     throw_away_copies(now=now)
     try:

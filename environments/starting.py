@@ -15,6 +15,7 @@ from environments import credentials, images, ledger, naming, probing
 from environments.backends import builder, spawner
 from environments.bringing import bring_while_starting, owned_by_material
 from environments.errors import EnvironmentsError, SystemFailure, UserError
+from environments.giving import give_while_starting
 from environments.leases import Pulse, kept_alive, lease_from
 from environments.live import announce_server
 from environments.models import NotebookServer, Turnstile, Volume
@@ -104,6 +105,7 @@ def _start(server: NotebookServer, clock: Clock) -> None:
     if endpoint is None:
         _have_image_made_again(server, now=clock())
         return
+    give_while_starting(server, clock=clock)  # Before the material, which leaves alone what is theirs.
     bring_while_starting(server, clock=clock)  # The home is filled now, and nobody is in it yet.
     if _await_ready(server, endpoint, clock) and _enter_running(server, endpoint, clock()):
         images.note_use(server.image_key, now=clock())

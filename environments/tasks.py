@@ -11,6 +11,7 @@ from environments import (
     bringing,
     collaborating,
     culling,
+    giving,
     images,
     ledger,
     measuring,
@@ -87,6 +88,13 @@ def bring_material(server_id: str) -> None:
         bringing.carry_out_bring(server)
 
 
+@shared_task(soft_time_limit=_REFRESH_LIMIT, time_limit=_REFRESH_LIMIT + 30)
+def give_files(server_id: str) -> None:
+    """Give a server the files that wait for it."""
+    for server in NotebookServer.objects.filter(pk=server_id).select_related("volume"):
+        giving.carry_out_giving(server)
+
+
 @shared_task
 def purge_server(server_id: str) -> None:
     """Remove what is left of a deleted server."""
@@ -128,6 +136,7 @@ def forget_expired() -> None:
     collaborating.forget_old_invitations(now)
     visits.forget_old_visits(now)
     source_trees.remove_unneeded_trees(now=now)
+    giving.remove_given(now=now)
 
 
 @shared_task(soft_time_limit=_CLEANING_LIMIT, time_limit=_CLEANING_LIMIT + 60)

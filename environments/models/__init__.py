@@ -5,6 +5,7 @@ from environments.models.build import Build, BuildLogLine
 from environments.models.collaborator import Collaborator, Invitation, Visit
 from environments.models.environment import Environment, EnvironmentTag, Outcome, Rebuild, Visibility
 from environments.models.git_credential import GitCredential
+from environments.models.given import GivenFiles
 from environments.models.image import ImageRecord
 from environments.models.material import ServerMaterial, SourceTree
 from environments.models.mount import ServerMount
@@ -29,6 +30,7 @@ __all__ = [
     "EnvironmentTag",
     "EnvironmentVersion",
     "GitCredential",
+    "GivenFiles",
     "ImageRecord",
     "Invitation",
     "MonthlyUse",

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 import pytest
 from django.test import TestCase
 
-from environments import backends, servers, starting, stopping, updating
+from environments import backends, giving, servers, starting, stopping, updating
 from environments.builders.fake import FakeBuilder
 from environments.models import Build, NotebookServer, Update
 from environments.reconciling import reconcile
@@ -107,6 +107,7 @@ class Workshop:
             "start_server": starting.carry_out_start,
             "stop_server": stopping.carry_out_stop,
             "update_server": updating.carry_out_update,
+            "give_files": giving.carry_out_giving,
         }
         verbs[task](NotebookServer.objects.get(pk=key), clock=self.clock)
 
