@@ -11,20 +11,24 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from classes import portable
 from classes.errors import CourseError
-from classes.portable import MANIFEST, MAX_MANIFEST_BYTES, Files, Manifest
+from classes.portable import MANIFEST, MAX_MANIFEST_BYTES, Manifest
 from environments.volumes.archive import Entry
 
 MAX_FILES = 100_000
 MAX_RATIO = 1000
 """How many times larger a file may become: text compresses a hundredfold, a bomb many thousandfold."""
 _PIECE = 1 << 18
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, FileNotFoundError)
+"""What the zipfile module raises for files it cannot read."""
 _MAX_NAME_BYTES = 1000
-_EARLIEST = (1980, 1, 1, 0, 0, 0)
+_HEADERS = 4096
+_EARLIEST, _LATEST = datetime(1980, 1, 1, tzinfo=UTC), datetime(2107, 12, 31, tzinfo=UTC)
 
 
 class ArchiveWriter:
@@ -59,22 +63,25 @@ class ArchiveWriter:
             if not _can_be_written(name):
                 left_out += 1
                 continue
-            self._write(name, entry.content)
+            self._write(name, entry)
         return left_out
 
     def finish(self, manifest: Manifest) -> None:
-        """Say what it is an archive of."""
-        self._zip.writestr(MANIFEST, portable.write(manifest))
+        """Say what it is an archive of. Raises CourseError `class_archive_too_large`."""
+        text = portable.write(manifest)
+        if len(text) > MAX_MANIFEST_BYTES:  # Nobody could read it.
+            raise self._too_large()
+        self._zip.writestr(MANIFEST, text)
 
-    def _write(self, name: str, content: Iterable[bytes]) -> None:
+    def _write(self, name: str, entry: Entry) -> None:
         self._files += 1
         if self._files > MAX_FILES:
             raise self._too_large()
-        info = zipfile.ZipInfo(name, _EARLIEST)
+        info = zipfile.ZipInfo(name, _date_of(entry))
         info.compress_type = zipfile.ZIP_DEFLATED
-        info.external_attr = 0o644 << 16
+        info.external_attr = (0o755 if entry.is_executable else 0o644) << 16
         with self._zip.open(info, "w", force_zip64=True) as file:
-            for piece in content:
+            for piece in entry.content:
                 self._room -= len(piece)
                 if self._room < 0:
                     raise self._too_large()
@@ -96,21 +103,50 @@ def read_archive(path: Path, *, max_bytes: int) -> Manifest:
     `class_archive_too_large`, and what `portable.read` raises.
     """
     with _opened(path) as archive:
-        _check(archive, max_bytes)
+        _check(archive, max_bytes, beside=MANIFEST)
         return portable.read(_manifest(archive))
 
 
-def entries_below(path: Path, files: Files, *, max_bytes: int) -> Iterator[Entry]:
-    """The files of one folder of an archive that `read_archive` has looked at, folders left out.
-
-    Each is read once, before the next is asked for. Raises as `read_archive` does.
-    """
+@contextmanager
+def opened_archive(path: Path, *, max_bytes: int) -> Iterator[ArchiveReader]:
+    """An archive to take files out of. Raises as `read_archive` does, also while files are read."""
     with _opened(path) as archive:
-        _check(archive, max_bytes)
+        _check(archive, max_bytes, beside=MANIFEST)
+        manifest = portable.read(_manifest(archive))
+        yield ArchiveReader(archive, manifest)
+
+
+class ArchiveReader:
+    """The files of an archive that was looked at, folder by folder."""
+
+    def __init__(self, archive: zipfile.ZipFile, manifest: Manifest) -> None:
+        self._zip = archive
+        self.manifest = manifest
+        self._infos: dict[str, list[zipfile.ZipInfo]] = {files.folder: [] for files in manifest.files}
         for info in archive.infolist():
-            name = PurePosixPath(info.filename)
-            if not info.is_dir() and name.is_relative_to(files.folder) and str(name) != files.folder:
-                yield Entry(name.relative_to(files.folder), size=info.file_size, content=_content(archive, info))
+            above = (str(folder) for folder in PurePosixPath(info.filename).parents)
+            folder = next((name for name in above if name in self._infos), None)
+            if folder is not None and not info.is_dir():
+                self._infos[folder].append(info)
+
+    def entries(self, folder: str) -> Iterator[Entry]:
+        """The files of one of its folders. What is in one is read whenever somebody asks for it."""
+        for info in self._infos.get(folder, ()):
+            yield Entry(
+                PurePosixPath(info.filename).relative_to(folder),
+                size=info.file_size,
+                is_executable=bool(info.external_attr >> 16 & 0o100),
+                modified_at=_seconds_of(info),
+                content=_Content(self._zip, info),
+            )
+
+    def size(self, folder: str) -> int:
+        """How many bytes the files of a folder are."""
+        return sum(info.file_size for info in self._infos.get(folder, ()))
+
+    def stream_size(self, folder: str) -> int:
+        """How large they are at most as a stream, with what that says of each."""
+        return self.size(folder) + _HEADERS * (1 + len(self._infos.get(folder, ())))
 
 
 def entries_of(file: IO[bytes], *, max_bytes: int) -> Iterator[Entry]:
@@ -135,9 +171,10 @@ def _manifest(archive: zipfile.ZipFile) -> bytes:
     return b"".join(_content(archive, info))
 
 
-def _check(archive: zipfile.ZipFile, max_bytes: int) -> None:
+def _check(archive: zipfile.ZipFile, max_bytes: int, *, beside: str = "") -> None:
     infos = archive.infolist()
-    if len(infos) > MAX_FILES + 1 or sum(info.file_size for info in infos) > max_bytes + MAX_MANIFEST_BYTES:
+    size = sum(info.file_size for info in infos if info.filename != beside)  # That is bounded by itself.
+    if len(infos) > MAX_FILES + 1 or size > max_bytes:
         raise too_large(max_bytes)
     seen: set[str] = set()
     for info in infos:
@@ -176,8 +213,33 @@ def _shown(name: str) -> str:
 
 @contextmanager
 def _opened(file: Path | IO[bytes]) -> Iterator[zipfile.ZipFile]:
-    with _damage_reported(), zipfile.ZipFile(file) as archive:
+    with _damage_reported():
+        archive = zipfile.ZipFile(file)
+    with archive:
         yield archive
+
+
+class _Content:
+    """What is in a file, read anew each time."""
+
+    def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
+        self._zip, self._info = archive, info
+
+    def __iter__(self) -> Iterator[bytes]:
+        return _content(self._zip, self._info)
+
+
+def _date_of(entry: Entry) -> tuple[int, int, int, int, int, int]:
+    """When a file was changed, in UTC, as far as zip files can say it."""
+    moment = min(max(datetime.fromtimestamp(entry.modified_at, UTC), _EARLIEST), _LATEST)
+    return moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second
+
+
+def _seconds_of(info: zipfile.ZipInfo) -> float:
+    try:
+        return datetime(*info.date_time, tzinfo=UTC).timestamp()
+    except ValueError:  # Such as the thirtieth of February.
+        return _EARLIEST.timestamp()
 
 
 def _content(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
@@ -196,5 +258,5 @@ def _damage_reported() -> Iterator[None]:
     """What the zipfile module says of files it cannot read, in our words."""
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except _DAMAGE as error:
         raise CourseError("class_archive_unreadable", detail=str(error)) from error

@@ -193,6 +193,16 @@ REASONS: dict[str, Reason] = {
         _("Ask for it again. If it happens again, tell whoever runs this Carrel."),
         status=503,
     ),
+    "class_import_no_room": Reason(
+        _("The files of the archive take {megabytes} MB, and whoever owns the class has no room for so much."),
+        _("Remove what you do not need, or ask whoever runs this Carrel for more. Then try again."),
+        status=409,
+    ),
+    "class_import_interrupted": Reason(
+        _("Bringing in the files was interrupted several times."),
+        _("Try again. If it happens again, tell whoever runs this Carrel."),
+        status=503,
+    ),
     # A class as it is now
     "notebook_unreadable": Reason(
         _("This file is no notebook that can be shown here."),

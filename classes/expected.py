@@ -14,6 +14,7 @@ from django.db import transaction
 
 from accounts.models import User
 from accounts.people import find_person
+from classes.kept_work import take_over
 from classes.members import admit
 from classes.models import ExpectedMember, Joined, Role
 
@@ -39,5 +40,7 @@ def welcome(person: User, *, now: datetime) -> None:
 @transaction.atomic
 def _let_in(expected: ExpectedMember, person: User, *, now: datetime) -> None:
     role = Role(expected.role)
-    admit(expected.course, person, role=role, section=expected.section, joined_by=Joined.ROSTER, now=now)
+    course = expected.course
+    membership = admit(course, person, role=role, section=expected.section, joined_by=Joined.ROSTER, now=now)
+    take_over(course, expected.who, membership, now=now)
     expected.delete()

@@ -19,8 +19,9 @@ from django.utils import timezone
 
 from accounts.models import User
 from classes.archives import ArchiveWriter, too_large
-from classes.models import ArchiveState, Course, CourseExport, LessonVisit
-from classes.portable import Facts, Files, LessonFacts, Manifest, Member, Told, Visit
+from classes.files import Area, volume_of
+from classes.models import ArchiveState, Course, CourseExport, HandIn, LessonVisit
+from classes.portable import Facts, Files, HandedIn, LessonFacts, Manifest, Member, Told, Visit
 from environments.backends import volume_store
 from environments.errors import EnvironmentsError, UserError
 from environments.models import Environment, NotebookServer
@@ -37,12 +38,25 @@ PATIENCE = timedelta(minutes=2)
 Clock = Callable[[], datetime]
 
 
-def request_export(course: Course, *, asked_by: User, with_files: bool, with_work: bool, now: datetime) -> CourseExport:
+def request_export(
+    course: Course,
+    *,
+    asked_by: User,
+    with_files: bool,
+    with_work: bool,
+    with_hand_ins: bool = False,
+    now: datetime,
+) -> CourseExport:
     """Have an archive made. One is made at a time: while it is, that is the one that is meant."""
     try:
         with transaction.atomic():
             export = CourseExport.objects.create(
-                course=course, asked_by=asked_by, asked_at=now, with_files=with_files, with_work=with_work
+                course=course,
+                asked_by=asked_by,
+                asked_at=now,
+                with_files=with_files,
+                with_work=with_work,
+                with_hand_ins=with_hand_ins,
             )
     except IntegrityError:
         return CourseExport.objects.under_way().get(course=course)
@@ -97,8 +111,10 @@ def file_of(export: CourseExport) -> Path:
     return _folder() / f"{export.pk.hex}.zip"
 
 
-def manifest_of(course: Course, files: tuple[Files, ...] = (), *, now: datetime) -> Manifest:
-    """All that is to be said of a class."""
+def manifest_of(
+    course: Course, files: tuple[Files, ...] = (), *, with_hand_ins: bool = False, now: datetime
+) -> Manifest:
+    """All that is to be said of a class; of what was handed in, the receipts by choice."""
     lessons = list(course.lessons.all())
     places = {lesson.pk: place for place, lesson in enumerate(lessons)}
     return Manifest(
@@ -112,6 +128,7 @@ def manifest_of(course: Course, files: tuple[Files, ...] = (), *, now: datetime)
         ),
         announcements=tuple(Told(it.title, it.text, it.published_at) for it in course.announcements.all()),
         visits=tuple(_visits(course, places)),
+        hand_ins=tuple(_hand_ins(course)) if with_hand_ins else (),
         files=files,
     )
 
@@ -135,7 +152,8 @@ def _write(export: CourseExport, path: Path, *, now: datetime) -> int:
             if volume_store().exists(key):  # That of a server which was never started does not.
                 left_out += _add_volume(archive, files.folder, key)
                 present.append(files)
-        archive.finish(manifest_of(export.course, tuple(present), now=now))
+        manifest = manifest_of(export.course, tuple(present), with_hand_ins=export.with_hand_ins, now=now)
+        archive.finish(manifest)
     return left_out
 
 
@@ -151,10 +169,11 @@ def _add_volume(archive: ArchiveWriter, folder: str, key: str) -> int:
 def _wanted_files(export: CourseExport) -> Iterator[tuple[Files, str]]:
     """Which folders the archive gets, and the volume that each is of."""
     course = export.course
-    if export.with_files:
-        for kind, shared in (("shared", course.shared_volume), ("common", course.common_volume)):
-            if shared is not None and shared.deleted_at is None:
-                yield Files(kind, kind), shared.volume.key
+    areas = [Area.SHARED, Area.COMMON] if export.with_files else []
+    for area in (*areas, *([Area.HAND_IN] if export.with_hand_ins else [])):
+        shared = volume_of(course, area)
+        if shared is not None:
+            yield Files(area, str(area)), shared.volume.key
     if export.with_work:
         servers = NotebookServer.objects.present().filter(group=course.everybody, is_throwaway=False)
         servers = servers.select_related("owner", "volume").order_by("owner__username", "name")
@@ -211,6 +230,19 @@ def _visits(course: Course, places: dict[UUID, int]) -> Iterator[Visit]:
             executed_cells=it.executed_cells,
             validated_cells=it.validated_cells,
             tests=it.tests,
+        )
+
+
+def _hand_ins(course: Course) -> Iterator[HandedIn]:
+    received = HandIn.objects.filter(membership__course=course, state=HandIn.State.RECEIVED)
+    for it in received.select_related("membership__person").order_by("asked_at", "pk"):
+        yield HandedIn(
+            member=it.membership.person.username,
+            path=it.path,
+            folder=it.folder,
+            asked_at=it.asked_at,
+            received_at=it.received_at or it.asked_at,
+            contents=tuple((name, size, digest) for name, size, digest in it.contents),
         )
 
 

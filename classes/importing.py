@@ -1,12 +1,14 @@
 """A class made from an archive: brought, looked at, and made if whoever brought it says so.
 
 It is always a new class, of whoever brought the archive. Of the people in it those come in who are known here: by an
-address they have shown to be theirs, or by their username where nothing speaks against it. Nobody is made an account.
+address they have shown to be theirs, or by their username where nothing speaks against it. Nobody is made an account;
+who is not known is expected. The files of the archive come in by a worker (`unpacking`).
 """
 
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,20 +24,27 @@ from accounts.models import User
 from classes.archives import read_archive, too_large
 from classes.courses import Plan, make_course
 from classes.errors import CourseError
+from classes.expected import is_proof
+from classes.files import Area
+from classes.kept_work import hand_over, receipts_of
 from classes.members import admit
 from classes.models import (
     Announcement,
     BroughtArchive,
     Colour,
     Course,
+    ExpectedMember,
     Joined,
+    KeptWork,
     Lesson,
     LessonVisit,
     Membership,
     Role,
     Section,
 )
-from classes.portable import Manifest, Member
+from classes.naming import TEACHER
+from classes.portable import Files, HandedIn, Manifest, Member
+from classes.unpacking import brought_file, brought_folder, request_files, wanted_archives
 from environments.models import Environment, Rebuild, Visibility
 from environments.references import parse
 from environments.values import Reference, ResolvedRepository
@@ -56,8 +65,37 @@ class Preview:
     teacher_reference: Reference | None
     known: list[tuple[Member, User]]
     """Who would come in."""
+    expected: list[Member]
+    """Who would come in as soon as they sign in."""
     unknown: list[Member]
-    """Who is in the archive and not here."""
+    """Who is in the archive and not here, and could not be told from somebody else."""
+
+    @property
+    def areas(self) -> list[Files]:
+        """The shared files that would come with it."""
+        return [files for files in self.manifest.files if files.kind in (Area.SHARED, Area.COMMON)]
+
+    @property
+    def works(self) -> list[Files]:
+        """The work of those who come in: of each from one server, and of teachers from theirs as teachers besides."""
+        members = {member.username.casefold(): member for member in self.coming}
+        found: dict[tuple[str, bool], Files] = {}
+        for files in self.manifest.files:
+            member = members.get(files.member.casefold())
+            if files.kind == "work" and member is not None:
+                found.setdefault((who_is(member), _is_of_teachers(files, member, self)), files)
+        return list(found.values())
+
+    @property
+    def hand_ins(self) -> list[HandedIn]:
+        """What those who come in have handed in."""
+        coming = {member.username.casefold() for member in self.coming}
+        return [it for it in self.manifest.hand_ins if it.member.casefold() in coming]
+
+    @property
+    def coming(self) -> list[Member]:
+        """Who comes in, now or later."""
+        return [*(member for member, _person in self.known), *self.expected]
 
 
 def bring(owner: User, pieces: Iterable[bytes], *, now: datetime) -> BroughtArchive:
@@ -92,8 +130,14 @@ def preview(brought: BroughtArchive) -> Preview:
         reference=parse(manifest.facts.repository),
         teacher_reference=teacher_reference,
         known=[(member, people[member.username]) for member in members if member.username in people],
-        unknown=[member for member in members if member.username not in people],
+        expected=[member for member in members if member.username not in people and _can_be_expected(member)],
+        unknown=[member for member in members if member.username not in people and not _can_be_expected(member)],
     )
+
+
+def who_is(member: Member) -> str:
+    """By what they are known when they sign in: their address, or else their username."""
+    return (member.email if "@" in member.email else member.username).strip().lower()
 
 
 @transaction.atomic
@@ -118,7 +162,13 @@ def make_from(
             for member, person in found.known
         }
         _make_visits(found.manifest, members, lessons)
-    transaction.on_commit(lambda: path.unlink(missing_ok=True))
+        _expect(course, found, sections, now=now)
+        _keep_work(course, found, members)
+    folders = [(files.kind, files.folder) for files in found.manifest.files if _is_brought(files, with_people)]
+    if folders or course.kept_work.exists():
+        request_files(course, brought.pk, folders, now=now)
+    else:
+        transaction.on_commit(lambda: path.unlink(missing_ok=True))
     return course
 
 
@@ -134,8 +184,9 @@ def forget_brought(*, now: datetime) -> None:
     BroughtArchive.objects.filter(brought_at__lt=now - KEPT).delete()
     with suppress(FileNotFoundError):
         # Listed first: one that is just being brought has no row yet.
-        old = [path for path in _folder().iterdir() if path.stat().st_mtime < (now - KEPT).timestamp()]
-        known = {key.hex for key in BroughtArchive.objects.values_list("pk", flat=True)}
+        old = [path for path in brought_folder().iterdir() if path.stat().st_mtime < (now - KEPT).timestamp()]
+        keys = {*BroughtArchive.objects.values_list("pk", flat=True), *wanted_archives(now=now)}
+        known = {key.hex for key in keys}
         for path in old:
             if path.stem not in known:
                 path.unlink(missing_ok=True)
@@ -144,12 +195,8 @@ def forget_brought(*, now: datetime) -> None:
 # --- Steps -------------------------------------------------------------------------------------------------
 
 
-def _folder() -> Path:
-    return Path(settings.CARREL_DATA) / "brought-archives"
-
-
 def _file_of(brought: BroughtArchive) -> Path:
-    return _folder() / f"{brought.pk.hex}.zip"
+    return brought_file(brought.pk)
 
 
 def _max_bytes() -> int:
@@ -164,6 +211,19 @@ def _store(path: Path, pieces: Iterable[bytes]) -> None:
             if room < 0:
                 raise too_large(_max_bytes())
             file.write(piece)
+
+
+def _can_be_expected(member: Member) -> bool:
+    return is_proof(who_is(member), Role(member.role))
+
+
+def _is_of_teachers(files: Files, member: Member, found: Preview) -> bool:
+    return found.teacher_reference is not None and member.role == Role.TEACHER and files.server.endswith(TEACHER)
+
+
+def _is_brought(files: Files, with_people: bool) -> bool:
+    """What was handed in is people's, and comes with them."""
+    return files.kind in (Area.SHARED, Area.COMMON) or (with_people and files.kind == Area.HAND_IN)
 
 
 def _people_here(members: list[Member]) -> dict[str, User]:
@@ -265,6 +325,47 @@ def _make_announcements(course: Course, manifest: Manifest) -> None:
 def _admit(course: Course, member: Member, person: User, sections: dict[str, Section], *, now: datetime) -> Membership:
     section = sections.get(member.section)
     return admit(course, person, role=Role(member.role), section=section, joined_by=Joined.ROSTER, now=now)
+
+
+def _expect(course: Course, found: Preview, sections: dict[str, Section], *, now: datetime) -> None:
+    rows = {
+        who_is(member): ExpectedMember(
+            course=course,
+            who=who_is(member),
+            name=member.name,
+            role=member.role,
+            section=sections.get(member.section),
+            added_at=now,
+        )
+        for member in found.expected
+    }
+    ExpectedMember.objects.bulk_create(rows.values())
+
+
+def _keep_work(course: Course, found: Preview, members: dict[str, Membership]) -> None:
+    """Note whose work and receipts there are; `unpacking` and `kept_work` see to the rest."""
+    people = {member.username.casefold(): member for member in found.coming}
+    rows = []
+    for files in found.works:
+        member = people[files.member.casefold()]
+        rows.append(
+            KeptWork(
+                course=course,
+                who=who_is(member),
+                membership=members.get(member.username.casefold()),
+                of_teachers=_is_of_teachers(files, member, found),
+                folder=files.folder,
+            )
+        )
+    handed_in = defaultdict[str, list[HandedIn]](list)
+    for it in found.hand_ins:
+        handed_in[it.member.casefold()].append(it)
+    for name, theirs in handed_in.items():
+        who, membership = who_is(people[name]), members.get(name)
+        rows.append(KeptWork(course=course, who=who, membership=membership, hand_ins=receipts_of(theirs)))
+    for row in KeptWork.objects.bulk_create(rows):
+        if not row.folder:
+            hand_over(row, now=course.created_at)
 
 
 def _make_visits(manifest: Manifest, members: dict[str, Membership], lessons: list[Lesson]) -> None:

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from classes.kept_work import forget_kept_work
 from classes.models import Course
 from environments import catalog
 from environments.errors import EnvironmentsError
@@ -89,6 +90,7 @@ def purge(course: Course, *, now: datetime) -> None:
         return
     environments = _environments(found)
     groups = [found.everybody, found.teachers]
+    forget_kept_work(found)
     found.delete()
     for environment in environments:
         catalog.remove(environment, now=now)

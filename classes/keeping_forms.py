@@ -36,6 +36,7 @@ class ExportForm(forms.Form):
 
     with_files = forms.BooleanField(label=_("Shared files of the class"), required=False, initial=True)
     with_work = forms.BooleanField(label=_("What members have in their servers of the class"), required=False)
+    with_hand_ins = forms.BooleanField(label=_("What members handed in, with the receipts"), required=False)
 
 
 class BringForm(forms.Form):
@@ -53,4 +54,9 @@ class BringForm(forms.Form):
 class ImportForm(forms.Form):
     """What is made of an archive."""
 
-    with_people = forms.BooleanField(label=_("Let the people in who are known here"), required=False, initial=True)
+    with_people = forms.BooleanField(
+        label=_("Let these people in"),
+        help_text=_("With their work and what they handed in, as far as the archive has it."),
+        required=False,
+        initial=True,
+    )

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
 from classes.errors import CourseError
@@ -20,8 +21,11 @@ from classes.models.lesson import MAX_READY_MINUTES
 
 FORMAT, VERSION = "carrel-class", 1
 MANIFEST = "class.json"
-MAX_MANIFEST_BYTES = 20_000_000
+MAX_MANIFEST_BYTES = 50_000_000
 MAX_MEMBERS, MAX_LESSONS, MAX_ROWS = 5_000, 1_000, 100_000
+MAX_FILES_HANDED_IN = 1_000
+KINDS = ("shared", "common", "hand_in", "work")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _FOLDER = re.compile(r"(?:[A-Za-z0-9._-]+/)*[A-Za-z0-9_-][A-Za-z0-9._-]*")
 _LARGEST = 2_000_000_000
 T = TypeVar("T")
@@ -100,12 +104,28 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """A folder of the archive with files in it. `kind` is `shared`, `common`, or `work` of a member in a server."""
+    """A folder of the archive with files in it.
+
+    `kind` is `shared`, `common`, `hand_in` for what was handed in by whomever, or `work` of a member in a server.
+    """
 
     kind: str
     folder: str
     member: str = ""
     server: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HandedIn:
+    """What a member, by username, handed in: a receipt. `folder` is where it is among all that was handed in."""
+
+    member: str
+    path: str
+    folder: str
+    asked_at: datetime
+    received_at: datetime
+    contents: tuple[tuple[str, int, str], ...] = ()
+    """Each file's name, bytes and SHA-256."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +139,7 @@ class Manifest:
     lessons: tuple[LessonFacts, ...] = ()
     announcements: tuple[Told, ...] = ()
     visits: tuple[Visit, ...] = ()
+    hand_ins: tuple[HandedIn, ...] = ()
     files: tuple[Files, ...] = ()
 
 
@@ -161,6 +182,7 @@ def _manifest(content: _Object) -> Manifest:
         lessons=content.rows("lessons", _lesson, MAX_LESSONS),
         announcements=content.rows("announcements", _told, MAX_LESSONS),
         visits=content.rows("visits", _visit, MAX_ROWS),
+        hand_ins=content.rows("hand_ins", _handed_in, MAX_ROWS),
         files=content.rows("files", _files, 2 * MAX_MEMBERS),
     )
 
@@ -239,12 +261,23 @@ def _visit(it: _Object) -> Visit:
     )
 
 
+def _handed_in(it: _Object) -> HandedIn:
+    return HandedIn(
+        member=it.text("member", 150, needed=True),
+        path=it.clean_path("path", 500),
+        folder=it.clean_path("folder", 300),
+        asked_at=it.time("asked_at"),
+        received_at=it.time("received_at"),
+        contents=tuple(it.digests("contents", MAX_FILES_HANDED_IN)),
+    )
+
+
 def _files(it: _Object) -> Files:
     folder = it.text("folder", 300, needed=True)
     if not _FOLDER.fullmatch(folder) or ".." in folder.split("/") or folder == MANIFEST:
         raise it.wrong("folder")
     return Files(
-        kind=it.choice("kind", ("shared", "common", "work"), ""),
+        kind=it.choice("kind", KINDS, ""),
         folder=folder,
         member=it.text("member", 150),
         server=it.text("server", 40),
@@ -258,6 +291,7 @@ def _check_names(manifest: Manifest) -> None:
         ("sections", [name.casefold() for name in manifest.sections]),
         ("members", members),
         ("files", [files.folder.casefold() for files in manifest.files]),
+        ("hand_ins", [it.folder for it in manifest.hand_ins]),
         ("visits", [(visit.member.casefold(), visit.lesson) for visit in manifest.visits]),
     ):
         if len(set(names)) != len(names):
@@ -265,6 +299,11 @@ def _check_names(manifest: Manifest) -> None:
     sections, known = set(manifest.sections), set(members)
     if any(member.section and member.section not in sections for member in manifest.members):
         raise CourseError("class_archive_invalid", where="members.section")
+    if any(it.member.casefold() not in known for it in manifest.hand_ins):
+        raise CourseError("class_archive_invalid", where="hand_ins.member")
+    folders = {files.folder.casefold() for files in manifest.files}
+    if any(str(above) in folders for folder in folders for above in PurePosixPath(folder).parents):
+        raise CourseError("class_archive_invalid", where="files.folder")
     for visit in manifest.visits:
         if visit.member.casefold() not in known or visit.lesson >= len(manifest.lessons):
             raise CourseError("class_archive_invalid", where="visits")
@@ -305,6 +344,23 @@ class _Object:
         if not visible.isprintable():
             raise self.wrong(name)
         return value
+
+    def clean_path(self, name: str, longest: int) -> str:
+        value = self.text(name, longest, needed=True)
+        if "\\" in value or any(part in ("", ".", "..") for part in value.split("/")):
+            raise self.wrong(name)
+        return value
+
+    def digests(self, name: str, most: int) -> list[tuple[str, int, str]]:
+        rows = self._list(name, most)
+        for row in rows:
+            match row:
+                case [str(file), int(size), str(digest)] if size >= 0 and file.isprintable() and len(file) <= 1000:
+                    if isinstance(size, bool) or not _DIGEST.fullmatch(digest):
+                        raise self.wrong(name)
+                case _:
+                    raise self.wrong(name)
+        return [tuple(row) for row in rows]
 
     def choice(self, name: str, values: Any, otherwise: str) -> str:
         value = self.content.get(name, otherwise)

@@ -5,11 +5,25 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from classes import exporting, handing_in, importing, keeping, knocking, looking, material, progress, readying, rosters
-from classes.models import CourseExport, HandIn
+from classes import (
+    exporting,
+    handing_in,
+    importing,
+    keeping,
+    kept_work,
+    knocking,
+    looking,
+    material,
+    progress,
+    readying,
+    rosters,
+    unpacking,
+)
+from classes.models import CourseExport, CourseImport, HandIn
 
 _EXPORT_LIMIT = int(exporting.TIME_LIMIT.total_seconds()) - 60
 """Less than what it takes until an archive is given up."""
+_IMPORT_LIMIT = int(unpacking.TIME_LIMIT.total_seconds())
 
 
 @shared_task
@@ -39,10 +53,19 @@ def make_export(export_id: str) -> None:
         exporting.carry_out_export(export)
 
 
+@shared_task(soft_time_limit=_IMPORT_LIMIT, time_limit=_IMPORT_LIMIT + 30)
+def unpack_files(import_id: str) -> None:
+    """Bring the files of an archive into the class that was made from it."""
+    for brought in CourseImport.objects.filter(pk=import_id).select_related("course__owner"):
+        unpacking.carry_out_import(brought)
+
+
 @shared_task
 def tend_exports() -> None:
-    """Look after archives that wait, were left behind, or are too old."""
+    """Look after archives that wait, were left behind, or are too old, and after what came with some."""
     exporting.tend_exports(now=timezone.now())
+    unpacking.tend_imports(now=timezone.now())
+    kept_work.tend_kept_work(now=timezone.now())
     importing.forget_brought(now=timezone.now())
 
 

@@ -60,6 +60,7 @@ urlpatterns = [
     path("<slug:slug>/elsewhere/", elsewhere.course_elsewhere, name="course-elsewhere"),
     path("<slug:slug>/elsewhere/<slug:system>/", elsewhere.course_elsewhere_script, name="course-elsewhere-script"),
     path("<slug:slug>/keep/", keeping.course_keeping, name="course-keeping"),
+    path("<slug:slug>/keep/files/again/", imports.course_import_again, name="course-import-again"),
     path("<slug:slug>/keep/export/", exports.course_export, name="course-export"),
     path("<slug:slug>/keep/export/<uuid:export_id>/", exports.course_export_download, name="course-export-download"),
     path("<slug:slug>/keep/export/<uuid:export_id>/delete/", exports.course_export_delete, name="course-export-delete"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -37,6 +37,8 @@ class CourseExport(models.Model):
     """Whether the shared files of the class are in it."""
     with_work = models.BooleanField(default=False)
     """Whether what members have in their servers of the class is in it."""
+    with_hand_ins = models.BooleanField(default=False)
+    """Whether what members handed in is in it, with the receipts."""
     state = models.CharField(max_length=16, choices=ArchiveState, default=ArchiveState.WAITING)
     began_at = models.DateTimeField(null=True, blank=True)
     done_at = models.DateTimeField(null=True, blank=True)
@@ -70,9 +72,7 @@ class CourseExport(models.Model):
     @property
     def failure(self) -> Explanation | None:
         """Why it could not be made, in words, or None."""
-        if not self.failure_code:
-            return None
-        return explain(self.failure_code, self.failure_facts, reasons={**ENVIRONMENT_REASONS, **REASONS})
+        return _explained(self.failure_code, self.failure_facts)
 
 
 class BroughtArchive(models.Model):
@@ -87,3 +87,49 @@ class BroughtArchive(models.Model):
 
     def __str__(self) -> str:
         return f"archive brought by {self.owner}"
+
+
+class CourseImport(models.Model):
+    """The files of an archive that are to come into the class that was made from it; brought by a worker.
+
+    Its id is that of the archive, by which the file is called.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    course = models.OneToOneField(Course, on_delete=models.CASCADE, related_name="import_of_files")
+    asked_at = models.DateTimeField()
+    folders = models.JSONField(default=list)
+    """The folders of the archive that come into shared files: each its kind and its name."""
+    total = models.PositiveIntegerField()
+    """How many folders there are to bring, those with members' work among them."""
+    done = models.JSONField(default=list, blank=True)
+    """The names of those that were brought."""
+    state = models.CharField(max_length=16, choices=ArchiveState, default=ArchiveState.WAITING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    """Until when the worker that brings them has promised to be alive."""
+    done_at = models.DateTimeField(null=True, blank=True)
+    failure_code = models.CharField(max_length=64, blank=True)
+    failure_facts = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(state__in=ArchiveState.values), name="course_import_state_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"files for {self.course}"
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a worker has something to do for it."""
+        return self.state in (ArchiveState.WAITING, ArchiveState.WORKING)
+
+    @property
+    def failure(self) -> Explanation | None:
+        """Why not all could be brought, in words, or None."""
+        return _explained(self.failure_code, self.failure_facts)
+
+
+def _explained(code: str, facts: dict[str, Any]) -> Explanation | None:
+    return explain(code, facts, reasons={**ENVIRONMENT_REASONS, **REASONS}) if code else None

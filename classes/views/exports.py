@@ -27,12 +27,13 @@ _PIECE = 1 << 20
 def course_export(request: CourseRequest) -> HttpResponse:
     """Have an archive made; its page says when it is there."""
     form = ExportForm(request.POST)
-    form.is_valid()  # Two boxes, ticked or not.
+    form.is_valid()  # Three boxes, ticked or not.
     request_export(
         request.course,
         asked_by=request.user,
         with_files=form.cleaned_data["with_files"],
         with_work=form.cleaned_data["with_work"],
+        with_hand_ins=form.cleaned_data["with_hand_ins"],
         now=timezone.now(),
     )
     messages.success(request, _("The archive is being made. It appears here when it is ready."))

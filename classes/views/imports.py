@@ -13,11 +13,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
+from classes.context import CourseRequest, course_view
 from classes.importing import bring, give_up, make_from, preview
 from classes.keeping_forms import BringForm, ImportForm
+from classes.models import CourseImport, Role
 from classes.policies import can_make_course
+from classes.unpacking import try_again
 from environments.errors import EnvironmentsError
 from environments.git_credentials import resolve_for
 from environments.references import title_of
@@ -79,3 +82,11 @@ def course_import_preview(request: HttpRequest, archive_id: UUID) -> HttpRespons
         return redirect("classes:course-import")
     messages.success(request, _("“%(title)s” is made.") % {"title": course.title})
     return redirect("classes:course-detail", course.slug)
+
+
+@course_view(Role.TEACHER)
+@require_POST
+def course_import_again(request: CourseRequest) -> HttpResponse:
+    """Have the files brought in that are still missing."""
+    try_again(get_object_or_404(CourseImport, course=request.course))
+    return redirect("classes:course-keeping", request.course.slug)

@@ -16,7 +16,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from classes.context import CourseRequest, course_view
 from classes.keeping import archive, delete, reopen, undelete
 from classes.keeping_forms import DeleteForm, ExportForm
-from classes.models import Course, Role
+from classes.models import Course, CourseImport, Role
+from classes.unpacking import can_be_tried_again
 from environments.views.requests import PageRequest
 
 UNPROCESSABLE = 422
@@ -26,14 +27,18 @@ REFRESH_SECONDS = 3
 @course_view(Role.TEACHER)
 @require_safe
 def course_keeping(request: CourseRequest) -> HttpResponse:
-    """What can be done with the whole class; only its archives when htmx asks."""
+    """What can be done with the whole class; only its archives, and what came with one, when htmx asks."""
     exports = list(request.course.exports.all())
+    brought = CourseImport.objects.filter(course=request.course).first()
     is_under_way = any(export.is_under_way for export in exports)
+    is_watched = is_under_way or (brought is not None and brought.is_under_way)
     context = _context(request) | {
         "exports": exports,
+        "brought": brought,
+        "can_try_again": brought is not None and can_be_tried_again(brought),
         "export_form": ExportForm(),
         "is_under_way": is_under_way,
-        "refresh_seconds": REFRESH_SECONDS if is_under_way else 0,
+        "refresh_seconds": REFRESH_SECONDS if is_watched else 0,
     }
     return render(request, "classes/_exports.html" if request.htmx else "classes/keeping.html", context)
 

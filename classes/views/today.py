@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from classes.context import CourseRequest, course_view
 from classes.extensions import extensions
-from classes.models import Course
+from classes.models import ArchiveState, Course, CourseImport
 from classes.overview import (
     SERVERS_NAMED,
     announcements_for,
@@ -21,6 +21,7 @@ from classes.overview import (
     lesson_rows,
     next_lesson,
 )
+from classes.unpacking import can_be_tried_again
 from environments.rebuilding import freshness_of
 
 ANNOUNCEMENTS_SHOWN = 3
@@ -54,7 +55,10 @@ def _state_of(course: Course, *, has_lessons: bool, now: datetime) -> dict[str, 
     crowd, failed, environment = crowd_of(course, now=now), failed_servers(course), course.environment
     freshness = freshness_of(environment) if environment else ""
     is_complete = freshness == "ready" and has_lessons and crowd.students > 0
+    brought = CourseImport.objects.filter(course=course).exclude(state=ArchiveState.DONE).first()
+    is_told = brought is not None and (brought.is_under_way or can_be_tried_again(brought))
     return {
+        "brought": brought if is_told else None,
         "crowd": crowd,
         "failed": failed[:SERVERS_NAMED],
         "has_more_failed": len(failed) > SERVERS_NAMED,

@@ -72,6 +72,7 @@ PAGES = [
     Page("course-elsewhere", "/classes/{course}/elsewhere/", "get", SIGN_IN, 404, 200, 200, 200),
     Page("course-elsewhere-script", "/classes/{course}/elsewhere/posix/", "get", SIGN_IN, 404, 200, 200, 200),
     Page("course-keeping", "/classes/{course}/keep/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("course-import-again", "/classes/{course}/keep/files/again/", "post", SIGN_IN, 404, 403, 403, 404),
     Page("course-export", "/classes/{course}/keep/export/", "post", SIGN_IN, 404, 403, 403, 302),
     Page("course-export-download", EXPORT, "get", SIGN_IN, 404, 403, 403, 404),
     Page(

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from classes import archives, portable
-from classes.archives import ArchiveWriter, entries_below, read_archive
+from classes.archives import ArchiveWriter, opened_archive, read_archive
 from classes.errors import CourseError
 from classes.portable import Facts, Files, Manifest
 from environments.volumes.archive import Entry
@@ -22,6 +22,12 @@ MANIFEST = Manifest(Facts("Waves"), datetime(2026, 3, 2, tzinfo=UTC), files=(Fil
 
 def entry(path: str, content: bytes = b"") -> Entry:
     return Entry(PurePosixPath(path), size=len(content), content=[content])
+
+
+def content_of(path: Path, folder: str = "shared") -> dict[str, bytes]:
+    """What is in a folder of an archive."""
+    with opened_archive(path, max_bytes=MEGABYTE) as archive:
+        return {str(it.path): b"".join(it.content) for it in archive.entries(folder)}
 
 
 @pytest.fixture
@@ -35,9 +41,33 @@ def test_holds_what_was_put_into_it(path: Path) -> None:
         archive.finish(MANIFEST)
 
     manifest = read_archive(path, max_bytes=MEGABYTE)
-    found = {str(it.path): b"".join(it.content) for it in entries_below(path, manifest.files[0], max_bytes=MEGABYTE)}
     assert manifest == MANIFEST
-    assert found == {"a.txt": b"one", "b/c": b"two"}
+    assert content_of(path) == {"a.txt": b"one", "b/c": b"two"}
+
+
+def test_keeps_when_files_were_changed_and_which_can_be_run(path: Path) -> None:
+    changed_at = datetime(2026, 3, 2, 9, 30, 12, tzinfo=UTC).timestamp()
+    program = Entry(PurePosixPath("run.sh"), size=1, is_executable=True, modified_at=changed_at, content=[b"x"])
+    with ArchiveWriter(path, max_bytes=MEGABYTE) as archive:
+        archive.add("shared", [program, entry("notes.md")])
+        archive.finish(MANIFEST)
+
+    with opened_archive(path, max_bytes=MEGABYTE) as opened:
+        found = {str(it.path): (it.is_executable, it.modified_at) for it in opened.entries("shared")}
+
+    assert found["run.sh"] == (True, changed_at)
+    assert found["notes.md"][0] is False
+
+
+def test_reads_a_file_whose_date_cannot_be(path: Path) -> None:
+    zipped(path, lambda file: file.writestr(zipfile.ZipInfo("shared/a", (2026, 2, 31, 0, 0, 0)), "x"))
+
+    assert content_of(path) == {"a": b"x"}
+
+
+def test_refuses_what_is_gone(path: Path) -> None:
+    with pytest.raises(CourseError, match="class_archive_unreadable"):
+        read_archive(path, max_bytes=MEGABYTE)
 
 
 def test_leaves_out_names_that_are_no_text(path: Path) -> None:
@@ -46,7 +76,7 @@ def test_leaves_out_names_that_are_no_text(path: Path) -> None:
         archive.finish(MANIFEST)
 
     assert left_out == 1
-    assert [str(it.path) for it in entries_below(path, MANIFEST.files[0], max_bytes=MEGABYTE)] == ["b"]
+    assert set(content_of(path)) == {"b"}
 
 
 def test_stops_writing_when_there_is_too_much(path: Path) -> None:
@@ -108,9 +138,8 @@ def test_reads_no_more_of_a_file_than_it_claims(path: Path) -> None:
     data = lying.read_bytes()
     lying.write_bytes(data.replace(struct.pack("<L", 100_000), struct.pack("<L", 10)))
 
-    read = sum(
-        len(piece) for it in entries_below(lying, MANIFEST.files[0], max_bytes=MEGABYTE) for piece in _pieces(it)
-    )
+    with opened_archive(lying, max_bytes=MEGABYTE) as archive:
+        read = sum(len(piece) for it in archive.entries("shared") for piece in _pieces(it))
 
     assert read <= 10
 

@@ -130,7 +130,7 @@ class TestToday:
 
         # Session, person, class, standing, that they are here, who knocks, lessons, visits, announcements, material;
         # for teachers also people and servers.
-        with django_assert_num_queries(12 if who == "teacher" else 10):
+        with django_assert_num_queries(13 if who == "teacher" else 10):
             client.get("/classes/statistics/")
 
 

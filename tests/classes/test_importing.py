@@ -16,7 +16,7 @@ from classes.errors import CourseError
 from classes.exporting import carry_out_export, file_of, request_export
 from classes.importing import KEPT, bring, forget_brought, give_up, make_from, preview
 from classes.models import BroughtArchive, Course, LessonVisit, Membership, Role
-from classes.portable import Facts, Files, LessonFacts, Manifest, Member, Told, Visit
+from classes.portable import Facts, LessonFacts, Manifest, Member, Told, Visit
 from environments.errors import UserError
 from environments.models import Build
 from environments.values import ResolvedRepository
@@ -120,6 +120,22 @@ def test_lets_nobody_in_who_is_not_wanted(brought: BroughtArchive, now: datetime
     course = make_from(brought, with_people=False, resolved=None, now=now)
 
     assert course.memberships.count() == 1
+    assert not course.expected.exists()
+
+
+def test_expects_whom_an_address_will_show(settings: Settings, brought: BroughtArchive, now: datetime) -> None:
+    settings.SIGNUP_OPEN = True  # Then a username shows nothing: people choose their own.
+
+    course = make_from(brought, with_people=True, resolved=None, now=now)
+
+    expected = {it.who: it.role for it in course.expected.all()}
+    assert expected == {"ada@example.org": "teacher", "eve@elsewhere.example": "student"}
+
+
+def test_leaves_out_whom_nothing_will_show(settings: Settings, brought: BroughtArchive) -> None:
+    settings.SIGNUP_OPEN = True
+
+    assert [it.username for it in preview(brought).unknown] == ["bob"]
 
 
 def test_makes_nobody_an_account(brought: BroughtArchive, now: datetime) -> None:
@@ -151,7 +167,7 @@ class TestKnown:
         found = preview(brought)
 
         assert found.known == []
-        assert "ada" in [it.username for it in found.unknown]
+        assert "ada" in [it.username for it in found.expected]
 
     def test_not_when_they_may_not_sign_in(self, brought: BroughtArchive) -> None:
         UserFactory.create(username="bob", is_active=False)
@@ -226,14 +242,6 @@ def test_brings_back_what_was_exported(teacher: User, now: datetime) -> None:
     assert (after.title, after.slug != before.slug) == ("Tides", True)
     assert [(lesson.title, lesson.ready_minutes) for lesson in after.lessons.all()] == [("Ebb", 15)]
     assert after.memberships.students().get().person == student.person
-
-
-def test_says_that_files_stay_in_the_archive(teacher: User, tmp_path: Path, now: datetime) -> None:
-    manifest = replace(MANIFEST, files=(Files("shared", "shared"),))
-
-    brought = bring(teacher, [archive_of(manifest, tmp_path)], now=now)
-
-    assert preview(brought).manifest.files
 
 
 def test_forget_removes_what_nothing_was_made_of(brought: BroughtArchive, data_directory: Path, now: datetime) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from classes.errors import CourseError
-from classes.portable import Facts, Files, LessonFacts, Manifest, Member, Told, Visit, read, write
+from classes.portable import Facts, Files, HandedIn, LessonFacts, Manifest, Member, Told, Visit, read, write
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 MANIFEST = Manifest(
@@ -20,6 +20,7 @@ MANIFEST = Manifest(
     lessons=(LessonFacts("Ripples", path="1.ipynb", starts_at=NOW, published_at=NOW, ready_minutes=10),),
     announcements=(Told("Welcome", "Line\nand line.", NOW),),
     visits=(Visit("bob", 0, NOW, NOW, cells=5, executed_cells=3),),
+    hand_ins=(HandedIn("bob", "report.md", "bob/2026-03-02", NOW, NOW, (("report.md", 5, "0" * 64),)),),
     files=(Files("shared", "shared"), Files("work", "work/0001", "bob", "waves")),
 )
 
@@ -79,6 +80,15 @@ def changed(place: list[Any], value: object) -> bytes:
         (["files", 0, "folder"], "/shared"),
         (["files", 0, "folder"], "work/0001"),
         (["files", 0, "kind"], "home"),
+        (["files", 1, "folder"], "shared/inside"),
+        (["hand_ins", 0, "member"], "nobody"),
+        (["hand_ins", 0, "folder"], "../bob"),
+        (["hand_ins", 0, "path"], "/etc/passwd"),
+        (["hand_ins", 0, "received_at"], None),
+        (["hand_ins", 0, "contents"], [["a", -1, "0" * 64]]),
+        (["hand_ins", 0, "contents"], [["a", 1, "xyz"]]),
+        (["hand_ins", 0, "contents"], [["a"]]),
+        (["hand_ins"], [{}]),
     ],
     ids=str,
 )
