@@ -25,6 +25,7 @@ from environments.live import announce_server
 from environments.models import Build, Environment, NotebookServer, ServerMount, Visibility, Volume
 from environments.models.target import columns_of
 from environments.mounts import check_mounts, usable_volumes, wishes_in, write_mounts
+from environments.pinning import version_offered
 from environments.quotas import check_copy_quota, check_disk_quota, check_server_count, check_wishes
 from environments.rebuilding import adopt
 from environments.servers import note_arrival, prepare_server, start_server
@@ -147,7 +148,8 @@ def launch_environment(
 ) -> NotebookServer:
     """Launch what the catalog offers, as it says or as this person would rather have it.
 
-    A new server is made from the last version that could be prepared, or from `resolved`, and counts as one launch.
+    A new server is made from the version that is in use, or else the last that could be prepared, or from `resolved`,
+    and counts as one launch.
     What is for a class or group is run for that, with its owner's image if the repository is private. Raises what
     `launch` raises.
     """
@@ -160,7 +162,7 @@ def launch_environment(
         now=now,
         resolved=version,
         group=environment.group if is_for_them and server_of(user, spec) is None else None,
-        image_owner=environment.owner if is_for_them and version == environment.resolved else None,
+        image_owner=environment.owner if is_for_them and version == version_offered(environment).resolved else None,
     )
     if server.created_at == now:
         used = {"launch_count": F("launch_count") + 1, "last_used_at": now}
@@ -173,7 +175,7 @@ def launch_environment(
 def spec_of_environment(environment: Environment, user: User) -> LaunchSpec:
     """The launch that an environment offers this person."""
     return LaunchSpec(
-        environment.reference,
+        version_offered(environment).reference,
         urlpath=environment.urlpath,
         limits=environment.limits,
         idle_minutes=environment.idle_minutes,
@@ -188,9 +190,10 @@ def version_for(user: User, environment: Environment, spec: LaunchSpec) -> Resol
     That of a private repository is its owner's and for the group they share it with: others have to find it with a
     credential of their own.
     """
-    is_theirs = not environment.is_private or environment.owner_id == user.pk or is_for_group_of(user, environment)
-    is_known = bool(environment.commit) and spec.reference == environment.reference
-    return environment.resolved if is_known and is_theirs else None
+    offered = version_offered(environment)
+    is_theirs = not offered.is_private or environment.owner_id == user.pk or is_for_group_of(user, environment)
+    is_known = bool(offered.commit) and spec.reference == offered.reference
+    return offered.resolved if is_known and is_theirs else None
 
 
 def is_for_group_of(user: User, environment: Environment) -> bool:

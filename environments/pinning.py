@@ -49,6 +49,12 @@ def version_in_use(environment: Environment) -> EnvironmentVersion | None:
     return environment.versions.first()
 
 
+def version_offered(environment: Environment) -> Environment | EnvironmentVersion:
+    """What a launch gives: of one that is held what was put in use, else what was prepared last."""
+    in_use = version_in_use(environment) if environment.is_held else None
+    return in_use or environment
+
+
 def version_before(environment: Environment) -> EnvironmentVersion | None:
     """What people got before they got what they get now, and can get again."""
     in_use = version_in_use(environment)

@@ -12,6 +12,7 @@ from accounts.models import User
 from environments import images
 from environments.catalog import edit, publish
 from environments.errors import UserError
+from environments.launching import launch_environment
 from environments.models import Environment, Rebuild
 from environments.pinning import go_back, has_ready, hold, left_by, put_in_use, version_before, version_in_use
 from environments.rebuilding import rebuild
@@ -191,3 +192,37 @@ def test_images_of_versions_long_past_are_not_kept(
         put_in_use(newest, image_key=newest.image_key, by=teacher, now=now)
 
     assert environment.image_key not in images.needed_keys(now=now + timedelta(days=365))
+
+
+# --- Launched from the catalog -----------------------------------------------------------------------------
+
+
+def test_launch_gives_what_is_in_use_and_not_what_was_prepared_after_it(
+    environment: Environment, host: GitHost, teacher: User, now: datetime
+) -> None:
+    newer = prepare_next(environment, host, now)
+
+    server = launch_environment(teacher, newer, now=now)
+
+    assert (server.commit, server.image_key) == (environment.commit, environment.image_key)
+
+
+def test_launch_gives_what_is_in_use_while_another_repository_is_prepared(
+    environment: Environment, host: GitHost, teacher: User, now: datetime
+) -> None:
+    before = environment.commit, environment.reference
+    edit(environment, recipe(host.url("physics"), rebuild=Rebuild.NEVER), now=now)
+
+    server = launch_environment(teacher, fresh(environment), now=now)
+
+    assert (server.commit, server.reference) == before
+
+
+def test_launch_gives_what_somebody_went_back_to(
+    environment: Environment, host: GitHost, teacher: User, now: datetime
+) -> None:
+    newer = prepare_next(environment, host, now)
+    put_in_use(newer, image_key=newer.image_key, by=teacher, now=now)
+    go_back(newer, image_key=environment.image_key, by=teacher, now=now)
+
+    assert launch_environment(teacher, fresh(newer), now=now).commit == environment.commit
