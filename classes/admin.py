@@ -226,7 +226,7 @@ class MembershipAdmin(OfOwnClasses, admin.ModelAdmin):  # type: ignore[type-arg]
         role, obj.role = Role(obj.role), form.initial["role"]
         obj.save(update_fields=["section"])
         try:
-            change_role(obj, role)
+            change_role(obj, role, now=timezone.now())
         except CourseError as error:
             self.message_user(request, " ".join(error.explain().lines), messages.ERROR)
 

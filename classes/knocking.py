@@ -1,8 +1,7 @@
 """A teacher asks to come into a student's server; the student says yes, for a while, or no.
 
 The yes lets the teacher in as any other collaborator is let in, so the student may put them out at any moment, and
-they are out within seconds. What a yes gave is taken back when its time is over, when either of the two ends it, and
-when either is no longer in the class as what they were.
+they are out within seconds. How a visit ends is the business of visiting.py.
 """
 
 from __future__ import annotations
@@ -19,7 +18,8 @@ from classes.members import check_going_on
 from classes.models import Course, Knock, Membership, Role
 from classes.notices import announce_course
 from classes.policies import standing_of
-from environments.collaborating import is_in, leave_server, let_in
+from classes.visiting import end_due
+from environments.collaborating import is_in, let_in
 
 WAITS_FOR = timedelta(minutes=15)
 """How long a request waits for an answer."""
@@ -65,26 +65,6 @@ def agree(asked: Knock, *, now: datetime) -> None:
     announce_course(student.course_id)
 
 
-@transaction.atomic
-def end(asked: Knock, *, now: datetime) -> None:
-    """Decline it, withdraw it, or put the teacher out again; nothing if it is over."""
-    if not Knock.objects.filter(pk=asked.pk, ended_at=None).update(ended_at=now):
-        return
-    student, server = asked.membership, server_of(asked.membership)
-    asked.refresh_from_db()
-    if asked.is_agreed and server is not None:
-        leave_server(server, person=asked.by)
-    announce_course(student.course_id)
-
-
-def end_due(*, now: datetime, among: Membership | None = None) -> None:
-    """End those whose time is over, and those between two who are no longer student and teacher of the class."""
-    rows = Knock.objects.filter(ended_at=None).select_related("membership__course", "membership__person", "by")
-    for asked in rows.filter(membership=among) if among else rows:
-        if asked.ends_at <= now or not _may_last(asked):
-            end(asked, now=now)
-
-
 def knocks_at(person: User, *, now: datetime) -> list[Knock]:
     """The requests this person has to answer, and the teachers they have let in."""
     rows = Knock.objects.open(now).filter(membership__person=person, membership__left_at=None)
@@ -95,17 +75,3 @@ def knocks_by(person: User, course: Course, *, now: datetime) -> dict[UUID, Knoc
     """What this teacher has asked in a class, by the student's membership."""
     rows = Knock.objects.open(now).filter(by=person, membership__course=course)
     return {asked.membership_id: asked for asked in rows}
-
-
-def _may_last(asked: Knock) -> bool:
-    """Whether both are still what they were; and whether the student has not put the teacher out themselves."""
-    student = asked.membership
-    standing = standing_of(asked.by, student.course)
-    if standing is None or not standing.is_staff or not asked.by.is_active:
-        return False
-    if not student.is_present or student.role != Role.STUDENT:
-        return False
-    if not asked.is_agreed:
-        return True
-    server = server_of(student)
-    return server is not None and is_in(server, asked.by)

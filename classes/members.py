@@ -1,4 +1,7 @@
-"""Who is in a class: let in, given another role, gone. The groups of the class follow, in the same transaction."""
+"""Who is in a class: let in, given another role, gone.
+
+The groups of the class follow, and visits that have no ground any more end, in the same transaction.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from accounts.models import User
 from classes.errors import CourseError
 from classes.models import Course, Joined, Membership, Role, Section
 from classes.querysets import MembershipQuerySet
+from classes.visiting import end_unfounded
 
 ROWS_AT_ONCE = 500
 
@@ -80,16 +84,18 @@ def settle(course: Course, places: Sequence[Place], *, joined_by: Joined, now: d
     if had_teacher and not _teachers(course).exists():
         raise CourseError("course_needs_teacher", course=course.title)
     _follow_all(course, [*new, *changed])
+    end_unfounded(course, now=now)
 
 
 @transaction.atomic
-def change_role(membership: Membership, role: Role) -> None:
+def change_role(membership: Membership, role: Role, *, now: datetime) -> None:
     """Have them be something else in the class from now on. Raises CourseError `course_needs_teacher`."""
     if role != Role.TEACHER:
         _check_other_teacher(membership)
     membership.role = role
     membership.save(update_fields=["role"])
     _follow(membership)
+    end_unfounded(membership.course, now=now)
 
 
 @transaction.atomic
@@ -106,6 +112,7 @@ def remove(membership: Membership, *, by: User | None = None, now: datetime) -> 
     membership.hand_raised_at = None
     membership.save(update_fields=["left_at", "was_removed", "hand_raised_at"])
     _follow(membership)
+    end_unfounded(membership.course, now=now)
 
 
 def check_going_on(course: Course) -> None:

@@ -120,18 +120,18 @@ def state_of(membership: Membership) -> str:
     return f"{membership.role}:{membership.section_id or ''}:{int(membership.is_present)}"
 
 
-def change_member(membership: Membership, *, role: Role, section: Section | None, seen: str) -> None:
+def change_member(membership: Membership, *, role: Role, section: Section | None, seen: str, now: datetime) -> None:
     """Give somebody another role or section, unless somebody else changed them since the page was shown.
 
     Raises CourseError `course_over`, `member_changed_meanwhile` and `course_needs_teacher`.
     """
     with transaction.atomic():
-        now = Membership.objects.select_for_update(of=("self",)).select_related("course", "person", "section")
-        current = now.get(pk=membership.pk)
+        rows = Membership.objects.select_for_update(of=("self",)).select_related("course", "person", "section")
+        current = rows.get(pk=membership.pk)
         check_going_on(current.course)
         check_unchanged(current, seen)
         if role != current.role:
-            change_role(current, role)
+            change_role(current, role, now=now)
         if section != current.section:
             current.section = section
             current.save(update_fields=["section"])

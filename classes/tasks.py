@@ -11,13 +11,13 @@ from classes import (
     importing,
     keeping,
     kept_work,
-    knocking,
     looking,
     material,
     progress,
     readying,
     rosters,
     unpacking,
+    visiting,
 )
 from classes.models import CourseExport, CourseImport, HandIn
 
@@ -78,7 +78,7 @@ def measure_progress() -> None:
 @shared_task
 def end_knocks() -> None:
     """Put teachers out of servers in which their time is over."""
-    knocking.end_due(now=timezone.now())
+    visiting.end_due(now=timezone.now())
 
 
 @shared_task

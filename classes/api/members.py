@@ -101,7 +101,7 @@ class MemberViewSet(OfCourse[Membership]):
         with transaction.atomic():
             section = _section(course, wish["section"]) if "section" in wish else member.section
             role = Role(wish.get("role", member.role))
-            change_member(member, role=role, section=section, seen=state_of(member))
+            change_member(member, role=role, section=section, seen=state_of(member), now=timezone.now())
         return Response(CourseMemberSerializer(self._member(course)).data)
 
     @extend_schema(

@@ -13,10 +13,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from classes.context import CourseRequest, course_view
-from classes.knocking import agree, end, knock
+from classes.knocking import agree, knock
 from classes.models import Knock, Role
 from classes.querysets import KnockQuerySet
 from classes.views.going_back import go_back, say_why_not
+from classes.visiting import end
 from environments.errors import EnvironmentsError
 
 

@@ -92,7 +92,7 @@ def person(request: CourseRequest, member_id: UUID) -> HttpResponse:
     if not form.is_valid():
         return _person_page(request, member, form, status=UNPROCESSABLE)
     try:
-        change_member(member, **form.place, seen=form.cleaned_data["seen"])
+        change_member(member, **form.place, seen=form.cleaned_data["seen"], now=timezone.now())
     except CourseError as error:
         fresh = MemberForm(course=request.course, initial=initial)
         return _person_page(request, member, fresh, refusal=error.explain(), status=error.status)

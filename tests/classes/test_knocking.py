@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
 
 from accounts.models import User
 from classes.errors import CourseError
-from classes.knocking import LASTS_FOR, WAITS_FOR, agree, end, end_due, knock, knocks_at, knocks_by
-from classes.members import change_role, remove
-from classes.models import Course, Knock, Membership, Role
+from classes.knocking import LASTS_FOR, WAITS_FOR, agree, knock, knocks_at, knocks_by
+from classes.members import Place, change_role, remove, settle
+from classes.models import Course, Joined, Knock, Membership, Role
+from classes.visiting import end, end_due
 from environments.collaborating import invite, is_in, leave_server
 from environments.models import NotebookServer
 from environments.policies import can_enter_server
@@ -117,7 +119,7 @@ def test_agree_is_refused_and_lets_nobody_in(
     if why == "withdrawn":
         end(asked, now=now)
     elif why == "no teacher any more":
-        change_role(visitor, Role.STUDENT)
+        change_role(visitor, Role.STUDENT, now=now)
     elif why == "answered":
         agree(asked, now=now)
         leave_server(server, person=visitor.person)
@@ -165,24 +167,50 @@ def test_end_due_waits_for_the_time(server: NotebookServer, agreed: Knock, now: 
     assert knocks_by(agreed.by, agreed.membership.course, now=now) == {}
 
 
-@pytest.mark.parametrize("why", ["teacher left", "role changed", "student left", "student promoted", "inactive"])
-def test_end_due_puts_out_who_is_no_longer_teacher_of_the_student(
-    server: NotebookServer, agreed: Knock, student: Membership, visitor: Membership, now: datetime, why: str
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda visitor, student, now: remove(visitor, now=now),
+        lambda visitor, student, now: change_role(visitor, Role.STUDENT, now=now),
+        lambda visitor, student, now: settle(
+            visitor.course, [Place(visitor.person, Role.STUDENT)], joined_by=Joined.ROSTER, now=now
+        ),
+        lambda visitor, student, now: remove(student, now=now),
+        lambda visitor, student, now: change_role(student, Role.GRADER, now=now),
+    ],
+    ids=["teacher left", "teacher became student", "list made teacher a student", "student left", "student promoted"],
+)
+def test_visit_ends_with_the_role_it_was_agreed_for(
+    server: NotebookServer,
+    agreed: Knock,
+    student: Membership,
+    visitor: Membership,
+    now: datetime,
+    change: Callable[[Membership, Membership, datetime], None],
 ) -> None:
-    if why == "teacher left":
-        remove(visitor, now=now)
-    elif why == "role changed":
-        change_role(visitor, Role.STUDENT)
-    elif why == "student left":
-        remove(student, now=now)
-    elif why == "student promoted":
-        change_role(student, Role.GRADER)
-    else:
-        User.objects.filter(pk=visitor.person.pk).update(is_active=False)
+    change(visitor, student, now + A_SECOND)
+
+    assert not may_enter(visitor.person, server)
+    assert not is_in(server, visitor.person)
+    assert Knock.objects.get().ended_at == now + A_SECOND
+
+
+def test_visit_goes_on_when_somebody_else_leaves(
+    server: NotebookServer, course: Course, agreed: Knock, now: datetime
+) -> None:
+    other = member(course, "another", Role.TEACHER)
+
+    remove(other, now=now)
+
+    assert may_enter(agreed.by, server)
+
+
+def test_end_due_puts_out_who_is_inactive(server: NotebookServer, agreed: Knock, now: datetime) -> None:
+    User.objects.filter(pk=agreed.by.pk).update(is_active=False)
 
     end_due(now=now + A_SECOND)
 
-    assert not is_in(server, visitor.person)
+    assert not is_in(server, agreed.by)
     assert Knock.objects.get().ended_at == now + A_SECOND
 
 

@@ -259,16 +259,16 @@ def test_version_is_for_whoever_teaches(course: Course, role: Role, may_look: bo
     assert (version_for(person.pk, course.slug) is not None) is may_look
 
 
-def test_version_is_for_nobody_else(course: Course, student: Membership) -> None:
+def test_version_is_for_nobody_else(course: Course, student: Membership, now: datetime) -> None:
     teacher = member(course, "teacher", Role.TEACHER)
     member(course, "other", Role.TEACHER)
     assert version_for(UserFactory.create().pk, course.slug) is None
     assert version_for(teacher.person.pk, "no-such-class") is None
 
-    change_role(teacher, Role.STUDENT)
+    change_role(teacher, Role.STUDENT, now=now)
     assert version_for(teacher.person.pk, course.slug) is None
 
-    change_role(teacher, Role.TEACHER)
+    change_role(teacher, Role.TEACHER, now=now)
     User.objects.filter(pk=teacher.person.pk).update(is_active=False)
     assert version_for(teacher.person.pk, course.slug) is None
 

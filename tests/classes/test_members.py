@@ -71,7 +71,7 @@ def test_change_role_has_the_groups_follow(course: Course, now: datetime) -> Non
     member(course, "first", Role.TEACHER)
     second = member(course, "second", Role.TEACHER)
 
-    change_role(second, Role.GRADER)
+    change_role(second, Role.GRADER, now=now)
 
     assert list(second.person.groups.all()) == [course.everybody]
 
@@ -86,7 +86,9 @@ def test_remove_takes_them_out_of_the_groups_and_keeps_the_row(course: Course, n
     assert not membership.person.groups.exists()
 
 
-@pytest.mark.parametrize("lose", [lambda it, now: change_role(it, Role.STUDENT), lambda it, now: remove(it, now=now)])
+@pytest.mark.parametrize(
+    "lose", [lambda it, now: change_role(it, Role.STUDENT, now=now), lambda it, now: remove(it, now=now)]
+)
 def test_the_last_teacher_stays(course: Course, now: datetime, lose: object) -> None:
     only = member(course, "only", Role.TEACHER)
     gone = member(course, "gone", Role.TEACHER)

@@ -171,7 +171,7 @@ def test_ready_reserves_for_students_who_are_there(lesson: Lesson, course: Cours
         lambda lesson, student, now: publish_lesson(lesson, at=None),
         lambda lesson, student, now: delete_lesson(lesson),
         lambda lesson, student, now: remove(student, now=now),
-        lambda lesson, student, now: change_role(student, Role.GRADER),
+        lambda lesson, student, now: change_role(student, Role.GRADER, now=now),
         lambda lesson, student, now: Course.objects.update(archived_at=now),
     ],
     ids=["moved", "hidden", "deleted", "left", "another role", "over"],
