@@ -14,14 +14,15 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Length
 
 from classes.models import LessonVisit
+from classes.naming import server_name
 from classes.notebooks import MAX_BYTES, Progress, progress_of, read_notebook
 from classes.notices import announce_course
 from classes.saved_files import opened
 from environments.errors import SystemFailure, UserError
 from environments.models import NotebookServer
+from environments.querysets import NotebookServerQuerySet
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +49,11 @@ def measure_progress(*, now: datetime, budget: Budget = Budget(), clock: Callabl
     for visit in due:
         if clock() - began > budget.seconds:
             break
+        volume = volumes.get(_whose(visit))
         try:
-            if _measure(visit, volumes[_whose(visit)], now=now):
+            if volume is None:
+                _note(visit, now=now)
+            elif _measure(visit, volume, now=now):
                 changed.add(visit.lesson.course_id)
         except SystemFailure as error:
             if error.code != "volume_missing":
@@ -62,18 +66,17 @@ def measure_progress(*, now: datetime, budget: Budget = Budget(), clock: Callabl
 
 
 def _due(now: datetime) -> QuerySet[LessonVisit]:
-    server = NotebookServer.objects.present().filter(
+    servers = NotebookServer.objects.present().filter(
         owner=OuterRef("membership__person"), group=OuterRef("lesson__course__everybody")
     )
-    server = server.order_by(Length("name"))  # The shorter name is that of what students work in.
     was_active = Q(measured_at=None) | Q(active_at__gt=F("measured_at")) | Q(stopped_at__gt=F("measured_at"))
     is_open = Q(last_opened_at__gt=now - STILL_OPEN) | Q(pk__in=LessonVisit.objects.opened_last().values("pk"))
     return (
         LessonVisit.objects.annotate(
-            active_at=Subquery(server.values("last_activity_at")[:1]),
-            stopped_at=Subquery(server.values("state_changed_at")[:1]),
+            active_at=_latest(servers, "last_activity_at"),
+            stopped_at=_latest(servers, "state_changed_at"),
         )
-        .filter(was_active, is_open, Exists(server))
+        .filter(was_active, is_open, Exists(servers))
         .filter(Q(measured_at=None) | Q(measured_at__lte=now - EVERY))
         .filter(lesson__path__endswith=".ipynb", membership__left_at=None, membership__role="student")
         .filter(lesson__course__archived_at=None, lesson__course__deleted_at=None)
@@ -82,14 +85,24 @@ def _due(now: datetime) -> QuerySet[LessonVisit]:
     )
 
 
+def _latest(servers: NotebookServerQuerySet, column: str) -> Subquery:
+    """When it last happened in any server that is run for the class; which is the class's own is seen later."""
+    return Subquery(servers.order_by(F(column).desc(nulls_last=True)).values(column)[:1])
+
+
 def _volumes(visits: list[LessonVisit]) -> dict[tuple[UUID, int], str]:
-    """Where the files of these are kept, by whose they are and of which class."""
-    keys = [_whose(visit) for visit in visits]
-    rows = NotebookServer.objects.present().filter(
-        owner__in={key[0] for key in keys}, group__in={key[1] for key in keys}
-    )
-    servers = rows.select_related("volume").order_by(Length("name").desc())
-    return {(server.owner_id, server.group_id or 0): server.volume.key for server in servers}
+    """Where the files of these are kept, by whose they are and of which class.
+
+    A member may have other servers that are run for the class; lessons open in the class's own.
+    """
+    names = {visit.lesson.course.everybody_id: server_name(visit.lesson.course.slug) for visit in visits}
+    people = {visit.membership.person_id for visit in visits}
+    rows = NotebookServer.objects.present().filter(owner__in=people, group__in=names, name__in={*names.values()})
+    return {
+        (server.owner_id, server.group_id): server.volume.key
+        for server in rows.select_related("volume")
+        if server.group_id is not None and server.name == names[server.group_id]
+    }
 
 
 def _whose(visit: LessonVisit) -> tuple[UUID, int]:

@@ -14,7 +14,7 @@ from environments.errors import SystemFailure
 from environments.models import NotebookServer
 from environments.volumes.fake import FakeVolumeStore
 from tests.classes.notebook_files import code, error, notebook, save
-from tests.factories import CourseFactory, LessonFactory, NotebookServerFactory, member, running_server
+from tests.factories import CourseFactory, LessonFactory, NotebookServerFactory, in_class, member, running_server
 
 pytestmark = pytest.mark.django_db
 
@@ -39,11 +39,7 @@ def student(course: Course) -> Membership:
 def server_in(student: Membership, *, active_at: datetime, **fields: object) -> NotebookServer:
     """The student's server of the class, at work."""
     return running_server(
-        owner=student.person,
-        group=student.course.everybody,
-        last_activity_at=active_at,
-        state_changed_at=active_at,
-        **fields,
+        **in_class(student) | {"last_activity_at": active_at, "state_changed_at": active_at} | fields,
     )
 
 
@@ -69,12 +65,34 @@ def test_measure_counts_the_cells_of_the_saved_notebook(student: Membership, les
 
 def test_measure_counts_when_the_server_sleeps(student: Membership, lesson: Lesson, now: datetime) -> None:
     visit = visit_of(student, lesson, now=now)
-    server = NotebookServerFactory.create(owner=student.person, group=student.course.everybody)
+    server = NotebookServerFactory.create(**in_class(student))
     save(server, lesson.path, HALF_DONE)
 
     measure_progress(now=now)
 
     assert counts(visit)[0] == 4
+
+
+def test_measure_counts_in_the_own_server_of_the_class(student: Membership, lesson: Lesson, now: datetime) -> None:
+    visit = visit_of(student, lesson, now=now)
+    save(server_in(student, active_at=now), lesson.path, HALF_DONE)
+    save(server_in(student, active_at=now, name="a"), lesson.path, notebook(code()))
+    save(server_in(student, active_at=now, name="z" * 30), lesson.path, notebook(code()))
+
+    measure_progress(now=now)
+
+    assert counts(visit)[0] == 4
+
+
+def test_measure_counts_nothing_in_another_server_of_the_class(
+    student: Membership, lesson: Lesson, now: datetime
+) -> None:
+    visit = visit_of(student, lesson, now=now)
+    save(server_in(student, active_at=now, name="a"), lesson.path, HALF_DONE)
+
+    measure_progress(now=now)
+
+    assert counts(visit)[0] == 0
 
 
 def test_measure_looks_again_only_after_a_sign_of_life(student: Membership, lesson: Lesson, now: datetime) -> None:
