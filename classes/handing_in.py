@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from classes.errors import CourseError
@@ -41,6 +42,12 @@ OVERDUE = timedelta(minutes=2)
 """After which another worker is asked."""
 GIVEN_UP = timedelta(hours=1)
 """After which what cannot be copied has failed."""
+
+
+def hand_ins_for(standing: Standing) -> QuerySet[HandIn]:
+    """Those whose receipts this person may see, the last first: teachers and graders all, a student their own."""
+    hand_ins = HandIn.objects.filter(membership__course=standing.course).select_related("membership__person")
+    return hand_ins if standing.is_staff else hand_ins.filter(membership=standing.membership)
 
 
 def ask_hand_in(standing: Standing, *, path: str, now: datetime) -> HandIn:

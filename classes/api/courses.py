@@ -13,13 +13,16 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts.models import Scope
 from classes.models import Course, Role
-from classes.policies import standing_of
+from classes.policies import Standing, standing_of
 from classes.querysets import CourseQuerySet
 from classes.serializers import CourseDetailSerializer, CourseSerializer
-from environments.api.conventions import NOT_FOUND, Pages, errors, person_of
+from environments.api.conventions import NOT_FOUND, NOT_JSON, TOO_LARGE, Pages, errors, person_of
 from environments.parsers import BoundedJSONParser
 
 Row = TypeVar("Row", bound=models.Model)
+
+CHANGING = {400: "`invalid`, `parse_error`.", 404: NOT_FOUND, 413: TOO_LARGE, 415: NOT_JSON}
+"""How what sends something can be refused."""
 
 
 @extend_schema_view(
@@ -59,11 +62,19 @@ class OfCourse(GenericViewSet[Row], Generic[Row]):
     }
     parser_classes = [BoundedJSONParser]
 
-    def course_for(self, *roles: Role) -> Course:
-        """The class, for members of these roles; 404 for strangers to it, 403 for its other members."""
+    def standing_for(self, *roles: Role) -> Standing:
+        """What whoever asks is in the class; 404 for strangers to it, 403 for members of other roles than these.
+
+        Without roles it is for all members.
+        """
         person = person_of(self.request)
-        course = get_object_or_404(Course.objects.visible_to(person), slug=self.kwargs["slug"])
+        courses = Course.objects.visible_to(person).select_related("environment", "teacher_environment")
+        course = get_object_or_404(courses, slug=self.kwargs["slug"])
         standing = standing_of(person, course)
-        if standing is None or standing.role not in roles:
+        if standing is None or (roles and standing.role not in roles):
             raise PermissionDenied
-        return course
+        return standing
+
+    def course_for(self, *roles: Role) -> Course:
+        """The class, for members of these roles; refused as `standing_for` says."""
+        return self.standing_for(*roles).course

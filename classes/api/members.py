@@ -13,7 +13,7 @@ from rest_framework import status
 from rest_framework.response import Response
 
 from accounts.models import Scope
-from classes.api.courses import OfCourse
+from classes.api.courses import CHANGING, OfCourse
 from classes.invitations import make_invitation, revoke_invitation
 from classes.members import remove
 from classes.models import Course, Invitation, Membership, Role, Section
@@ -26,12 +26,10 @@ from classes.serializers import (
     MakeCourseInvitationSerializer,
     MemberSearchSerializer,
 )
-from environments.api.conventions import NOT_FOUND, NOT_JSON, TOO_LARGE, Pages, errors, person_of
+from environments.api.conventions import NOT_FOUND, Pages, errors, person_of
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
-
-CHANGING = {400: "`invalid`, `parse_error`.", 404: NOT_FOUND, 413: TOO_LARGE, 415: NOT_JSON}
 
 
 class MemberViewSet(OfCourse[Membership]):

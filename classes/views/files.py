@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from classes.context import CourseRequest, course_view
 from classes.files import Area, folder_of, make_area, remove_area, volume_of
-from classes.handing_in import MAX_BYTES, MAX_FILES, USUAL_PATH, ask_hand_in
+from classes.handing_in import MAX_BYTES, MAX_FILES, USUAL_PATH, ask_hand_in, hand_ins_for
 from classes.models import Course, HandIn, Role
 from environments.errors import EnvironmentsError
 from environments.mounts import grace_period
@@ -29,12 +29,9 @@ REFRESH_SECONDS = 2
 @require_safe
 def file_list(request: CourseRequest) -> HttpResponse:
     """The areas of the class, and what was handed in: to teachers by all, to a student by them."""
-    hand_ins = HandIn.objects.filter(membership__course=request.course).select_related("membership__person")
-    if not request.standing.is_staff:
-        hand_ins = hand_ins.filter(membership=request.standing.membership)
     context = _context(request) | {
         "areas": {str(area): _area(request.course, area) for area in Area},
-        "page": Paginator(hand_ins, PAGE_SIZE).get_page(request.GET.get("page")),
+        "page": Paginator(hand_ins_for(request.standing), PAGE_SIZE).get_page(request.GET.get("page")),
         "usual_path": USUAL_PATH,
         "most_mb": MAX_BYTES // 1024**2,
         "most_files": MAX_FILES,
