@@ -135,6 +135,11 @@ REASONS: dict[str, Reason] = {
         _("There are no files in “{path}”, so nothing was handed in."),
         _("Save your work there, and hand in again."),
     ),
+    "received_too_large": Reason(
+        _("“{path}” is too large to be downloaded here."),
+        _("Teachers find it in their server, among what was handed in, in {folder}."),
+        status=422,
+    ),
     "hand_in_too_large": Reason(
         _("“{path}” holds more than can be handed in: {most_files} files and {most_mb} MB at most."),
         _("Hand in only what is asked for."),

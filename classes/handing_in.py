@@ -23,12 +23,13 @@ from classes.files import SHARED_FOLDER, Area, volume_of
 from classes.launching import check_may_open, place_of
 from classes.models import HandIn, Membership
 from classes.policies import Standing
+from classes.saved_files import opened
 from environments.backends import volume_store
 from environments.errors import SystemFailure, UserError
 from environments.models import Volume
 from environments.mounts import HOME_MOUNT
 from environments.queueing import enqueue
-from environments.volumes.archive import Entry, check_path, pack, unpack
+from environments.volumes.archive import Entry, check_path, pack, printable, unpack
 from environments.volumes.base import VolumeStore
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,8 @@ logger = logging.getLogger(__name__)
 TASK = "classes.tasks.copy_hand_in"
 USUAL_PATH = "hand-in"
 MAX_BYTES, MAX_FILES = 200 * 1024**2, 1000
+MAX_DOWNLOAD_BYTES = 50 * 1024**2
+"""How large a received file may be to be read on its page."""
 MAX_HAND_INS = 200
 """How often one member may hand in."""
 OVERDUE = timedelta(minutes=2)
@@ -48,6 +51,24 @@ def hand_ins_for(standing: Standing) -> QuerySet[HandIn]:
     """Those whose receipts this person may see, the last first: teachers and graders all, a student their own."""
     hand_ins = HandIn.objects.filter(membership__course=standing.course).select_related("membership__person")
     return hand_ins if standing.is_staff else hand_ins.filter(membership=standing.membership)
+
+
+def read_received(hand_in: HandIn, name: str) -> bytes:
+    """A file as it was received, by its name in the receipt: nothing else can be read this way.
+
+    Raises CourseError `file_missing` and `file_too_large`, and SystemFailure where files cannot be reached.
+    """
+    area = volume_of(hand_in.membership.course, Area.HAND_IN)
+    missing = CourseError("file_missing", path=printable(name))
+    if area is None or name not in {known for known, _size, _digest in hand_in.contents}:
+        raise missing
+    try:
+        with opened(area.volume.key, f"{hand_in.folder}/{name}", max_bytes=MAX_DOWNLOAD_BYTES) as file:
+            return b"".join(file.content)
+    except UserError as error:
+        if error.code != "volume_too_large":
+            raise missing from error
+        raise CourseError("received_too_large", path=printable(name), folder=hand_in.folder) from error
 
 
 def ask_hand_in(standing: Standing, *, path: str, now: datetime) -> HandIn:

@@ -81,6 +81,7 @@ urlpatterns = [
     path("<slug:slug>/files/area/", files.file_area, name="file-area"),
     path("<slug:slug>/hand-in/", files.hand_in, name="hand-in"),
     path("<slug:slug>/hand-ins/<uuid:hand_in>/", files.hand_in_detail, name="hand-in-detail"),
+    path("<slug:slug>/hand-ins/<uuid:hand_in>/file/", files.hand_in_file, name="hand-in-file"),
     path("<slug:slug>/live/", live.course_live, name="live"),
     path("<slug:slug>/hand/", hands.hand_change, name="hand-change"),
     path("<slug:slug>/members/<uuid:member_id>/helped/", hands.hand_helped, name="hand-helped"),

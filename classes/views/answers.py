@@ -1,12 +1,14 @@
-"""What views of a class answer when something cannot be done."""
+"""What several views of a class answer: a refusal with its reason, the way back, a file."""
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
+from django.utils.http import content_disposition_header
 
 from classes.context import CourseRequest
 from environments.errors import EnvironmentsError
@@ -19,6 +21,14 @@ def refused(request: CourseRequest, error: EnvironmentsError, to: str, *argument
     words = error.explain()
     messages.error(request, f"{words.sentence} {words.next_step}")
     return back(request, to, *arguments)
+
+
+def download(content: bytes, name: str) -> HttpResponse:
+    """A file as it is, to be kept and not to be shown by the browser."""
+    response = HttpResponse(content, content_type="application/octet-stream")
+    response["Content-Disposition"] = content_disposition_header(True, PurePosixPath(name).name) or "attachment"
+    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return response
 
 
 def back(request: CourseRequest, to: str, *arguments: Any) -> HttpResponseRedirect:

@@ -12,12 +12,14 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from classes.context import CourseRequest, course_view
 from classes.files import Area, folder_of, make_area, remove_area, volume_of
-from classes.handing_in import MAX_BYTES, MAX_FILES, USUAL_PATH, ask_hand_in, hand_ins_for
+from classes.handing_in import MAX_BYTES, MAX_FILES, USUAL_PATH, ask_hand_in, hand_ins_for, read_received
 from classes.models import Course, HandIn, Role
+from classes.views.answers import download
 from environments.errors import EnvironmentsError
 from environments.mounts import grace_period
 
@@ -73,15 +75,34 @@ def hand_in(request: CourseRequest) -> HttpResponse:
 @course_view()
 @require_safe
 def hand_in_detail(request: CourseRequest, hand_in: UUID) -> HttpResponse:
-    """The receipt, for whoever handed in and for their teachers; only its state when htmx asks."""
-    known = HandIn.objects.filter(membership__course=request.course).select_related("membership__person")
-    found = get_object_or_404(known, pk=hand_in)
-    if not request.standing.is_staff and found.membership != request.standing.membership:
-        raise PermissionDenied
+    """The receipt, for whoever handed in and for their teachers and graders; only its state when htmx asks."""
+    found = _receipt(request, hand_in)
     is_waiting = found.state == HandIn.State.WAITING
     context = _context(request) | {"hand_in": found, "refresh_seconds": REFRESH_SECONDS if is_waiting else 0}
     template = "classes/hand_in.html#state" if request.htmx else "classes/hand_in.html"
     return render(request, template, context)
+
+
+@course_view()
+@require_safe
+@never_cache
+def hand_in_file(request: CourseRequest, hand_in: UUID) -> HttpResponse:
+    """One of the files that were received, to be kept; for those who see the receipt."""
+    found, name = _receipt(request, hand_in), request.GET.get("name", "")
+    try:
+        return download(read_received(found, name), name)
+    except EnvironmentsError as error:
+        context = _context(request) | {"hand_in": found, "reason": error.explain()}
+        return render(request, "classes/hand_in.html", context, status=error.status)
+
+
+def _receipt(request: CourseRequest, key: UUID) -> HandIn:
+    standing = request.standing
+    known = HandIn.objects.filter(membership__course=request.course)
+    found = get_object_or_404(known.select_related("membership__person", "membership__course"), pk=key)
+    if not standing.is_staff and found.membership != standing.membership:
+        raise PermissionDenied
+    return found
 
 
 def _area(course: Course, area: Area) -> dict[str, Any]:

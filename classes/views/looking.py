@@ -15,7 +15,6 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
-from django.utils.http import content_disposition_header
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -24,6 +23,7 @@ from classes.errors import CourseError
 from classes.looking import list_folder, read_file
 from classes.models import Membership, Role
 from classes.notebooks import MAX_TEXT, Cell, progress_of, read_notebook
+from classes.views.answers import download
 from environments.errors import EnvironmentsError
 
 CELLS_SHOWN = 300
@@ -72,10 +72,7 @@ def file_download(request: CourseRequest, member_id: UUID) -> HttpResponse:
     except EnvironmentsError as error:
         context = {"course": request.course, "standing": request.standing, "student": student, "path": path}
         return render(request, "classes/member_files.html", context | {"reason": error.explain()}, status=error.status)
-    response = HttpResponse(content, content_type="application/octet-stream")
-    response["Content-Disposition"] = content_disposition_header(True, PurePosixPath(path).name) or "attachment"
-    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    return response
+    return download(content, path)
 
 
 @course_view(Role.STUDENT)

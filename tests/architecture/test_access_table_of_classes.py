@@ -99,6 +99,7 @@ PAGES = [
     Page("file-area", "/classes/{course}/files/area/", "post", SIGN_IN, 404, 403, 403, 400),
     Page("hand-in", "/classes/{course}/hand-in/", "post", SIGN_IN, 404, 302, 302, 302),
     Page("hand-in-detail", "/classes/{course}/hand-ins/{hand_in}/", "get", SIGN_IN, 404, 200, 200, 200),
+    Page("hand-in-file", "/classes/{course}/hand-ins/{hand_in}/file/?name=one.txt", "get", SIGN_IN, 404, 404, 404, 404),
     Page("server-update", "/classes/{course}/server/update/", "post", SIGN_IN, 404, 302, 302, 302, 403),
     Page("live", "/classes/{course}/live/", "get", SIGN_IN, 404, 403, 200, 200),
     Page("hand-change", "/classes/{course}/hand/", "post", SIGN_IN, 404, 302, 403, 403),

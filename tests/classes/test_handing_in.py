@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import cast
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
@@ -18,6 +19,7 @@ from classes.errors import CourseError
 from classes.files import Area, make_area, remove_area
 from classes.handing_in import ask_hand_in, carry_out_hand_in, enqueue_overdue_hand_ins
 from classes.launching import open_server
+from classes.members import remove
 from classes.models import Course, HandIn, Role
 from classes.policies import Standing
 from environments import backends
@@ -25,7 +27,7 @@ from environments.errors import SystemFailure
 from environments.models import NotebookServer, SharedVolume, Volume
 from environments.volumes.archive import Entry, pack
 from environments.volumes.fake import FakeVolumeStore
-from tests.factories import CourseFactory, hand_in_of, member, prepared
+from tests.factories import CourseFactory, UserFactory, hand_in_of, member, prepared
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fake_backends")]
 
@@ -249,3 +251,103 @@ def test_teacher_turns_an_area_on_and_off(client: Client, course: Course) -> Non
     client.post(address, {"area": "common", "wanted": "0"})
 
     assert SharedVolume.objects.get(name="statistics-common").deleted_at is not None
+
+
+# --- What was received, read on the page of its receipt ----------------------------------------------------
+
+
+def read(client: Client, receipt: HandIn, name: str = "hand-in/report.ipynb") -> HttpResponse:
+    address = reverse("classes:hand-in-file", args=[receipt.membership.course.slug, receipt.pk])
+    return client.get(address, {"name": name})
+
+
+@pytest.mark.parametrize(
+    ("who", "status"),
+    [("teacher", 200), ("grader", 200), ("student", 200), ("classmate", 403), ("former", 404), ("stranger", 404)],
+)
+def test_received_file_is_read_by_who_sees_the_receipt(
+    client: Client, course: Course, of_student: Standing, now: datetime, who: str, status: int
+) -> None:
+    member(course, "grader", Role.GRADER)
+    member(course, "classmate")
+    remove(member(course, "former", Role.GRADER), now=now)
+    receipt = hand_in(of_student, "hand-in", now)
+    client.force_login(UserFactory.create(username=who))
+
+    response = read(client, receipt)
+
+    assert response.status_code == status
+    assert (response.content == REPORT) == (status == 200)
+
+
+def test_received_file_is_never_a_page(client: Client, of_student: Standing, teacher: User, now: datetime) -> None:
+    receipt = hand_in(of_student, "hand-in", now)
+    client.force_login(teacher)
+
+    response = read(client, receipt)
+
+    assert response["Content-Type"] == "application/octet-stream"
+    assert response["Content-Disposition"] == 'attachment; filename="report.ipynb"'
+    assert "sandbox" in response["Content-Security-Policy"]
+    assert "no-store" in response["Cache-Control"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "report.ipynb", "../student/hand-in/report.ipynb", "hand-in/../../other/secret.txt", "/etc/passwd", "a\x00b"],
+)
+def test_received_is_only_what_the_receipt_names(
+    client: Client, of_student: Standing, teacher: User, now: datetime, name: str
+) -> None:
+    receipt = hand_in(of_student, "hand-in", now)
+    put(SharedVolume.objects.get(name="statistics-hand-in").volume.key, "other/secret.txt", b"of somebody else")
+    client.force_login(teacher)
+
+    response = read(client, receipt, name)
+
+    assert response.status_code == 404
+    assert b"of somebody else" not in response.content
+
+
+def test_received_file_of_another_class_is_out_of_reach(client: Client, of_student: Standing, now: datetime) -> None:
+    other = CourseFactory.create()
+    client.force_login(member(other, "other", Role.TEACHER).person)
+    receipt = hand_in(of_student, "hand-in", now)
+
+    address = reverse("classes:hand-in-file", args=[other.slug, receipt.pk])
+
+    assert client.get(address, {"name": "hand-in/report.ipynb"}).status_code == 404
+
+
+def test_received_file_that_is_too_large_says_where_it_is(
+    client: Client, of_student: Standing, teacher: User, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handing_in, "MAX_DOWNLOAD_BYTES", 1000)
+    server = NotebookServer.objects.select_related("volume").get()
+    put(server.volume.key, "hand-in/large.bin", b"x" * 200_000)
+    receipt = hand_in(of_student, "hand-in", now)
+    client.force_login(teacher)
+
+    response = read(client, receipt, "hand-in/large.bin")
+
+    assert response.status_code == 422
+    assert receipt.folder in response.content.decode()
+
+
+def test_received_files_are_gone_with_their_folder(
+    client: Client, course: Course, of_student: Standing, teacher: User, now: datetime
+) -> None:
+    receipt = hand_in(of_student, "hand-in", now)
+    remove_area(course, Area.HAND_IN, now=now)
+    client.force_login(teacher)
+
+    assert read(client, receipt).status_code == 404
+
+
+def test_receipt_leads_to_its_files(client: Client, of_student: Standing, teacher: User, now: datetime) -> None:
+    receipt = hand_in(of_student, "hand-in", now)
+    client.force_login(teacher)
+
+    page = client.get(reverse("classes:hand-in-detail", args=["statistics", receipt.pk])).content.decode()
+
+    assert f"/hand-ins/{receipt.pk}/file/?name=hand-in%2Freport.ipynb" in page
