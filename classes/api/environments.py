@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from django.http import Http404
@@ -104,10 +105,7 @@ class CourseEnvironmentViewSet(OfCourse[EnvironmentVersion]):
     )
     def use(self, request: Request, slug: str, audience: str) -> Response:
         """The one that is `ready`. Servers get it when they are opened next."""
-        course, whose = self._asked()
-        key = self._version()
-        put_in_use(course, whose, image_key=key, by=person_of(request), now=timezone.now())
-        return self._answer(course, whose, status.HTTP_200_OK)
+        return self._choose(put_in_use)
 
     @extend_schema(
         summary="Go back to the version before",
@@ -117,10 +115,7 @@ class CourseEnvironmentViewSet(OfCourse[EnvironmentVersion]):
     )
     def back(self, request: Request, slug: str, audience: str) -> Response:
         """The one in `before`. Servers get it when they are opened next."""
-        course, whose = self._asked()
-        key = self._version()
-        go_back(course, whose, image_key=key, by=person_of(request), now=timezone.now())
-        return self._answer(course, whose, status.HTTP_200_OK)
+        return self._choose(go_back)
 
     def _asked(self) -> tuple[Course, Audience]:
         course = self.course_for(Role.TEACHER)
@@ -129,11 +124,13 @@ class CourseEnvironmentViewSet(OfCourse[EnvironmentVersion]):
         except ValueError as error:
             raise Http404 from error
 
-    def _version(self) -> str:
+    def _choose(self, verb: Callable[..., EnvironmentVersion]) -> Response:
+        course, whose = self._asked()
         asked = ChooseVersionSerializer(data=self.request.data)
         asked.is_valid(raise_exception=True)
-        key: str = asked.validated_data["version"]
-        return key
+        key = asked.validated_data["version"]
+        verb(course, whose, image_key=key, by=person_of(self.request), now=timezone.now())
+        return self._answer(course, whose, status.HTTP_200_OK)
 
     def _answer(self, course: Course, audience: Audience, status_code: int) -> Response:
         environment_for(course, audience).refresh_from_db()

@@ -32,6 +32,7 @@ class AreaViewSet(OfCourse[SharedVolume]):
     """The shared files of a class."""
 
     queryset = SharedVolume.objects.none()
+    serializer_class = AreaSerializer
     pagination_class = None
 
     @extend_schema(

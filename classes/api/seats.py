@@ -22,6 +22,7 @@ class SeatViewSet(OfCourse[Membership]):
     """The students of a class, at work or not."""
 
     queryset = Membership.objects.none()
+    serializer_class = SeatSerializer
     pagination_class = Pages
 
     @extend_schema(

@@ -6,14 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import User
 from classes.models import Course, Lesson, LessonVisit, Role
-from tests.environments.api_client import program_of
+from tests.environments.api_client import program_of, queries_of
 from tests.factories import AnnouncementFactory, CourseFactory, LessonFactory, member
 
 pytestmark = pytest.mark.django_db
@@ -40,12 +38,6 @@ def program(course: Course, teacher: User) -> APIClient:
 def students(course: Course) -> APIClient:
     """A student's program."""
     return program_of(User.objects.get(username="student"))
-
-
-def queries_of(program: APIClient, path: str) -> int:
-    with CaptureQueriesContext(connection) as asked:
-        assert program.get(path).status_code == 200
-    return len(asked)
 
 
 # --- Lessons -----------------------------------------------------------------------------------------------

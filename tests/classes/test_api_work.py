@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -16,7 +14,7 @@ from classes.files import Area, make_area
 from classes.models import ArchiveState, Course, CourseExport, HandIn, LessonVisit, Role
 from environments.models import Environment, Outcome
 from environments.pinning import put_in_use
-from tests.environments.api_client import program_of
+from tests.environments.api_client import program_of, queries_of
 from tests.factories import CourseFactory, LessonFactory, NotebookServerFactory, hand_in_of, in_class, member, prepared
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fake_backends")]
@@ -45,15 +43,9 @@ def students(course: Course) -> APIClient:
     return program_of(User.objects.get(username="student"))
 
 
-def queries_of(program: APIClient, path: str) -> int:
-    with CaptureQueriesContext(connection) as asked:
-        assert program.get(path).status_code == 200
-    return len(asked)
-
-
 def prepare_next(course: Course) -> str:
     """Another version, prepared and waiting; what it is named by."""
-    Environment.objects.filter(pk=course.environment_id).update(commit="2" * 40, image_key="2" * 64)
+    Environment.objects.filter(course=course).update(commit="2" * 40, image_key="2" * 64)
     return "2" * 64
 
 
@@ -71,7 +63,7 @@ def test_environment_says_what_is_in_use_and_what_waits(program: APIClient, cour
 
 def test_environment_says_why_it_could_not_be_prepared(program: APIClient, course: Course) -> None:
     failed = {"outcome": Outcome.FAILED, "failure_code": "repository_unreachable", "failure_facts": {}}
-    Environment.objects.filter(pk=course.environment_id).update(**failed)
+    Environment.objects.filter(course=course).update(**failed)
 
     (answer,) = program.get(f"{STATS}environments/").json()
 
@@ -98,7 +90,7 @@ def test_environment_is_not_changed_to_what_nobody_saw(program: APIClient, cours
 
 
 def test_environment_is_prepared_beside_the_one_in_use(program: APIClient, course: Course) -> None:
-    Environment.objects.filter(pk=course.environment_id).update(provider="example", repository="nothing-there")
+    Environment.objects.filter(course=course).update(provider="example", repository="nothing-there")
 
     response = program.post(f"{ENVIRONMENT}prepare/")
 
@@ -110,7 +102,7 @@ def test_versions_are_listed_with_as_many_queries_for_many(program: APIClient, c
     few = queries_of(program, f"{ENVIRONMENT}versions/")
     assert course.environment is not None
     for n in range(2, 9):
-        Environment.objects.filter(pk=course.environment_id).update(commit=f"{n}" * 40, image_key=f"{n}" * 64)
+        Environment.objects.filter(course=course).update(commit=f"{n}" * 40, image_key=f"{n}" * 64)
         put_in_use(course.environment, image_key=f"{n}" * 64, by=teacher, now=timezone.now())
 
     assert queries_of(program, f"{ENVIRONMENT}versions/") == few

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -42,6 +44,13 @@ def browser_of(user: User) -> APIClient:
     client = APIClient(enforce_csrf_checks=True)
     client.force_login(user)
     return client
+
+
+def queries_of(program: APIClient, path: str) -> int:
+    """How many questions the database is asked by reading this."""
+    with CaptureQueriesContext(connection) as asked:
+        assert program.get(path).status_code == 200
+    return len(asked)
 
 
 def make_example(data_directory: Path, name: str) -> None:
