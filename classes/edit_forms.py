@@ -45,6 +45,12 @@ class EditForm(forms.Form):
         words = error.explain()
         self.add_error(None, f"{words.sentence} {words.next_step}")
 
+    def add_refusal(self, error: CourseError, *, saved: Mapping[str, Any], seen: str) -> None:
+        """Say why it was not saved; and where somebody else was quicker, what they have saved."""
+        if error.code == "changed_meanwhile":
+            self.add_what_is_saved(saved, seen=seen)
+        self.add_course_error(error)
+
     def add_what_is_saved(self, saved: Mapping[str, Any], *, seen: str) -> None:
         """Show beneath each field that differs what somebody else has saved. Whoever sends the form again means it."""
         typed = {name: self.cleaned_data.get(name) for name in saved}

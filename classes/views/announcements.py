@@ -71,9 +71,7 @@ def announcement_edit(request: CourseRequest, announcement_id: UUID) -> HttpResp
     except CourseError as error:
         if error.code == "announcement_gone":
             return refused(request, error, "announcement-list")
-        if error.code == "changed_meanwhile":
-            form.add_what_is_saved(initial, seen=seen)
-        form.add_course_error(error)
+        form.add_refusal(error, saved=initial, seen=seen)
         return _form_page(request, form, announcement, status=error.status)
     messages.success(request, _("Your changes are saved."))
     return back(request, "course-detail")

@@ -94,9 +94,7 @@ def lesson_edit(request: CourseRequest, lesson_id: UUID) -> HttpResponse:
     except CourseError as error:
         if error.code == "lesson_gone":
             return refused(request, error, "lesson-list")
-        if error.code == "changed_meanwhile":
-            form.add_what_is_saved(initial, seen=seen)
-        form.add_course_error(error)
+        form.add_refusal(error, saved=initial, seen=seen)
         return _form_page(request, form, lesson, status=error.status)
     messages.success(request, _("Your changes are saved."))
     return back(request, "lesson-list")

@@ -34,9 +34,7 @@ def course_settings(request: CourseRequest) -> HttpResponse:
     try:
         change_profile(request.course, form.profile, seen=form.cleaned_data["seen"])
     except CourseError as error:
-        if error.code == "changed_meanwhile":
-            form.add_what_is_saved(initial, seen=seen)
-        form.add_course_error(error)
+        form.add_refusal(error, saved=initial, seen=seen)
         return _page(request, form, status=error.status)
     messages.success(request, _("Your changes are saved."))
     return back(request, "course-settings")
