@@ -19,6 +19,7 @@ from classes.lesson_forms import LessonForm, initial_of_lesson
 from classes.lessons import add_lesson, delete_lesson, edit_lesson, move_lesson, outline_of, publish_lesson
 from classes.models import Lesson, Role
 from classes.overview import lesson_rows
+from classes.readiness import shortfalls_of
 from classes.stamps import stamp, stamp_of_order
 from classes.views.answers import UNPROCESSABLE, back, refused
 
@@ -56,6 +57,8 @@ def lesson_detail(request: CourseRequest, lesson_id: UUID) -> HttpResponse:
         "following": rows[place + 1].lesson if place + 1 < len(rows) else None,
         "now": now,
     }
+    if request.standing.is_staff:
+        context["shortfalls"] = shortfalls_of(request.course, [rows[place].lesson], now=now)
     return render(request, "classes/lesson.html", context)
 
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from classes.context import CourseRequest, course_view
 from classes.extensions import extensions
-from classes.models import ArchiveState, Course, CourseImport
+from classes.models import ArchiveState, Course, CourseImport, Lesson
 from classes.overview import (
     SERVERS_NAMED,
     announcements_for,
@@ -21,6 +21,7 @@ from classes.overview import (
     lesson_rows,
     next_lesson,
 )
+from classes.readiness import shortfalls_of
 from classes.unpacking import can_be_tried_again
 from environments.rebuilding import freshness_of
 
@@ -46,23 +47,24 @@ def course_detail(request: CourseRequest) -> HttpResponse:
         "now": now,
     }
     if standing.is_staff:
-        context |= _state_of(course, has_lessons=bool(rows), now=now)
+        context |= _state_of(course, [row.lesson for row in rows], now=now)
     return render(request, "classes/course.html", context)
 
 
-def _state_of(course: Course, *, has_lessons: bool, now: datetime) -> dict[str, Any]:
+def _state_of(course: Course, lessons: list[Lesson], *, now: datetime) -> dict[str, Any]:
     """How the class is: who is here, what is broken, and what a new one still lacks."""
     crowd, failed, environment = crowd_of(course, now=now), failed_servers(course), course.environment
     freshness = freshness_of(environment) if environment else ""
-    is_complete = freshness == "ready" and has_lessons and crowd.students > 0
+    is_complete = freshness == "ready" and bool(lessons) and crowd.students > 0
     brought = CourseImport.objects.filter(course=course).exclude(state=ArchiveState.DONE).first()
     is_told = brought is not None and (brought.is_under_way or can_be_tried_again(brought))
     return {
         "brought": brought if is_told else None,
         "crowd": crowd,
+        "shortfalls": shortfalls_of(course, lessons, now=now),
         "failed": failed[:SERVERS_NAMED],
         "has_more_failed": len(failed) > SERVERS_NAMED,
         "freshness": freshness,
-        "has_lessons": has_lessons,
+        "has_lessons": bool(lessons),
         "is_complete": is_complete or course.is_over,
     }

@@ -6,10 +6,9 @@ import hashlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
-from typing import cast
+from typing import Any, cast
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
@@ -256,7 +255,7 @@ def test_teacher_turns_an_area_on_and_off(client: Client, course: Course) -> Non
 # --- What was received, read on the page of its receipt ----------------------------------------------------
 
 
-def read(client: Client, receipt: HandIn, name: str = "hand-in/report.ipynb") -> HttpResponse:
+def read(client: Client, receipt: HandIn, name: str = "hand-in/report.ipynb") -> Any:
     address = reverse("classes:hand-in-file", args=[receipt.membership.course.slug, receipt.pk])
     return client.get(address, {"name": name})
 

@@ -93,7 +93,7 @@ async def test_it_ends_when_the_teacher_is_none_any_more(how: str) -> None:
     await version(socket)
 
     if how == "role":
-        await sync_to_async(change_role)(teacher, Role.STUDENT)
+        await sync_to_async(change_role)(teacher, Role.STUDENT, now=timezone.now())
     elif how == "removed":
         await sync_to_async(remove)(teacher, now=timezone.now() + timedelta(seconds=1))
     elif how == "inactive":
