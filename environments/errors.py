@@ -133,6 +133,10 @@ REASONS: dict[str, Reason] = {
         _("“{path}” is not a path inside the repository."),
         _("Give the path as it stands in the repository, for example notebooks/first.ipynb."),
     ),
+    "path_elsewhere": Reason(
+        _("“{path}” is not a page of the server itself, and a server opens no others."),
+        _("Leave the name of the host out, and give only what comes after it, for example lab/tree/first.ipynb."),
+    ),
     "name_invalid": Reason(
         _("“{name}” cannot be the name of a server."),
         _("Use lower-case letters, digits and single hyphens, beginning with a letter, at most 40 characters."),

@@ -29,6 +29,7 @@ from environments.links import (
 )
 from environments.models import SharedVolume
 from environments.references import check_urlpath, parse_with_path, urlpath_to
+from environments.references.addresses import shown
 from environments.servers import max_keep
 from environments.values import LaunchSpec, Limits, MountWish, Reference
 
@@ -404,12 +405,13 @@ def _next_morning(now: datetime) -> datetime:
 def urlpath_of(path: str) -> str:
     """Where to open a server, from what a person writes: a file of the repository, or an address of the server.
 
-    That is Jupyter's own, or another application's, `/rstudio/`. Raises UserError `path_invalid` for what is neither.
+    That is Jupyter's own, or another application's, `/rstudio/`. Raises UserError `path_invalid` for what is neither,
+    and `path_elsewhere` for the address of another host.
     """
     typed = path.strip()
     clean = typed.lstrip("/")
-    if "://" in clean:
-        raise UserError("path_invalid", path=path[:100])
+    if typed.startswith("//") or "://" in typed.partition("?")[0]:
+        raise UserError("path_elsewhere", path=shown(path))
     is_address = _ADDRESS_IN_JUPYTER.fullmatch(clean) or _ADDRESS_OF_APPLICATION.fullmatch(typed)
     return check_urlpath(clean) if is_address else urlpath_to(clean)
 

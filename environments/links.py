@@ -47,7 +47,8 @@ def read_link(path: str, query: str = "") -> LaunchLink:
     """Understand a link: its path after `/v2/` and its query, both as they stand in the address.
 
     Raises whatever reading the reference raises, and UserError `link_too_long`, `option_invalid`,
-    `option_too_often`, `name_invalid`, `volume_name_invalid`, `mount_path_invalid` or `path_invalid`.
+    `option_too_often`, `name_invalid`, `volume_name_invalid`, `mount_path_invalid`, `path_invalid` or
+    `path_elsewhere`.
     """
     check_length(path, query)
     asked = _Parameters(query)

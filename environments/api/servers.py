@@ -72,8 +72,9 @@ class ServerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
             **errors(
                 {
                     400: "`invalid`, `parse_error`, `name_invalid`, `repository_invalid` and "
-                    "other codes about the repository's address; `volume_name_invalid`, `mount_path_invalid`, "
-                    "`mount_path_taken`: mounts that cannot be.",
+                    "other codes about the repository's address; `path_invalid`, `path_elsewhere`: what to open is "
+                    "no page of the server; `volume_name_invalid`, `mount_path_invalid`, `mount_path_taken`: mounts "
+                    "that cannot be.",
                     403: "`scope_missing`, `permission_denied`; `mount_unknown`: no shared files of this name that "
                     "you may use; `mount_read_only`: you may only read them.",
                     409: "`server_differs`: you have this server, and it is not what you ask for: update it, or give "

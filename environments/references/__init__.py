@@ -84,7 +84,7 @@ def parse(text: str, *, ref: str = "") -> Reference:
     `ref`, when given, counts instead of the one in the text. Raises UserError: `repository_missing`,
     `repository_invalid`, `repository_scheme_forbidden`, `repository_local_forbidden`,
     `repository_address_forbidden`, `repository_has_credentials`, `provider_unknown`, `doi_unknown`,
-    `ref_invalid`, `ref_unavailable`, `path_invalid`.
+    `ref_invalid`, `ref_unavailable`, `path_invalid`, `path_elsewhere`.
     """
     return parse_with_path(text, ref)[0]
 

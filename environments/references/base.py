@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import SplitResult, quote
+from urllib.parse import SplitResult, quote, unquote
 
 from environments.errors import UserError
 from environments.references.addresses import shown
@@ -22,6 +22,8 @@ NEWEST = "HEAD"
 
 _FORBIDDEN_IN_REF = re.compile(r"[ ~^:?*\[\\]|\.\.|@\{|//|^[-/.]|/\.|\.lock(?:/|$)|[/.]$|^@$")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_ELSEWHERE = re.compile(r"\s*(?://|[a-z][a-z0-9+.-]*:)", re.IGNORECASE)
+"""How an address begins that is no page of whoever is asked for it: with a host, or with a scheme."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def urlpath_from(parameters: Mapping[str, str]) -> str:
 
     `labpath` and `filepath` name files, `urlpath` is part of a URL already. Binder opens `filepath` in the
     classic interface; not every environment has that one, so here it means JupyterLab too.
-    Raises UserError `path_invalid`.
+    Raises UserError `path_invalid` or `path_elsewhere`.
     """
     if labpath := check_path(parameters.get("labpath", "")).strip("/"):
         return _check_length(f"doc/tree/{quote(labpath)}", labpath)
@@ -128,13 +130,30 @@ def urlpath_from(parameters: Mapping[str, str]) -> str:
 
 
 def check_urlpath(urlpath: str) -> str:
-    """The path and query of a page of the server, without slash in front. Raises UserError `path_invalid`."""
+    """The path and query of a page of the server, without slash in front.
+
+    Raises UserError `path_invalid`, and `path_elsewhere` for what names another host. Its query is the page's own
+    matter, and may well hold an address: nbgitpuller's does.
+    """
+    path, mark, query = urlpath.partition("?")
+    if leads_elsewhere(path):
+        raise UserError("path_elsewhere", path=shown(urlpath))
     if not urlpath.isprintable():
         raise UserError("path_invalid", path=shown(urlpath))
-    path, mark, query = urlpath.partition("?")
     safe_path = quote(check_path(path).lstrip("/"), safe="/%:@!$&'()*+,;=~")
     safe_query = quote(query, safe="/%:@!$&'()*+,;=~?#")
     return _check_length(safe_path + mark + safe_query, urlpath)
+
+
+def leads_elsewhere(path: str) -> bool:
+    """Whether a browser, or whatever decodes this path on its way, could take it for an address of another host.
+
+    Browsers drop what cannot be seen, and read backslashes as slashes.
+    """
+    while (decoded := unquote(path)) != path:
+        path = decoded
+    seen = "".join(character for character in path if character == " " or character.isprintable())
+    return _ELSEWHERE.match(seen.replace("\\", "/")) is not None
 
 
 def _check_length(quoted: str, typed: str) -> str:

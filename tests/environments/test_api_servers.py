@@ -167,6 +167,7 @@ def test_launch_same_name_as_a_stranger_is_none_of_their_business(
         ({"repository": "example/tiny", "ref": "--upload-pack=x"}, 400, "ref_invalid"),
         ({"repository": "example/tiny", "name": "Not A Name"}, 400, "name_invalid"),
         ({"repository": "example/tiny", "urlpath": "../../etc/passwd"}, 400, "path_invalid"),
+        ({"repository": "example/tiny", "urlpath": "https://evil.example/"}, 400, "path_elsewhere"),
         ({"repository": "xx/a/b"}, 400, "provider_unknown"),
         ({"repository": "nonsense"}, 400, "repository_invalid"),
         ({"repository": "--upload-pack=x"}, 400, "repository_invalid"),

@@ -45,7 +45,10 @@ def test_understand_what_to_open(typed: str, urlpath: str) -> None:
 
 @pytest.mark.parametrize(
     "urlpath",
-    ["", "lab", "lab/tree/a%20b.ipynb", "doc/tree/a.ipynb", "dashboard/", "git-pull?repo=x", "proxy/80/a"],
+    [
+        *("", "lab", "lab/tree/a%20b.ipynb", "doc/tree/a.ipynb", "dashboard/", "proxy/80/a"),
+        *("git-pull?repo=x", "git-pull?repo=https://x.org/y", "git-pull?repo=https%3A%2F%2Fx.org%2Fy"),
+    ],
 )
 def test_address_can_be_written_in_the_form(urlpath: str) -> None:
     assert urlpath_of(typed_for(urlpath)) == urlpath
@@ -56,13 +59,24 @@ def test_address_of_an_application_can_be_written_without_its_slash() -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", ["../secret", "a/../../b", "lab/tree/../../x", "https://evil.example", "a\\b", "a\x00"]
+    ("typed", "code"),
+    [
+        ("../secret", "path_invalid"),
+        ("a/../../b", "path_invalid"),
+        ("lab/tree/../../x", "path_invalid"),
+        ("a\\b", "path_invalid"),
+        ("a\x00", "path_invalid"),
+        ("https://evil.example", "path_elsewhere"),
+        (" https://evil.example/?x=1", "path_elsewhere"),
+        ("//evil.example", "path_elsewhere"),
+        ("//evil.example/x/", "path_elsewhere"),
+    ],
 )
-def test_refuse_to_open_what_is_outside(typed: str) -> None:
+def test_refuse_to_open_what_is_outside(typed: str, code: str) -> None:
     with pytest.raises(UserError) as caught:
         urlpath_of(typed)
 
-    assert caught.value.code == "path_invalid"
+    assert caught.value.code == code
 
 
 @pytest.mark.parametrize(

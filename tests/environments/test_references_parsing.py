@@ -275,6 +275,7 @@ HOSTILE = [
     ("https://mybinder.org/v2/gh/owner/name/main?labpath=..%2F..%2Fetc", "path_invalid"),
     ("https://mybinder.org/v2/gh/owner/name/main?filepath=a%00b", "path_invalid"),
     ("https://mybinder.org/v2/gh/owner/name/main?urlpath=a%0D%0Ab", "path_invalid"),
+    ("https://mybinder.org/v2/gh/owner/name/main?urlpath=https%3A%2F%2Fevil.example", "path_elsewhere"),
     ("https://mybinder.org/v2/gh/owner/name/main?urlpath=%ff%fe", "repository_invalid"),
     ("gh/owner/name/%C3%28", "repository_invalid"),
     ("gh/owner/name/\ufffd", "repository_invalid"),
@@ -330,7 +331,12 @@ def test_parse_inverts_path_of_for_the_ref(ref: str) -> None:
     [
         ({}, ""),
         ({"urlpath": "lab"}, "lab"),
-        ({"urlpath": "//evil.example/x"}, "evil.example/x"),
+        ({"urlpath": "/lab"}, "lab"),
+        ({"urlpath": "/proxy/5006/app"}, "proxy/5006/app"),
+        ({"urlpath": "lab/tree/RTC:a.ipynb"}, "lab/tree/RTC:a.ipynb"),
+        ({"urlpath": "git-pull?repo=https://x.org/y"}, "git-pull?repo=https://x.org/y"),
+        ({"urlpath": "/git-pull?repo=https%3A%2F%2Fx.org%2Fy"}, "git-pull?repo=https%3A%2F%2Fx.org%2Fy"),
+        ({"urlpath": "git-pull%3Frepo=https://x.org/y"}, "git-pull%3Frepo=https://x.org/y"),
         ({"urlpath": "lab/tree/a b.ipynb"}, "lab/tree/a%20b.ipynb"),
         ({"urlpath": "rstudio?x=1#y"}, "rstudio?x=1#y"),
         ({"labpath": "", "filepath": "", "urlpath": "tree"}, "tree"),
@@ -340,6 +346,30 @@ def test_parse_inverts_path_of_for_the_ref(ref: str) -> None:
 )
 def test_urlpath_from_follows_binder(parameters: dict[str, str], urlpath: str) -> None:
     assert references.urlpath_from(parameters) == urlpath
+
+
+@pytest.mark.parametrize(
+    "urlpath",
+    [
+        *("https://evil.example/x", "HTTP:evil.example", "javascript:alert(1)", "//evil.example", "///evil.example"),
+        *("\\\\evil.example", "/\\evil.example", "\\/evil.example", "https:\\\\evil.example", "//evil.example?x=1"),
+        *("%2F%2Fevil.example", "/%2Fevil.example", "%5C%5Cevil.example", "%252F%252Fevil.example"),
+        *("https%3A//evil.example", "https%3A%2F%2Fevil.example", "%68ttps:evil.example", "%20//evil.example"),
+        *("  //evil.example", " https://evil.example", "\u00a0//evil.example", "\t//evil.example", "/\t/evil.example"),
+        *("/%09/evil.example", "java\nscript:alert(1)", "\x00//evil.example", "\u202e//evil.example"),
+    ],
+)
+def test_check_urlpath_refuses_another_host(urlpath: str) -> None:
+    with pytest.raises(UserError) as caught:
+        references.check_urlpath(urlpath)
+
+    assert caught.value.code == "path_elsewhere"
+    assert caught.value.explain().sentence.isprintable()
+
+
+@pytest.mark.parametrize("parameter", ["labpath", "filepath"])
+def test_urlpath_from_takes_no_file_for_another_host(parameter: str) -> None:
+    assert references.urlpath_from({parameter: "//evil.example/x"}).split("/tree/")[1] == "evil.example/x"
 
 
 @pytest.mark.parametrize("urlpath", ["x" * 500, "é" * 83, "a?" + "é" * 83])

@@ -193,6 +193,7 @@ def test_link_does_not_wake_a_server_that_sleeps(page: Client, student: User, ho
         ("/v2/git/%2Fetc/HEAD", 400),
         ("/v2/gh/a/b/HEAD?memory=lots", 400),
         ("/v2/gh/a/b/HEAD?urlpath=../../x", 400),
+        ("/v2/gh/a/b/HEAD?urlpath=https%3A%2F%2Fevil.example", 400),
         ("/v2/gh/a/b/HEAD?server=%FF", 400),
         ("/v2/git/http%3A%2F%2F10.0.0.1%2Fx/HEAD", 403),
         ("/v2/gh/a/b/HEAD?x=" + "y" * 9000, 414),

@@ -65,6 +65,11 @@ LINKS: dict[str, tuple[bytes, tuple[int, ...]]] = {
     "dots encoded in what to open": (b"/v2/gh/a/b/HEAD?urlpath=%2e%2e/%2e%2e/x", REFUSED),
     "backslashes in what to open": (b"/v2/gh/a/b/HEAD?urlpath=%5C%5Cevil.example", REFUSED),
     "a backslash after a slash": (b"/v2/gh/a/b/HEAD?urlpath=/%5Cevil.example", REFUSED),
+    "a page of another host": (b"/v2/gh/a/b/HEAD?urlpath=https://evil.example/x", REFUSED),
+    "another host after two slashes": (b"/v2/gh/a/b/HEAD?urlpath=//evil.example", REFUSED),
+    "another host after a space": (b"/v2/gh/a/b/HEAD?urlpath=%20https%3A%2F%2Fevil.example", REFUSED),
+    "another host encoded twice": (b"/v2/gh/a/b/HEAD?urlpath=%252F%252Fevil.example", REFUSED),
+    "a script to open": (b"/v2/gh/a/b/HEAD?urlpath=javascript:alert(1)", REFUSED),
     "two places, one bad": (b"/v2/gh/a/b/HEAD?labpath=a.ipynb&labpath=../b.ipynb", REFUSED),
     "dots in where files go": (b"/v2/gh/a/b/HEAD?mount=data:../../etc", REFUSED),
     "dots encoded in where files go": (b"/v2/gh/a/b/HEAD?mount=data:%2e%2e/etc:ro", REFUSED),
@@ -76,8 +81,10 @@ LINKS: dict[str, tuple[bytes, tuple[int, ...]]] = {
 """What is asked for, and what somebody signed in is answered with."""
 ELSEWHERE = ["//evil.example", "https:evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)"]
 ELSEWHERE += ["\\\\evil.example", "///evil.example", "http:///evil.example", "/\t/evil.example", "\x00//evil.example"]
-OPENED = ["//evil.example", "///evil.example", "https://evil.example/x", "https:evil.example", "@evil.example"]
-OPENED += ["javascript:alert(1)", "%2F%2Fevil.example", "/%2Fevil.example", "%5C%5Cevil.example", ".evil.example"]
+REFUSED_PLACES = ["//evil.example", "///evil.example", "https://evil.example/x", "https:evil.example"]
+REFUSED_PLACES += ["javascript:alert(1)", "%2F%2Fevil.example", "/%2Fevil.example", "%5C%5Cevil.example"]
+OPENED = ["@evil.example", ".evil.example", "lab/https://evil.example", "lab//evil.example", "lab?next=//evil.example"]
+"""What looks like another host, and is a page of the server."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +162,16 @@ def test_link_that_is_hostile_leads_a_stranger_nowhere_but_to_sign_in(name: str,
         assert re.search(r"(?im)^location: /accounts/login/\?next=/v2/", head), head[:300]
     else:
         assert is_clear(body)
+
+
+@pytest.mark.parametrize("place", REFUSED_PLACES)
+def test_link_to_a_running_server_opens_no_page_of_another_host(
+    place: str, browser: httpx.Client, running: Running
+) -> None:
+    answer = browser.get(running.link, params={"urlpath": place})
+
+    assert answer.status_code == 400
+    assert "is not a page of the server itself" in answer.text
 
 
 @pytest.mark.parametrize("place", OPENED)
