@@ -92,6 +92,11 @@ def merge_report(**kinds: list[str]) -> dict[str, Any]:
         ({"newest_commit": "1" * 40, "ref": "main"}, "There was nothing newer just now.", {"look-for-update"}),
         ({"newest_commit": "2" * 40, "ref": "main"}, "By now main is at 2222222.", {"update-server"}),
         ({"newest_commit": "2" * 40, "ref": ""}, "By now the repository is at 2222222.", {"update-server"}),
+        (
+            {"newest_commit": "2" * 40, "ref": ""},
+            "Made from 1111111, 3 days ago. There is a newer version",
+            {"update-server"},
+        ),
         ({"is_rolled_back": True}, "Went back to 1111111, 3 days ago.", {"look-for-update"}),
         (BEFORE, "made from 0000000 again", {"look-for-update", "roll-back"}),
     ],
