@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import cast
 from uuid import UUID
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from environments.errors import UserError
@@ -35,9 +37,16 @@ def server_mounts(request: HttpRequest, server_id: UUID) -> HttpResponse:
         except UserError as error:
             form.add_refusal(error)
         else:
+            messages.success(request, _words_of(server))
             return redirect("environments:server-detail", server.pk)
     context = {"server": server, "form": form}
     return render(request, "environments/server_mounts.html", context, status=UNPROCESSABLE if form.errors else 200)
+
+
+def _words_of(server: NotebookServer) -> str:
+    if server.state == NotebookServer.State.RUNNING:
+        return gettext("Saved. Your server is started anew with these files.")
+    return gettext("Saved. Your server has these files when it starts the next time.")
 
 
 def _change(server: NotebookServer, form: MountsForm) -> None:

@@ -54,7 +54,8 @@ def server_detail(request: HttpRequest, server_id: UUID) -> HttpResponse:
         return page
     context = _state_of(person, server)
     if person.htmx:
-        return render(request, "environments/server.html#status", context | {"out_of_band": True})
+        context |= _mounts_of(person, server) | {"out_of_band": True}
+        return render(request, "environments/server.html#status", context)
     disk = disk_use_of(person.user)
     return render(request, "environments/server.html", context | _details_of(person, server) | {"disk": disk})
 
@@ -219,7 +220,7 @@ def _failure_log(server: NotebookServer) -> str:
 
 
 def _details_of(request: PageRequest, server: NotebookServer) -> dict[str, Any]:
-    build, mounts = server.followed_build, mount_views(server)
+    build = server.followed_build
     if build is not None and not can_read_log(server.owner, build):
         build = None
     lines = _last_lines(build, LOG_LINES_SHOWN) if build else []
@@ -230,12 +231,17 @@ def _details_of(request: PageRequest, server: NotebookServer) -> dict[str, Any]:
         "followed_build": build,
         "web_url": web_url_of(server.reference),
         "shared": shared_link(replace(spec_of(server), collaborators=())),
-        "mounts": mounts,
-        "can_change_mounts": server.can_update and (bool(mounts) or usable_volumes(request.user).exists()),
+        **_mounts_of(request, server),
         "log_lines": lines,
         "log_after": lines[-1].sequence if lines else 0,
         "log_is_cut": bool(lines) and lines[0].sequence > 1,
     }
+
+
+def _mounts_of(request: PageRequest, server: NotebookServer) -> dict[str, Any]:
+    mounts = mount_views(server)
+    can_change = server.can_update and (bool(mounts) or usable_volumes(request.user).exists())
+    return {"mounts": mounts, "can_change_mounts": can_change}
 
 
 def _last_lines(build: Build, count: int) -> list[BuildLogLine]:

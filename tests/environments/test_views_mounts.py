@@ -72,6 +72,18 @@ def test_warn_that_a_running_server_is_started_anew(page: Client, server: Notebo
     assert (words in running, words in asleep) == (True, False)
 
 
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [(State.RUNNING, "is started anew with these files"), (State.STOPPED, "has these files when it starts")],
+)
+def test_change_is_told_of(page: Client, server: NotebookServer, member: VolumeMember, state: str, words: str) -> None:
+    NotebookServer.objects.update(state=state)
+
+    text = page.post(path_of(server), {"mounts": ["data:shared/data:ro"]}, follow=True).content.decode()
+
+    assert words in text
+
+
 def test_ticked_files_are_put_in(page: Client, server: NotebookServer, member: VolumeMember) -> None:
     response = page.post(path_of(server), {"mounts": ["data:shared/data:ro"]})
 
