@@ -134,8 +134,8 @@ REASONS: dict[str, Reason] = {
         _("Give the path as it stands in the repository, for example notebooks/first.ipynb."),
     ),
     "path_elsewhere": Reason(
-        _("“{path}” is not a page of the server itself, and a server opens no others."),
-        _("Leave the name of the host out, and give only what comes after it, for example lab/tree/first.ipynb."),
+        _("“{path}” would lead away from the server, to another address."),
+        _("Give a page of the server itself, without the name of a host, for example lab/tree/first.ipynb."),
     ),
     "name_invalid": Reason(
         _("“{name}” cannot be the name of a server."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -357,6 +358,111 @@ def test_skip_link_leads_past_the_masthead(open_page: Callable[..., Page]) -> No
     page.keyboard.press("Enter")
 
     expect(page.locator("main")).to_be_focused()
+
+
+def test_form_with_something_wrong_begins_at_that_field(open_page: Callable[..., Page]) -> None:
+    page = open_page("/", viewport=DESK)
+    page.get_by_text("More choices").click()
+
+    page.get_by_label("Address of the repository").fill("gh/ada/engine")
+    page.get_by_label("What to open").fill("//evil.example")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_label("What to open")).to_be_focused()
+    expect(page.get_by_label("What to open")).to_be_in_viewport()
+
+
+def test_page_that_says_what_was_done_begins_there(open_page: Callable[..., Page], person: User) -> None:
+    shared = SharedVolumeFactory.create(owner=person)
+    UserFactory.create(username="ada")
+    page = open_page(f"/volumes/{shared.pk}/", viewport=DESK)
+
+    page.get_by_label("Person").fill("ada")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("status").filter(has_text="can use these files now")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("main").get_by_role("link", name="Shared files")).to_be_focused()
+
+
+def test_page_that_says_what_was_done_begins_there_whatever_its_address(
+    open_page: Callable[..., Page], person: User
+) -> None:
+    server = make_server(person, State.RUNNING)
+    page = open_page(f"/servers/{server.pk}/", viewport=DESK)
+    page.get_by_text("Let somebody in").press("Enter")
+
+    page.get_by_label("User name or e-mail address").fill("nobody")
+    page.keyboard.press("Enter")
+
+    expect(page).to_have_url(re.compile("#people$"))
+    expect(page.get_by_role("status").filter(has_text="Nobody called")).to_be_focused()
+    expect(page.get_by_role("status").filter(has_text="Nobody called")).to_be_in_viewport()
+
+
+def test_swap_that_takes_a_button_away_keeps_the_keyboard_beside_it(
+    open_page: Callable[..., Page], person: User
+) -> None:
+    server = make_server(person, State.RUNNING)
+    page = open_page(f"/servers/{server.pk}/", viewport=DESK)
+
+    page.locator("#keep-no-longer").press("Enter")
+
+    expect(page.locator("#keep-no-longer")).to_have_count(0)
+    expect(page.locator("#server-ending")).to_be_focused()
+
+
+def test_stopping_from_the_list_leaves_the_keyboard_at_that_server(
+    open_page: Callable[..., Page], person: User
+) -> None:
+    make_server(person, State.RUNNING)
+    page = open_page("/", viewport=DESK)
+
+    page.get_by_role("button", name="Stop statistics").press("Enter")
+
+    expect(page.get_by_role("heading", name="statistics")).to_be_focused()
+
+
+def test_copying_is_said(open_page: Callable[..., Page], person: User) -> None:
+    shared = SharedVolumeFactory.create(owner=person, name="data")
+    page = open_page(f"/volumes/{shared.pk}/", viewport=DESK)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+
+    page.get_by_role("button", name="Copy (To read)").press("Enter")
+
+    expect(page.get_by_role("status").filter(has_text="Copied")).to_be_attached()
+    assert page.evaluate("navigator.clipboard.readText()") == "mount=data:ro"
+
+
+def test_what_cannot_be_copied_is_selected(open_page: Callable[..., Page], person: User) -> None:
+    shared = SharedVolumeFactory.create(owner=person, name="data")
+    page = open_page(f"/volumes/{shared.pk}/", viewport=DESK)
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('refused')); }")
+
+    page.get_by_role("button", name="Copy (To read)").press("Enter")
+
+    page.wait_for_function("getSelection().toString() === 'mount=data:ro'")
+
+
+def test_server_that_opens_by_itself_waits_for_who_presses_escape(open_page: Callable[..., Page], person: User) -> None:
+    server = make_server(person, State.RUNNING)
+    page = open_page(f"/servers/{server.pk}/?launching=1", viewport=DESK)
+
+    page.keyboard.press("Escape")
+
+    expect(page.get_by_text("It opens by itself")).to_have_count(0)
+    expect(page.locator("#open-server")).to_be_visible()
+
+
+def test_shared_files_of_a_server_follow_what_is_put_in(open_page: Callable[..., Page], person: User) -> None:
+    server = make_server(person, State.RUNNING)
+    shared = SharedVolumeFactory.create(owner=person, title="Data of spring")
+    page = open_page(f"/servers/{server.pk}/", viewport=DESK)
+    ServerMountFactory.create(server=server, volume=shared)
+
+    page.locator("#keep-no-longer").press("Enter")
+
+    expect(page.locator("#server-mounts").get_by_role("link", name="Data of spring")).to_be_visible()
 
 
 def test_link_and_badge_follow_what_is_typed(open_page: Callable[..., Page]) -> None:

@@ -1,4 +1,4 @@
-"""A server updated by its page: looked for, watched, told about, and taken back."""
+"""A server updated by its page, without a mouse: looked for, watched, told about, and taken back."""
 
 from __future__ import annotations
 
@@ -34,16 +34,20 @@ def test_update_is_offered_carried_out_and_told_without_a_page_load(
     git_host.add("lessons", {"requirements.txt": "", "lesson.md": "1", "notes.md": "1"})
     sign_in("teacher")
     page.get_by_label("Address of the repository").fill(git_host.url("lessons"))
-    page.get_by_role("button", name="Launch").last.click()
-    page.get_by_role("link", name="Stay here").click(timeout=PREPARE_MILLISECONDS)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Stay here")).to_be_visible(timeout=PREPARE_MILLISECONDS)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name="Stay here")).to_have_count(0)
     save_as_jupyter_does(stack, "teacher", "lesson.md", "my answers")
     second = git_host.commit("lessons", {"lesson.md": "2", "notes.md": "2"})
     page.locator("h1").evaluate("heading => heading.dataset.same = 'yes'")
 
-    page.get_by_role("button", name="Look for a newer version").click()
-    expect(page.get_by_role("heading", name="There is a newer version")).to_be_visible()
+    page.get_by_role("button", name="Look for a newer version").press("Enter")
+    expect(page.get_by_role("heading", name="There is a newer version")).to_be_focused()
     keep("1-newer")
-    page.get_by_role("button", name="Update").click()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Update")).to_be_focused()
+    page.keyboard.press("Enter")
     expect(page.get_by_text("is being prepared")).to_be_visible()
     keep("2-preparing")
     told = page.get_by_text(f"the new version is beside it as lesson.{second[:7]}.new.md")
@@ -52,8 +56,10 @@ def test_update_is_offered_carried_out_and_told_without_a_page_load(
     keep("3-updated")
     expect(page.locator("h1")).to_have_attribute("data-same", "yes")
 
-    page.get_by_text("Go back to the version before").click()
-    page.get_by_role("button", name="Go back").click()
+    page.get_by_text("Go back to the version before").press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Go back")).to_be_focused()
+    page.keyboard.press("Space")
     expect(page.get_by_text(re.compile("Went back to"))).to_be_visible(timeout=PREPARE_MILLISECONDS)
     keep("4-back")
 
