@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,12 +14,12 @@ from django.db import transaction
 from accounts.models import Role as SiteRole
 from accounts.models import User
 from classes.courses import Plan, make_course
+from classes.invitations import make_invitation
 from classes.members import admit
 from classes.models import (
     Announcement,
     Colour,
     Course,
-    Invitation,
     Joined,
     Lesson,
     LessonVisit,
@@ -74,7 +73,7 @@ ANNOUNCEMENTS = (
         2 * WEEK,
         "Welcome",
         "Each lesson opens a notebook of your own, with your own copy of the files. Nothing you do there can break "
-        "anything, so try things. If you are stuck, raise your hand on the lesson's page.",
+        "anything, so try things. If you are stuck, press “Ask for help” on a page of the class.",
     ),
     (
         timedelta(hours=3),
@@ -84,7 +83,6 @@ ANNOUNCEMENTS = (
     ),
 )
 _SEED = 7
-_CODE_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +109,7 @@ def load_class(material: Path, *, now: datetime) -> None:
     lessons = _make_lessons(course, now=now)
     students = _let_in(course, now=now)
     _make_announcements(course, now=now)
-    Invitation.objects.create(
-        course=course,
-        code="".join(secrets.choice(_CODE_LETTERS) for _letter in range(8)),
-        made_by=teacher,
-        created_at=now - 2 * WEEK,
-        expires_at=now + 8 * WEEK,
-    )
+    make_invitation(course, by=teacher, lifetime=10 * WEEK, now=now - 2 * WEEK)
     _do_some_work(students, [(lesson, work_in(material / lesson.path)) for lesson in lessons], now=now)
 
 

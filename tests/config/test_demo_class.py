@@ -11,6 +11,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import Role as SiteRole
 from accounts.models import User
+from classes.invitations import accept_invitation
 from classes.models import Course, Lesson, LessonVisit, Membership, Role
 from config import demo, demo_class
 from environments.models import Build
@@ -53,6 +54,14 @@ def test_gives_classmates_no_password_and_a_section(course: Course) -> None:
 def test_has_members_in_the_groups_of_the_class(course: Course) -> None:
     assert course.everybody.user_set.count() == 22
     assert [person.username for person in course.teachers.user_set.all()] == ["teacher"]
+
+
+def test_lets_in_whoever_has_the_code_of_its_invitation(course: Course, now: datetime) -> None:
+    newcomer = UserFactory.create()
+
+    accept_invitation(course.invitations.get().code, person=newcomer, now=now)
+
+    assert course.memberships.get(person=newcomer).role == Role.STUDENT
 
 
 def test_is_in_its_third_lesson(course: Course, now: datetime) -> None:
