@@ -474,6 +474,7 @@ IMAGE_DISK_BUDGET_GB: int = env.int("IMAGE_DISK_BUDGET_GB", default=100)
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("fr", _("French"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["config.formats"]
 USE_TZ = True
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 STATIC_URL = "/static/"

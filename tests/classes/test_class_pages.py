@@ -226,7 +226,7 @@ class TestSettings:
         assert 'value="Mine"' in words
         assert "Saved now: “Theirs”" in words
         assert "Saved now: Teal" in words
-        assert "Saved now: Sept. 1, 2026" in words
+        assert "Saved now: 1 September 2026" in words
         assert Course.objects.get().title == "Theirs"
 
     def test_days_are_shown_as_a_browser_reads_them_in_french(self, teaching: Client, course: Course) -> None:

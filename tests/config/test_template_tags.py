@@ -52,7 +52,7 @@ def test_give_exact_time_in_the_active_zone() -> None:
     with timezone.override("Asia/Tokyo"):
         markup = ago(datetime(2026, 3, 2, 9, 0, tzinfo=UTC))
 
-    assert "6 p.m. JST" in markup
+    assert "18:00 JST" in markup
 
 
 def test_say_never_when_there_is_no_time() -> None:
