@@ -139,7 +139,7 @@ class NewCourseForm(forms.ModelForm[Course]):
 class CourseAdmin(OfOwnClasses, admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """Classes. A new one is made as on its own page: with its environment prepared at once."""
 
-    list_display = ["title", "code", "term", "owner", "starts_on", "ends_on", "archived_at"]
+    list_display = ["title", "code", "term", "owner", "archived_at"]
     list_filter = ["term", "archived_at"]
     list_select_related = ["owner"]
     search_fields = ["title", "code", "term", "slug"]
