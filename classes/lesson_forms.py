@@ -40,11 +40,15 @@ class LessonForm(PublishForm):
     ends_at = forms.DateTimeField(label=_("Ends"), required=False, widget=MomentInput())
 
     ready_minutes = forms.IntegerField(
-        label=_("Have everybody's server ready before it begins"),
+        label=_("Servers ready before it begins, in minutes"),
         help_text=_(
-            "So many minutes before. Left empty, each server starts when its student comes. One that nobody has come "
+            "So that no student waits. Left empty, each server starts when its student comes. One that nobody has come "
             "to twenty minutes after the beginning is stopped."
         ),
+        error_messages={
+            "min_value": _("Servers can be ready %(limit_value)s minute before at the latest."),
+            "max_value": _("Servers can be ready %(limit_value)s minutes before at the earliest."),
+        },
         min_value=1,
         max_value=MAX_READY_MINUTES,
         required=False,
