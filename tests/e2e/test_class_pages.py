@@ -15,14 +15,26 @@ from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Role as SiteRole
 from accounts.models import User
+from classes.invitations import make_invitation
 from classes.lessons import move_lesson
-from classes.models import Course, LessonVisit, Role
+from classes.members import admit
+from classes.models import Course, LessonVisit, Role, Section
+from classes.roster_files import read_roster
+from classes.rosters import keep_draft
 from environments.models import NotebookServer, Outcome
 from tests.factories import AnnouncementFactory, CourseFactory, LessonFactory, NotebookServerFactory, member
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 
 A_DAY = timedelta(days=1)
+ROSTER = b"""username,email,name,section,role
+student,,,Group A,grader
+,new@example.org,Somebody with quite a long name,,
+nobody here,,,,
+,twice@example.org,=1+1,,
+,boss@example.org,,,boss
+"""
+"""A list of somebody who changes, somebody new, and three who are left out."""
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 PAGES = {
     "list": "/classes/",
@@ -30,6 +42,15 @@ PAGES = {
     "today": "/classes/statistics/",
     "lesson": "/classes/statistics/lessons/{lesson}/",
     "announcements": "/classes/statistics/announcements/",
+    "files": "/classes/statistics/files/",
+    "elsewhere": "/classes/statistics/elsewhere/",
+    "server": "/classes/statistics/server/",
+    "leave": "/classes/statistics/leave/",
+    "join": "/classes/join/",
+}
+STUDENTS_PAGES = {
+    "looks": "/classes/statistics/looks/",
+    "no such code": "/classes/join/made-up/",
 }
 TEACHERS_PAGES = {
     "lessons": "/classes/statistics/lessons/",
@@ -39,11 +60,31 @@ TEACHERS_PAGES = {
     "announce": "/classes/statistics/announcements/new/",
     "material": "/classes/statistics/material/",
     "settings": "/classes/statistics/settings/",
+    "environment": "/classes/statistics/environment/",
+    "repositories": "/classes/statistics/environment/repositories/",
+    "limits": "/classes/statistics/limits/",
+    "keep or end": "/classes/statistics/keep/",
+    "delete the class": "/classes/statistics/keep/delete/",
+    "live": "/classes/statistics/live/",
+    "people": "/classes/statistics/people/",
+    "add somebody": "/classes/statistics/people/add/",
+    "import a list": "/classes/statistics/people/list/",
+    "a list": "/classes/statistics/people/list/{list}/",
+    "sections": "/classes/statistics/people/sections/",
+    "invite": "/classes/statistics/people/invitations/",
+    "invitation": "/classes/statistics/people/invitations/{invitation}/",
+    "somebody": "/classes/statistics/people/{person}/",
+    "take somebody out": "/classes/statistics/people/{person}/remove/",
+    "files of a student": "/classes/statistics/members/{person}/files/",
+    "settings of a class that is over": "/classes/over/settings/",
+    "live view of a new class": "/classes/empty/live/",
+    "make a class": "/classes/new/",
+    "from an archive": "/classes/new/archive/",
     "a new class": "/classes/empty/",
     "lessons of a new class": "/classes/empty/lessons/",
 }
 VISITS = [
-    *(pytest.param(Role.STUDENT, path, id=f"student {name}") for name, path in PAGES.items()),
+    *(pytest.param(Role.STUDENT, path, id=f"student {name}") for name, path in (PAGES | STUDENTS_PAGES).items()),
     *(pytest.param(Role.TEACHER, path, id=f"teacher {name}") for name, path in (PAGES | TEACHERS_PAGES).items()),
 ]
 
@@ -77,8 +118,25 @@ def course() -> Course:
     AnnouncementFactory.create(course=course, author=teacher, published_at=now + A_DAY)
     failed = {"state": NotebookServer.State.FAILED, "failure_code": "build_failed"}
     NotebookServerFactory.create(owner=student.person, group=course.everybody, **failed)
-    member(CourseFactory.create(slug="empty", environment__outcome=Outcome.PREPARING), "teacher", Role.TEACHER)
+    empty = CourseFactory.create(slug="empty", environment__outcome=Outcome.PREPARING)
+    over = CourseFactory.create(slug="over")
+    for other in (empty, over):
+        admit(other, teacher, role=Role.TEACHER, now=now)
+    Course.objects.filter(pk=over.pk).update(archived_at=now)
+    make_invitation(course, by=teacher, lifetime=A_DAY, now=now)
+    Section.objects.create(course=course, name="A group with quite a long name")
+    keep_draft(course, read_roster(ROSTER), by=teacher, now=now)
     return course
+
+
+def in_addresses(course: Course) -> dict[str, object]:
+    """What stands for one of its things in an address."""
+    return {
+        "lesson": course.lessons.all()[0].pk,
+        "person": course.memberships.get(role=Role.STUDENT).pk,
+        "invitation": course.invitations.get().pk,
+        "list": course.roster_drafts.get().pk,
+    }
 
 
 @pytest.fixture
@@ -94,7 +152,7 @@ def open_page(browser: Browser, live_server: LiveServer, course: Course) -> Iter
         name = settings.SESSION_COOKIE_NAME
         context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": live_server.url}])
         page = context.new_page()
-        page.goto(f"{live_server.url}{path.format(lesson=course.lessons.all()[0].pk)}")
+        page.goto(live_server.url + path.format(**in_addresses(course)))
         return page
 
     yield open_path
