@@ -48,7 +48,7 @@ def member_files(request: CourseRequest, member_id: UUID) -> HttpResponse:
     context: dict[str, Any] = {
         "course": request.course,
         "standing": request.standing,
-        "here": "files",
+        "here": "live",
         "student": student,
         "path": path,
         "crumbs": _crumbs(path),
@@ -70,7 +70,8 @@ def file_download(request: CourseRequest, member_id: UUID) -> HttpResponse:
     try:
         content = read_file(student, path, by=request.user, now=timezone.now(), is_download=True)
     except EnvironmentsError as error:
-        context = {"course": request.course, "standing": request.standing, "student": student, "path": path}
+        context = {"course": request.course, "standing": request.standing, "here": "live"}
+        context |= {"student": student, "path": path}
         return render(request, "classes/member_files.html", context | {"reason": error.explain()}, status=error.status)
     return download(content, path)
 

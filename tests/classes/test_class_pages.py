@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -66,6 +67,14 @@ class TestToday:
 
         assert "No lessons yet" in words
         assert "Secret" not in words
+
+    def test_asks_nobody_to_begin_in_a_class_that_is_over(
+        self, learning: Client, course: Course, now: datetime
+    ) -> None:
+        LessonFactory.create(course=course, published_at=now - timedelta(days=1))
+        Course.objects.update(archived_at=now)
+
+        assert "Begin here" not in words_of(learning)
 
     def test_promises_a_student_no_announcements_where_there_are_none(self, learning: Client) -> None:
         assert "Announcements" not in words_of(learning)
@@ -241,6 +250,16 @@ class TestSettings:
         page = teaching.post("/classes/statistics/settings/", answers)
 
         assert list(page.context["form"].errors) == ["ends_on"]
+
+    @pytest.mark.parametrize("page", ["settings", "limits"])
+    def test_fields_cannot_be_filled_in_once_the_class_is_over(
+        self, teaching: Client, course: Course, now: datetime, page: str
+    ) -> None:
+        Course.objects.update(archived_at=now)
+
+        words = teaching.get(f"/classes/statistics/{page}/").content.decode()
+
+        assert re.search(r"<fieldset[^>]* disabled>", words)
 
     def test_nothing_is_saved_once_the_class_is_over(self, teaching: Client, course: Course, now: datetime) -> None:
         Course.objects.update(archived_at=now)
