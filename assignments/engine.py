@@ -87,6 +87,7 @@ LONG_CALL_SECONDS = 600.0
 """For a whole course's gradebook, and for a release whose tests have to be asked of a kernel."""
 
 _START_SECONDS = 60.0
+_END_SECONDS = 5.0
 _MOST_ANSWER_BYTES = 64_000_000
 _MOST_LINE_BYTES = 16_000_000
 _LIMITS = {"RLIMIT_CORE": 0, "RLIMIT_DATA": 1024**3, "RLIMIT_FSIZE": 512 * 1024**2, "RLIMIT_NOFILE": 512}
@@ -305,15 +306,22 @@ class _Engine:
         return message
 
     def end(self) -> None:
-        """End it, and what it was doing."""
-        self.let_go()
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        """End it, and what it was doing: it does so itself when it sees this end close."""
+        self._close()
+        try:
+            self._process.wait(timeout=_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
         shutil.rmtree(self._home, ignore_errors=True)
 
     def let_go(self) -> None:
-        """Close this end without touching the process, which may be another's."""
+        """Close this end in a child of the process whose engine it is."""
+        self._close()
+        self._process.returncode = 0  # Not ours to wait for.
+
+    def _close(self) -> None:
         self._reader.close()
         self._channel.close()
 

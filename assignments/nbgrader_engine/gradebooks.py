@@ -29,7 +29,7 @@ def read_gradebook(gradebook: Path) -> dict[str, Any]:
         return {
             "students": [
                 {"id": student.id, **{name: getattr(student, name) or "" for name in _STUDENT_FIELDS}}
-                for student in opened.students
+                for student in sorted(opened.students, key=lambda each: str(each.id))
             ],
             "assignments": [_read_assignment(assignment) for assignment in opened.assignments],
             "submissions": [

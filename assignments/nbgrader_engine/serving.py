@@ -11,6 +11,7 @@ import json
 import os
 import resource
 import select
+import shutil
 import signal
 import socket
 import tempfile
@@ -29,13 +30,17 @@ _GRACE_SECONDS = 5
 
 
 def serve(channel: socket.socket) -> None:
-    """Answer until the caller is gone, or has not asked for ten minutes."""
+    """Answer until the caller is gone, or has not asked for ten minutes. Then the folders go that it can have left."""
     _warm_up()
-    reader = channel.makefile("rb")
+    reader, folders = channel.makefile("rb"), [os.environ["HOME"]]
     while select.select([channel], [], [], _IDLE_SECONDS)[0] and (line := reader.readline()):
-        status = _answered_by_a_fork(channel, json.loads(line))
+        request = json.loads(line)
+        folders[1:] = [request["folder"]]
+        status = _answered_by_a_fork(channel, request)
         with suppress(OSError):
             channel.sendall(json.dumps({"ended": status}).encode() + b"\n")
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _warm_up() -> None:
