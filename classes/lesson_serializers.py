@@ -12,9 +12,10 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from classes.announcements import Notice, notice_of
-from classes.lessons import MAX_PATH, MAX_READY_MINUTES, Outline, outline_of
+from classes.lessons import MAX_PATH, Outline, outline_of
 from classes.models import Announcement, Lesson, LessonVisit
 from classes.models.course import MAX_TITLE
+from classes.models.lesson import MAX_READY_MINUTES
 from environments.volume_serializers import StrictSerializer
 
 
