@@ -7,6 +7,7 @@ line back when the fork has ended; in between the fork may use the socket to ask
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
@@ -16,12 +17,12 @@ import signal
 import socket
 import tempfile
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import nbformat
-from sqlalchemy.orm import configure_mappers
 
-from assignments.nbgrader_engine.commands import answer
+from assignments.nbgrader_engine.commands import OUT, answer
 
 ANSWER = "answer.json"
 
@@ -44,9 +45,29 @@ def serve(channel: socket.socket) -> None:
 
 
 def _warm_up() -> None:
-    """Do once what every fork would do at its first notebook."""
-    configure_mappers()
-    nbformat.validate(nbformat.v4.new_notebook())
+    """Do once what every fork would do at its first notebook: imports, mappings and compiled queries stay.
+
+    Each step works in a folder of its own, as a fork does. What is in memory then is not looked at again by the
+    collector of garbage, which would copy it into every fork.
+    """
+    root = Path.cwd()
+    (root / "source").mkdir()
+    tests = {"schema_version": 3, "grade": True, "solution": False, "locked": True, "grade_id": "a", "points": 1}
+    cell = nbformat.v4.new_code_cell("1", metadata={"nbgrader": tests})
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), root / "source" / "a.ipynb")
+    _rehearse(root, "generate", source=root / "source")
+    book = root / "generate" / OUT / "gradebook.db"
+    _rehearse(root, "sanitise", submitted=root / "source", gradebook=book)
+    _rehearse(root, "score", executed=root / "sanitise" / OUT, gradebook=book)
+    gc.collect()
+    gc.freeze()
+
+
+def _rehearse(root: Path, command: str, **places: Path) -> None:
+    (root / command).mkdir()
+    os.chdir(root / command)
+    answer(command, {"name": "rehearsal", **{name: str(place) for name, place in places.items()}})
+    os.chdir(root)
 
 
 def _answered_by_a_fork(channel: socket.socket, request: dict[str, Any]) -> str:
