@@ -235,6 +235,9 @@ def member(course: Course, username: str, role: CourseRole = CourseRole.STUDENT)
     return admit(course, UserFactory.create(username=username), role=role, now=timezone.now())
 
 
+EMPTY_NOTEBOOK = b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+
+
 class AssignmentFactory(factory.django.DjangoModelFactory[Assignment]):
     """An assignment that has not been released; `released` gives it out."""
 
@@ -251,7 +254,7 @@ def released(assignment: Assignment, *, cells: Sequence[tuple[str, str, str, int
 
     Cells are (notebook, grade_id, kind, points). Without files it has one empty notebook, `problem1`.
     """
-    given = {f"{name}.ipynb": content for name, content in files.items()} or {"problem1.ipynb": b"{}"}
+    given = {f"{name}.ipynb": content for name, content in files.items()} or {"problem1.ipynb": EMPTY_NOTEBOOK}
     bundle = Bundle(tuple(File(path, content) for path, content in sorted(given.items())))
     kept = artefacts.keep(bundle.tar)
     source = Source.objects.create(assignment=assignment, origin=Origin.UPLOAD, bundle=kept, bytes=len(bundle.tar))

@@ -15,7 +15,7 @@ from assignments.models import Submission, Way
 from assignments.submissions import receive
 from assignments.urls import urlpatterns
 from classes.models import Course, Role
-from tests.factories import AssignmentFactory, CourseFactory, UserFactory, member, prepared, released
+from tests.factories import EMPTY_NOTEBOOK, AssignmentFactory, CourseFactory, UserFactory, member, prepared, released
 
 SIGN_IN = 302
 WORK = "/classes/{course}/assignments/"
@@ -64,7 +64,7 @@ def course(teacher: User) -> Course:
     AssignmentFactory.create(course=course, name="draft")
     released(given)
     for membership in (student, other):
-        bundle = Bundle((File("problem1.ipynb", b"{}"),))
+        bundle = Bundle((File("problem1.ipynb", EMPTY_NOTEBOOK),))
         receive(given, membership, bundle, way=Way.LAB, by=membership.person, now=timezone.now())
     return course
 

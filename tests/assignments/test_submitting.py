@@ -16,11 +16,11 @@ from classes.errors import CourseError
 from classes.models import Membership
 from environments.backends import volume_store
 from environments.volumes.archive import Entry, pack
-from tests.factories import AssignmentFactory, member, released
+from tests.factories import EMPTY_NOTEBOOK, AssignmentFactory, member, released
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fake_backends")]
 
-WORK = b'{"cells": []}'
+WORK = EMPTY_NOTEBOOK
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_receive_refuses_files_without_a_notebook(assignment: Assignment, ada: M
     with pytest.raises(AssignmentError) as raised:
         receive(assignment, ada, files.Bundle((files.File("a.txt", WORK),)), way=Way.LAB, by=ada.person, now=now)
 
-    assert raised.value.code == "submission_without_notebook"
+    assert raised.value.code == "submission_without_notebooks"
 
 
 def _fetched(assignment: Assignment, membership: Membership, now: datetime) -> Fetch:
