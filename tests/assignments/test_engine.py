@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -31,6 +34,7 @@ from assignments.engine import (
     StoredSubmission,
 )
 from assignments.errors import REASONS, AssignmentError
+from config.env import BASE_DIR
 from tests.assignments.nbgrader_files import APPS, put
 
 _PYTHON = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
@@ -576,3 +580,17 @@ def test_every_code_of_the_engine_has_words() -> None:
     raised = {part.split('"')[1] for part in text.split("EngineError(")[1:] if part.lstrip().startswith('"')}
 
     assert raised <= {*REASONS}
+
+
+def test_engine_started_by_hand_leaves_the_home_it_finds_alone(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("mine")
+    ours, theirs = socket.socketpair()
+    command = [sys.executable, "-m", "assignments.nbgrader_engine", "serve"]
+    place = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(BASE_DIR)}
+
+    with theirs, subprocess.Popen(command, stdin=theirs.fileno(), cwd=tmp_path, env=place) as process:
+        theirs.close()
+        ours.close()
+        process.wait(timeout=60)
+
+    assert (tmp_path / "precious").read_text() == "mine"
