@@ -55,6 +55,7 @@ from environments.updating import needs_start, target_of_launch, update_server, 
 from environments.values import LaunchSpec, Reference
 from environments.views.consequences import gifts_of, programs_of, risks_of
 from environments.views.elsewhere import way_elsewhere
+from environments.views.opening import BY_FORM
 from environments.views.requests import PageRequest
 
 UNPROCESSABLE = 422
@@ -102,10 +103,13 @@ def launch_agreed(request: HttpRequest) -> HttpResponse:
 
 
 def to_server(server: NotebookServer, urlpath: str) -> HttpResponse:
-    """Into a server that runs, else to its page, which opens it once it does."""
+    """Into a server that runs, else to its page, which opens it once it does.
+
+    Servers have origins of their own, and browsers let no form end on another: so a page of ours lies between.
+    """
     place = {"next": urlpath} if urlpath and urlpath != server.urlpath else {}
     if server.state == NotebookServer.State.RUNNING:
-        return redirect(f"{reverse('environments:server-open', args=[server.pk])}?{urlencode(place)}")
+        return redirect(f"{reverse('environments:server-open', args=[server.pk])}?{urlencode({'by': BY_FORM} | place)}")
     address = reverse("environments:server-detail", args=[server.pk])
     return redirect(f"{address}?{urlencode({'launching': '1'} | place)}")
 

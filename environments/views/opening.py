@@ -10,7 +10,7 @@ from django.contrib.auth import HASH_SESSION_KEY
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -23,6 +23,8 @@ from environments.tickets import issue_ticket
 from environments.views.requests import PageRequest
 
 DEFAULT_URLPATH = "lab"
+BY_FORM = "form"
+"""How `by` says that a form was sent: a page of ours goes on to the server's origin, since a form itself may not."""
 
 
 @login_required
@@ -32,7 +34,12 @@ def server_open(request: HttpRequest, server_id: UUID) -> HttpResponse:
     """Into the server if it runs, to its page if it does not. Never starts it."""
     person = cast("PageRequest", request)
     enterable = NotebookServer.objects.enterable_by(person.user)
-    return _enter(person, get_object_or_404(enterable, pk=server_id))
+    server = get_object_or_404(enterable, pk=server_id)
+    if request.GET.get("by") == BY_FORM and server.state == NotebookServer.State.RUNNING:
+        place = {"next": request.GET["next"]} if "next" in request.GET else {}
+        address = f"{request.path}?{urlencode(place)}"
+        return render(request, "environments/opening.html", {"server": server, "address": address})
+    return _enter(person, server)
 
 
 @login_required

@@ -91,6 +91,12 @@ def test_teach_a_class_from_nothing(
     run_first_cell(student, expected="42")
     student.keyboard.press("Control+s")
 
+    # A second click leads into the same server, which runs by now.
+    student.goto(f"{site.base_url}/classes/")
+    student.get_by_role("link", name="Numbers").first.click()
+    student.get_by_role("button", name="Open the notebook").click()
+    student.wait_for_url(re.compile(r"\.localhost:\d+/lab"), timeout=LAB_MILLISECONDS)
+
     # The teacher sees them at work.
     page.get_by_role("link", name="Live").click()
     expect(page.get_by_text("1 of 1 cells run")).to_be_visible(timeout=LAB_MILLISECONDS)

@@ -172,7 +172,7 @@ def test_link_leads_into_a_server_that_runs(page: Client, student: User, host: G
 
     response = page.get(link(host, "?server=mine&urlpath=lab/tree/b.ipynb"))
 
-    assert response["Location"] == f"/servers/{server.pk}/open/?next=lab%2Ftree%2Fb.ipynb"
+    assert response["Location"] == f"/servers/{server.pk}/open/?by=form&next=lab%2Ftree%2Fb.ipynb"
 
 
 def test_link_does_not_wake_a_server_that_sleeps(page: Client, student: User, host: GitHost) -> None:

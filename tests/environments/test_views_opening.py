@@ -51,6 +51,16 @@ def test_enter_running_server_with_a_ticket_of_its_own(page: Client, student: Us
     assert redeem_ticket(query["ticket"][0], subdomain=server.subdomain, now=timezone.now())
 
 
+def test_go_on_from_a_form_by_a_page_between(page: Client, student: User) -> None:
+    server = running_server(owner=student)
+
+    response = page.get(f"/servers/{server.pk}/open/?by=form&next=lab/tree/b.ipynb")
+
+    assert response.status_code == 200  # A redirect to another origin at the end of a form is refused by browsers.
+    assert f'content="0;url=/servers/{server.pk}/open/?next=lab%2Ftree%2Fb.ipynb"' in response.content.decode()
+    assert not Admission.objects.exists()
+
+
 def test_bind_ticket_to_the_session(page: Client, student: User) -> None:
     server = running_server(owner=student)
 
