@@ -578,7 +578,7 @@ def test_page_of_a_lesson_that_is_not_open_yet_says_when(browser: Client, course
     response = browser.post(reverse("classes:lesson-open", args=[course.slug, lesson.pk]))
 
     assert response.status_code == 403
-    assert "it opens on May 4, 2999" in response.content.decode()
+    assert "it opens on 4 May 2999" in response.content.decode()
 
 
 def test_page_of_a_lesson_after_removal_says_so(browser: Client, of_student: Standing, now: datetime) -> None:

@@ -227,7 +227,7 @@ def test_list_is_drawn_alone_for_a_script(teaching: Client, course: Course) -> N
     words = words_of(teaching.get("/classes/statistics/lessons/", headers={"HX-Request": "true"}))
 
     assert words.lstrip().startswith("<section")
-    assert 'hx-swap-oob="true"' in words
+    assert 'hx-swap-oob="innerHTML"' in words
 
 
 def test_delete_asks_first(teaching: Client, course: Course) -> None:

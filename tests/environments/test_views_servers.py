@@ -244,7 +244,7 @@ def test_leave_build_and_with_it_the_queue(page: Client, student: User) -> None:
     [
         ("14:00", {"idle_minutes": 65}, "Stops at 15:05 if nothing happens"),
         ("23:30", {"idle_minutes": 65}, "Stops tomorrow at 00:35 if nothing happens"),
-        ("14:00", {"idle_minutes": 3 * 24 * 60}, "Stops on March 5 at 14:00 if nothing happens"),
+        ("14:00", {"idle_minutes": 3 * 24 * 60}, "Stops on 5 March at 14:00 if nothing happens"),
         ("14:00", {"idle_minutes": 65, "lifetime_minutes": 30}, "Stops at 14:30, whatever happens in it."),
     ],
 )
