@@ -2,56 +2,35 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from jupyter_client.manager import KernelManager, start_new_kernel
-from nbclient import NotebookClient
 
 from assignments.engine import Snippet
+from assignments.executing import Budget, execute, grading_kernel
+from assignments.files import Bundle, File
+from environments.sandboxes.base import SandboxLimits
+from environments.sandboxes.process import ProcessSandbox
+from tests.contracts.images import built_image
 
 
 def run_notebooks(sanitised: Path, *, data: Path, into: Path, seconds: int = 10) -> None:
-    """Run each notebook of a folder beside the files of another, and keep what came out, in a new folder."""
+    """Run each notebook of a folder beside the files of another, as grading does, and keep what came out."""
     into.mkdir()
-    place = into.with_name(f"{into.name}-place")
-    shutil.copytree(data, place, ignore=shutil.ignore_patterns("*.ipynb"))
+    beside = [(path.name, path.read_bytes()) for path in sorted(data.iterdir()) if path.suffix != ".ipynb"]
+    files = Bundle(tuple(File(name, content) for name, content in beside)).tar
+    budget = Budget(cell_seconds=seconds, total_seconds=120)
     for path in sorted(sanitised.glob("*.ipynb")):
-        notebook = nbformat.read(path, as_version=4)
-        client = _Client(
-            notebook,
-            timeout=seconds,
-            allow_errors=True,
-            interrupt_on_timeout=True,
-            error_on_timeout=_NO_REPLY,
-            shutdown_kernel="immediate",
-            resources={"metadata": {"path": str(place)}},
-        )
-        client.execute(env={**os.environ, "NBGRADER_EXECUTION": "autograde"})
-        nbformat.write(notebook, into / path.name)
-
-
-_NO_REPLY = {"ename": "CellTimeoutError", "evalue": "", "traceback": ["CellTimeoutError"]}
-
-
-class _Client(NotebookClient):  # type: ignore[misc]
-    """A client that, as nbgrader's, shows the errors a notebook wants to hide."""
-
-    async def async_execute_cell(self, cell: Any, *arguments: Any, **options: Any) -> Any:
-        self._replies: list[Mapping[str, Any]] = []
-        self.on_cell_executed = lambda *, execute_reply, **_others: self._replies.append(execute_reply["content"])
-        cell = await super().async_execute_cell(cell, *arguments, **options)
-        for reply in self._replies:
-            shown = {output.get("ename") for output in cell.get("outputs", [])}
-            if reply["status"] == "error" and reply["ename"] not in shown:
-                error = {key: reply[key] for key in ("ename", "evalue", "traceback")}
-                cell.outputs.append(nbformat.v4.new_output("error", **error))
-        return cell
+        given = json.loads(path.read_bytes())
+        with grading_kernel(
+            ProcessSandbox(), built_image(), given, budget=budget, limits=SandboxLimits(), files=[files]
+        ) as kernel:
+            executed = execute(given, kernel=kernel, budget=budget)
+        (into / path.name).write_text(json.dumps(executed.notebook))
 
 
 @contextmanager
