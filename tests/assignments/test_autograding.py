@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +18,7 @@ from environments.builders.fake import FakeBuilder
 from environments.values import Image
 from tests.assignments.grading import bundle_of, graded_release
 from tests.contracts.images import built_image
+from tests.engine import base_image, leftovers
 from tests.factories import AssignmentFactory, member
 
 pytestmark = pytest.mark.django_db
@@ -38,6 +39,25 @@ def real_sandbox(use_backends: Callable[..., None], settings: Settings, tmp_path
     settings.CARREL_DATA = tmp_path / "data"
     use_backends(builder=BuiltBuilder)
     settings.SANDBOX = "environments.sandboxes.process.ProcessSandbox"
+
+
+class BaseBuilder(FakeBuilder):
+    """Has the image of Docker's tests."""
+
+    def find(self, image_key: str) -> Image | None:
+        return base_image()
+
+
+@pytest.fixture
+def docker_sandbox(
+    docker_engine: None, use_backends: Callable[..., None], settings: Settings, tmp_path: Path
+) -> Iterator[None]:
+    """Kernels are sealed containers, of which nothing is left afterwards."""
+    settings.CARREL_DATA = tmp_path / "data"
+    use_backends(builder=BaseBuilder)
+    settings.SANDBOX = "environments.sandboxes.docker.DockerSandbox"
+    yield
+    assert leftovers() == []
 
 
 @pytest.fixture
@@ -65,6 +85,21 @@ def test_points_come_from_the_tests(real_sandbox: None, assignment: Assignment, 
     assert (submission.points, submission.max_points) == (Decimal(2), Decimal(7))
     assert submission.needs_manual == 2
     assert Grade.objects.get(membership=ada).points == 2
+
+
+@pytest.mark.docker
+def test_points_come_from_the_tests_in_a_sealed_container(
+    docker_sandbox: None, assignment: Assignment, ada: Membership, now: datetime
+) -> None:
+    submission = _submitted(assignment, ada, "submitted-changed.ipynb", now)
+    autograding = ask_autograding(submission, by=None, now=now)
+
+    carry_out_next(clock=lambda: now)
+
+    autograding.refresh_from_db()
+    submission.refresh_from_db()
+    assert (submission.state, submission.points) == (Submission.State.GRADED, Decimal(2))
+    assert (autograding.image_key, autograding.failure) == ("base", None)
 
 
 def test_tests_that_were_edited_are_restored(
@@ -134,6 +169,19 @@ def test_missing_environment_is_said(
 
     autograding.refresh_from_db()
     assert (autograding.state, autograding.failure_code) == (State.FAILED, "grading_image_missing")
+
+
+def test_message_that_was_lost_is_sent_again(
+    assignment: Assignment, ada: Membership, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission = _submitted(assignment, ada, "submitted-changed.ipynb", now)
+    waiting = ask_autograding(submission, by=None, now=now)
+    sent: list[object] = []
+    monkeypatch.setattr("assignments.autograding.enqueue", lambda _task, key: sent.append(key))
+
+    tend_autogradings(now=now)
+
+    assert sent == [waiting.pk]
 
 
 def test_asking_twice_is_asking_once(assignment: Assignment, ada: Membership, now: datetime) -> None:
