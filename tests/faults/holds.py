@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 PYTHON = """
@@ -38,6 +39,12 @@ class Hold:
     def release(self) -> None:
         """Let go whoever waits or will come. Safe to repeat."""
         self._closed.unlink(missing_ok=True)
+
+    def wait(self) -> None:
+        """Wait here, in a process of the test's own."""
+        self._closed.with_name(f"{self._closed.name}.reached").touch()
+        while self._closed.exists():
+            time.sleep(0.05)
 
     def python(self) -> str:
         """Code that waits here."""
