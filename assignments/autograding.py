@@ -1,21 +1,16 @@
 """Grading submissions by their tests: asked for by a row, carried out by a worker under a lease, exactly once.
 
-Three phases (design, section 8). nbgrader restores the instructor's cells, a kernel in a sandbox executes the
-notebooks, and nbgrader reads points from what came out. Only the second runs anything of a student's, and nothing of
-it but outputs comes back. A worker that dies leaves a lease that runs out; whoever takes over begins again, and only
-the one whose name stands in the row may write the result.
+How a run goes is `grading_runs`' business. A worker that dies leaves a lease that runs out; whoever takes over begins
+again, and only the one whose name stands in the row may write the result.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
-import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from pathlib import Path, PurePosixPath
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -23,18 +18,15 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import User
-from assignments import artefacts, engine, files, gradebook
+from assignments import artefacts, gradebook, grading_runs
 from assignments.engine import Scored
 from assignments.errors import AssignmentError
-from assignments.executing import Budget, Executed, Progress, execute, grading_kernel
-from assignments.files import Bundle, File
+from assignments.executing import Executed
+from assignments.grading_runs import Run, Terms, data_of, find_image, notebooks_of, read_bundle
 from assignments.models import Assignment, Autograding, Release, Submission
-from environments.backends import builder, sandbox
 from environments.errors import EnvironmentsError, SystemFailure, UserError
 from environments.leases import kept_alive, lease_from
-from environments.pinning import version_in_use
 from environments.queueing import enqueue
-from environments.sandboxes.base import SandboxLimits
 from environments.values import Image
 
 logger = logging.getLogger(__name__)
@@ -43,7 +35,6 @@ TASK = "assignments.tasks.grade_next"
 MAX_TRIES = 3
 """How many workers may die over one, or find something broken, before it has failed."""
 ASKED_AT_ONCE = 500
-LIMITS = files.Limits()
 
 Clock = Callable[[], datetime]
 State = Autograding.State
@@ -152,8 +143,8 @@ def _claim(autograding: Autograding, *, now: datetime) -> Autograding | None:
 def _carry_out(autograding: Autograding, *, clock: Clock) -> None:
     try:
         with kept_alive(lambda: _renewed(autograding, now=clock())):
-            graded = _grade(autograding)
-        _finish(autograding, graded, now=clock())
+            run, image = _grade(autograding)
+        _finish(autograding, run, image_key=image.key, now=clock())
     except _Taken:
         logger.info("autograding %s was taken over", autograding.pk)
     except UserError as error:
@@ -163,77 +154,38 @@ def _carry_out(autograding: Autograding, *, clock: Clock) -> None:
         _give_back(autograding, trouble, now=clock())
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Graded:
-    """What came of the three phases."""
-
-    scored: Scored
-    bundle: Bundle
-    flags: list[dict[str, Any]]
-    image_key: str
-
-
-def _grade(autograding: Autograding) -> _Graded:
+def _grade(autograding: Autograding) -> tuple[Run, Image]:
     submission, release = autograding.submission, autograding.release
-    name = submission.assignment.name
-    image = _image_for(autograding)
-    given = _read(submission.repaired or submission.bundle)
-    with tempfile.TemporaryDirectory(prefix="carrel-grading-", ignore_cleanup_errors=True) as place:
-        folder = Path(place)
-        book = folder / "gradebook.db"
-        book.write_bytes(artefacts.read(release.gradebook))
-        submitted = _written(_notebooks_of(given), folder / "submitted")
-        engine.sanitise(submitted, gradebook=book, name=name, into=folder / "sanitised")
-        data = _with_data_of(release, given)
-        executed = _execute_all(autograding, folder / "sanitised", image=image, data=data)
-        ran = Bundle(
-            tuple(File(f"{notebook}.ipynb", _dumped(result.notebook)) for notebook, result in executed.items())
-        )
-        scored = engine.score(_written(ran, folder / "executed"), gradebook=book, name=name, into=folder / "autograded")
-        graded = files.from_files(_found(folder / "autograded"), limits=files.Limits(max_bytes=500_000_000)).bundle
-    return _Graded(scored, graded, _flags(executed, scored), image.key)
+    image = find_image(submission.assignment, first=release.image_key)
+    given = read_bundle(submission.repaired or submission.bundle)
+    run = grading_runs.run(
+        notebooks_of(given),
+        data=data_of(given, read_bundle(release.bundle)),  # The release's own wins: what the tests expect is there.
+        terms=Terms.of(submission.assignment, gradebook=artefacts.read(release.gradebook), image=image),
+        on_cell=lambda done, total: _note_progress(autograding, done, total),
+    )
+    return run, image
 
 
-def _execute_all(autograding: Autograding, folder: Path, *, image: Image, data: Bundle) -> dict[str, Executed]:
-    """Each notebook in a kernel of its own, in the order of their names; they share the time of the whole."""
-    assignment = autograding.submission.assignment
-    notebooks = {path.stem: json.loads(path.read_bytes()) for path in sorted(folder.glob("*.ipynb"))}
-    total = sum(cell.get("cell_type") == "code" for notebook in notebooks.values() for cell in notebook["cells"])
-    Autograding.objects.filter(pk=autograding.pk).update(cells_total=total, cells_done=0)
-    left, before, executed = float(assignment.total_seconds), 0, {}
-    for name, notebook in notebooks.items():
-        budget = Budget(cell_seconds=min(assignment.cell_seconds, max(left, 1.0)), total_seconds=max(left, 1.0))
-        limits = SandboxLimits(memory_mb=assignment.memory_mb, cpus=1.0, pids=128)
-        with grading_kernel(sandbox(), image, notebook, budget=budget, limits=limits, files=[data.tar]) as kernel:
-            result = execute(notebook, kernel=kernel, budget=budget, on_cell=_progress(autograding, before))
-        executed[name] = result
-        left -= result.seconds
-        before += len(result.cells)
-    return executed
-
-
-def _progress(autograding: Autograding, before: int) -> Callable[[Progress], None]:
-    def note(progress: Progress) -> None:
-        if not _ours(autograding).update(cells_done=before + progress.done):
-            raise _Taken
-
-    return note
+def _note_progress(autograding: Autograding, done: int, total: int) -> None:
+    if not _ours(autograding).update(cells_done=done, cells_total=total):
+        raise _Taken
 
 
 # --- Ends --------------------------------------------------------------------------------------------------
 
 
-def _finish(autograding: Autograding, graded: _Graded, *, now: datetime) -> None:
-    kept = artefacts.keep(graded.bundle.tar)
+def _finish(autograding: Autograding, run: Run, *, image_key: str, now: datetime) -> None:
+    kept = artefacts.keep(run.bundle.tar)
     with transaction.atomic():
         ended = _ours(autograding).update(
             state=State.DONE,
             done_at=now,
             lease_until=None,
             bundle=kept,
-            image_key=graded.image_key,
-            scores=[dataclasses.asdict(cell) for cell in graded.scored.cells],
-            flags=graded.flags,
+            image_key=image_key,
+            scores=[dataclasses.asdict(cell) for cell in run.scored.cells],
+            flags=_flags(run.executed, run.scored),
             failure_code="",
             failure_facts={},
         )
@@ -278,58 +230,7 @@ def _turn(submission: Submission) -> int:
     return waiting.count()
 
 
-def _image_for(autograding: Autograding) -> Image:
-    """What it is run in: the image of the release, or the one the class uses now where that is gone.
-
-    Raises AssignmentError `grading_image_missing`.
-    """
-    environment = autograding.submission.assignment.course.environment
-    version = version_in_use(environment) if environment is not None else None
-    for key in filter(None, (autograding.release.image_key, version.image_key if version else "")):
-        image = builder().find(key)
-        if image is not None:
-            return image
-    raise AssignmentError("grading_image_missing")
-
-
-def _read(artefact: str) -> Bundle:
-    return files.from_tar([artefacts.read(artefact)], limits=files.Limits(2 * LIMITS.max_bytes)).bundle
-
-
-def _with_data_of(release: Release, given: Bundle) -> Bundle:
-    """What lies beside the notebooks: the release's data as it was given out, and what the student added."""
-    data = {file.path: file for bundle in (given, _read(release.bundle)) for file in bundle if not _is_notebook(file)}
-    return Bundle(tuple(data[path] for path in sorted(data)))
-
-
-def _notebooks_of(bundle: Bundle) -> Bundle:
-    return Bundle(tuple(file for file in bundle if _is_notebook(file)))
-
-
-def _is_notebook(file: File) -> bool:
-    return file.path.endswith(files.SUFFIX) and "/" not in file.path
-
-
-def _written(bundle: Bundle, folder: Path) -> Path:
-    for file in bundle:
-        path = folder / PurePosixPath(file.path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(file.content)
-    folder.mkdir(exist_ok=True)
-    return folder
-
-
-def _found(folder: Path) -> Iterator[tuple[str, bytes]]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.is_symlink():
-            yield path.relative_to(folder).as_posix(), path.read_bytes()
-
-
-def _dumped(notebook: dict[str, Any]) -> bytes:
-    return json.dumps(notebook, ensure_ascii=False).encode("utf-8", "backslashreplace")
-
-
-def _flags(executed: dict[str, Executed], scored: Scored) -> list[dict[str, Any]]:
+def _flags(executed: Mapping[str, Executed], scored: Scored) -> list[dict[str, Any]]:
     """What graders are told, as rows keep it."""
     ended = [
         {"notebook": name, "cell": "", "code": result.ending.value, "facts": {"exit": str(result.exit_reason or "")}}
