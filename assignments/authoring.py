@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -11,14 +13,20 @@ from django.db.models import Max
 from django.utils.text import slugify
 
 from accounts.models import User
-from assignments import artefacts
+from assignments import artefacts, files
 from assignments.errors import AssignmentError
-from assignments.files import Bundle
+from assignments.files import SUFFIX, Bundle, Limits
 from assignments.models import Assignment, Origin, Source
 from assignments.models.assignment import MAX_NAME
+from classes.material import material_of
 from classes.members import check_going_on
 from classes.models import Course
+from environments.backends import volume_store
+from environments.models import SourceTree
+from environments.source_trees import request_tree
+from environments.values import Material, short_commit
 
+LIMITS = Limits()
 RESERVED = frozenset({"new"})
 """Names that are places of their own among the pages of a class's assignments."""
 
@@ -76,6 +84,58 @@ def bring_source(
         brought_by=by,
         brought_at=now,
     )
+
+
+def bring_uploaded(assignment: Assignment, uploads: Sequence[tuple[str, bytes]], *, by: User, now: datetime) -> Source:
+    """Keep what somebody has sent: notebooks and data beside them, or one archive of all.
+
+    Raises what `bring_source` raises, and AssignmentError as `files.from_archive` does.
+    """
+    names = [PurePosixPath(name).name for name, _content in uploads]
+    if len(uploads) == 1 and names[0].lower().endswith((".zip", ".tar")):
+        bundle = files.from_archive(uploads[0][1], limits=LIMITS).bundle
+    else:
+        sent = [(name, content) for name, (_path, content) in zip(names, uploads, strict=True)]
+        bundle = files.from_files(sent, limits=LIMITS).bundle
+    return bring_source(assignment, bundle, origin=Origin.UPLOAD, detail=", ".join(names), by=by, now=now)
+
+
+def tree_of(course: Course, *, now: datetime) -> SourceTree | None:
+    """The files of the class that are in use: its material, or what its environment came with. None if there are none.
+
+    Has them fetched if they are not there.
+    """
+    in_use = material_of(course).in_use
+    if in_use is not None:
+        return request_tree(in_use.resolved, owner=in_use.owner or course.owner, now=now)
+    environment = course.environment
+    if environment is None or not environment.commit:
+        return None
+    return request_tree(environment.resolved, owner=course.owner, now=now)
+
+
+def folders_of(tree: SourceTree) -> list[str]:
+    """The folders of these files that have notebooks in them, the top as a dot."""
+    paths = (PurePosixPath(path) for path in tree.files if path.endswith(SUFFIX))
+    return sorted({str(path.parent) for path in paths if files.JUNK.isdisjoint(path.parts)})
+
+
+def bring_from_class(assignment: Assignment, folder: str, *, by: User, now: datetime) -> Source:
+    """Keep a folder of the class's files, as they are in use now.
+
+    Raises what `bring_source` raises, and AssignmentError `class_files_not_ready` and `folder_unknown`.
+    """
+    tree = tree_of(assignment.course, now=now)
+    if tree is None or not tree.is_ready:
+        raise AssignmentError("class_files_not_ready")
+    if folder not in folders_of(tree):
+        raise AssignmentError("folder_unknown", folder=folder[:200])
+    place = Material.FOLDER if folder == "." else f"{Material.FOLDER}/{folder}"
+    packed = files.from_tar(volume_store().read(tree.volume_key, place), limits=LIMITS).bundle
+    top = f"{PurePosixPath(place).name}/"
+    bundle = Bundle(tuple(files.File(file.path.removeprefix(top), file.content) for file in packed))
+    detail = f"{folder} · {short_commit(tree.commit)}"
+    return bring_source(assignment, bundle, origin=Origin.REPOSITORY, detail=detail, by=by, now=now)
 
 
 def delete_assignment(assignment: Assignment, *, now: datetime) -> None:

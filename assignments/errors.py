@@ -35,6 +35,16 @@ REASONS: dict[str, Reason] = {
         _("Go back to the page of the assignment and choose among its own."),
         status=409,
     ),
+    "class_files_not_ready": Reason(
+        _("The files of the class are not here yet."),
+        _("They are being fetched. Try again in a minute, or send the notebooks from your computer."),
+        status=409,
+    ),
+    "folder_unknown": Reason(
+        _("There is no folder “{folder}” with notebooks among the files of the class."),
+        _("Choose another. What is new in the repository has to be put in use first, on the page “Material”."),
+        status=422,
+    ),
     "gate_not_done": Reason(
         _("These notebooks have not been checked yet."),
         _("Wait until the check is done, and release then."),

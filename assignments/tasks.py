@@ -5,8 +5,8 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from assignments import autograding, fetching, submissions
-from assignments.models import Collection, Fetch
+from assignments import arranging, autograding, fetching, gate, submissions
+from assignments.models import Assignment, Collection, Fetch, GateRun
 
 
 @shared_task
@@ -32,10 +32,25 @@ def grade_next(_asked_for: str = "") -> None:
     autograding.carry_out_next()
 
 
+@shared_task(soft_time_limit=3600, time_limit=3660)
+def check_source(gate_run_id: str) -> None:
+    """Check what a teacher wants to release."""
+    for run in GateRun.objects.filter(pk=gate_run_id):
+        gate.carry_out_gate_run(run)
+
+
+@shared_task
+def refold_grades(assignment_id: str) -> None:
+    """Have grades follow from dates and rules that were moved."""
+    for assignment in Assignment.objects.filter(pk=assignment_id).select_related("course"):
+        arranging.refold_grades(assignment, now=timezone.now())
+
+
 @shared_task
 def tend_autogradings() -> None:
-    """Take back what dead workers had, and ask for what waits."""
+    """Take back what dead workers had, of gradings and of checks, and ask for what waits."""
     autograding.tend_autogradings(now=timezone.now())
+    gate.tend_gate_runs(now=timezone.now())
 
 
 @shared_task

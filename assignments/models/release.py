@@ -71,6 +71,10 @@ class GateRun(models.Model):
     began_at = models.DateTimeField(null=True, blank=True)
     done_at = models.DateTimeField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
+    worker = models.UUIDField(null=True, blank=True)
+    """Who carries it out; whoever else finds it is not to write its result."""
+    tries = models.PositiveIntegerField(default=0)
+    """How often a worker has begun it."""
     bundle = models.CharField(max_length=64, blank=True)
     """The artefact students would get; empty where none could be made of the source."""
     gradebook = models.CharField(max_length=64, blank=True)

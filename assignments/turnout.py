@@ -1,0 +1,44 @@
+"""How far a class is with an assignment, in numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Count, Q
+
+from assignments.models import Assignment, Fetch, Submission
+from classes.models import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Turnout:
+    """Of the students of a class, how many have come how far. A person counts once, however often they submitted."""
+
+    students: int
+    fetched: int
+    submitted: int
+    graded: int
+    """Whose work has its points by tests."""
+    waiting: int
+    """For whom there are tests still to be run."""
+    need_a_person: int
+    problems: int
+    """Whose work could not be graded."""
+
+
+def turnout_of(assignment: Assignment) -> Turnout:
+    """The numbers. Three questions to the tables, whatever the class's size."""
+    state = Submission.State
+    students = Q(membership__role=Role.STUDENT)
+    counted = Submission.objects.filter(students, assignment=assignment).aggregate(
+        submitted=Count("membership", distinct=True),
+        graded=Count("membership", distinct=True, filter=Q(state=state.GRADED)),
+        waiting=Count("membership", distinct=True, filter=Q(state__in=(state.WAITING, state.RUNNING))),
+        need_a_person=Count("membership", distinct=True, filter=Q(needs_manual__gt=0)),
+        problems=Count("membership", distinct=True, filter=Q(state=state.PROBLEM)),
+    )
+    return Turnout(
+        students=assignment.course.memberships.present().filter(role=Role.STUDENT).count(),
+        fetched=Fetch.objects.filter(students, assignment=assignment, state=Fetch.State.THERE).count(),
+        **counted,
+    )

@@ -1,0 +1,207 @@
+"""What is to be released is checked: made, run as the teacher and as nobody would answer it, and reported on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+from pytest_django import Settings
+
+from assignments import artefacts, files
+from assignments.authoring import bring_source
+from assignments.files import Bundle, File
+from assignments.findings import GATE_WORDS, Finding, worst_first
+from assignments.gate import ask_gate_run, carry_out_gate_run, findings_of, tend_gate_runs
+from assignments.models import Assignment, GateRun, Origin
+from environments.builders.fake import FakeBuilder
+from environments.values import Image
+from tests.assignments import nbgrader_files
+from tests.assignments.grading import notebook
+from tests.contracts.images import built_image
+from tests.factories import AssignmentFactory, prepared
+
+pytestmark = pytest.mark.django_db
+
+State = GateRun.State
+SOMEBODY = "00000000-0000-4000-8000-000000000000"
+
+
+class BuiltBuilder(FakeBuilder):
+    """Has one image, a real one."""
+
+    def find(self, image_key: str) -> Image | None:
+        return built_image()
+
+
+@pytest.fixture
+def real_sandbox(use_backends: Callable[..., None], settings: Settings, tmp_path: Path) -> None:
+    """Kernels are processes of this machine."""
+    settings.CARREL_DATA = tmp_path / "data"
+    use_backends(builder=BuiltBuilder)
+    settings.SANDBOX = "environments.sandboxes.process.ProcessSandbox"
+
+
+@pytest.fixture
+def assignment() -> Assignment:
+    """One of a class whose environment is prepared."""
+    assignment = AssignmentFactory.create(name="homework")
+    prepared(assignment.course)
+    return assignment
+
+
+def test_sound_source_passes_and_becomes_a_release(real_sandbox: None, assignment: Assignment, now: datetime) -> None:
+    run = _checked(assignment, _source(SQUARES, "assert square(3) == 9"), now)
+
+    assert (run.state, run.has_passed, run.findings) == (State.DONE, True, [])
+    assert [(cell["grade_id"], cell["kind"], cell["points"]) for cell in run.cells] == [
+        ("square", "answer", 0),
+        ("test_square", "tests", 2),
+    ]
+    given = files.from_tar([artefacts.read(run.bundle)], limits=files.Limits()).bundle
+    assert b"x * x" not in given.notebook("problem1")
+    assert run.engine_version
+    assert artefacts.read(run.gradebook)
+
+
+def test_solution_that_fails_and_stub_that_earns_are_found(
+    real_sandbox: None, assignment: Assignment, now: datetime
+) -> None:
+    source = _source(SQUARES, "assert square(3) == 8", "assert True", "import time\nassert time.time_ns() and None")
+
+    run = _checked(assignment, source, now)
+
+    found = {(one.code, one.cell) for one in findings_of(run)}
+    assert not run.has_passed
+    assert {("solution_fails", "test_square"), ("stub_earns", "test_square_2")} <= found
+    assert ("solution_fails", "test_square_2") not in found
+
+
+def test_tests_whose_points_come_by_chance_are_found(
+    real_sandbox: None, assignment: Assignment, now: datetime, tmp_path: Path
+) -> None:
+    marker = tmp_path / "seen"
+    run = _checked(assignment, _source(SQUARES, CHANGES_EACH_TIME.format(marker=str(marker))), now)
+
+    assert "runs_differ" in [one.code for one in findings_of(run)]
+
+
+def test_warnings_in_tests_are_found(real_sandbox: None, assignment: Assignment, now: datetime) -> None:
+    tests = "import sys\nprint('careful', file=sys.stderr)\nassert square(3) == 9"
+
+    run = _checked(assignment, _source(SQUARES, tests), now)
+
+    assert [one.code for one in findings_of(run)] == ["stderr_in_tests"]
+
+
+def test_tests_that_the_solution_writes_are_written_in_a_sandbox(
+    real_sandbox: None, assignment: Assignment, now: datetime
+) -> None:
+    bundle = Bundle(
+        (File("autotests.yml", notebook("autotests.yml")), File("problem1.ipynb", notebook("autotest-simple.ipynb")))
+    )
+
+    run = _checked(assignment, bundle, now)
+
+    assert run.gradebook
+    assert "solution_fails" not in [one.code for one in findings_of(run)]
+    given = files.from_tar([artefacts.read(run.bundle)], limits=files.Limits()).bundle
+    assert [file.path for file in given] == ["problem1.ipynb"]
+
+
+def test_source_of_which_nothing_can_be_made_is_a_check_that_was_done(
+    fake_backends: None, assignment: Assignment, now: datetime
+) -> None:
+    content = nbgrader_files.notebook("duplicate-grade-ids.ipynb").read_bytes()
+
+    run = _checked(assignment, Bundle((File("problem1.ipynb", content),)), now)
+
+    assert (run.state, run.has_passed, run.gradebook) == (State.DONE, False, "")
+    assert "id_duplicate" in [one.code for one in findings_of(run)]
+
+
+def test_class_without_its_environment_is_checked_as_far_as_it_can_be(
+    fake_backends: None, assignment: Assignment, now: datetime
+) -> None:
+    run = _checked(assignment, _source(SQUARES, "assert square(3) == 9"), now)
+
+    assert (run.state, run.has_passed) == (State.DONE, False)
+    assert [one.code for one in findings_of(run)] == ["grading_image_missing"]
+    assert run.gradebook
+
+
+def test_solution_in_a_file_beside_the_notebook_is_found(
+    fake_backends: None, assignment: Assignment, now: datetime
+) -> None:
+    source = _source(SQUARES, "assert square(3) == 9")
+    beside = File("answers.py", b"def square(x):\n    return x * x + 0\n")
+
+    run = _checked(assignment, Bundle((beside, *source)), now)
+
+    leaks = [one for one in findings_of(run) if one.code == "solution_in_file"]
+    assert [one.facts["file"] for one in leaks] == ["answers.py"]
+
+
+def test_asking_twice_is_asking_once(assignment: Assignment, now: datetime) -> None:
+    source = bring_source(assignment, _source(SQUARES), origin=Origin.UPLOAD, by=assignment.course.owner, now=now)
+
+    assert ask_gate_run(source, by=None, now=now) == ask_gate_run(source, by=None, now=now)
+
+
+@pytest.mark.parametrize(("tries", "state"), [(1, State.WAITING), (3, State.FAILED)])
+def test_check_of_a_dead_worker_is_taken_back(assignment: Assignment, now: datetime, tries: int, state: str) -> None:
+    source = bring_source(assignment, _source(SQUARES), origin=Origin.UPLOAD, by=assignment.course.owner, now=now)
+    run = ask_gate_run(source, by=None, now=now)
+    GateRun.objects.filter(pk=run.pk).update(state=State.RUNNING, tries=tries, lease_until=now, worker=SOMEBODY)
+
+    tend_gate_runs(now=now + timedelta(seconds=1))
+
+    run.refresh_from_db()
+    assert run.state == state
+
+
+def test_findings_are_told_worst_first_and_once() -> None:
+    warning, error = Finding("no_tests", "warning", "a"), Finding("id_missing", "error", "b")
+
+    assert worst_first([warning, error, warning]) == [error, warning]
+
+
+@pytest.mark.parametrize("code", GATE_WORDS)
+def test_every_finding_has_words_without_its_facts(code: str) -> None:
+    assert Finding(code, "error").words
+
+
+SQUARES = "def square(x):\n    ### BEGIN SOLUTION\n    return x * x + 0\n    ### END SOLUTION"
+CHANGES_EACH_TIME = """import pathlib
+marker = pathlib.Path({marker!r})
+is_first = not marker.exists()
+marker.touch()
+assert is_first and square(3) == 9"""
+
+
+def _checked(assignment: Assignment, bundle: Bundle, now: datetime) -> GateRun:
+    source = bring_source(assignment, bundle, origin=Origin.UPLOAD, by=assignment.course.owner, now=now)
+    run = ask_gate_run(source, by=None, now=now)
+    carry_out_gate_run(run, clock=lambda: now)
+    run.refresh_from_db()
+    return run
+
+
+def _source(solution: str, *tests: str) -> Bundle:
+    """A notebook with one answer in code, and tests of two points each."""
+    cells = [_cell(solution, "square", grade=False, solution=True)]
+    for number, code in enumerate(tests, 1):
+        grade_id = "test_square" if number == 1 else f"test_square_{number}"
+        cells.append(_cell(code, grade_id, grade=True, solution=False))
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    content = nbformat.writes(new_notebook(cells=cells, metadata=metadata)).encode()
+    return Bundle((File("problem1.ipynb", content),))
+
+
+def _cell(source: str, grade_id: str, *, grade: bool, solution: bool) -> nbformat.NotebookNode:
+    about = {"schema_version": 3, "grade": grade, "solution": solution, "locked": grade, "task": False}
+    points = {"points": 2} if grade else {}
+    return new_code_cell(source, metadata={"nbgrader": {**about, **points, "grade_id": grade_id}})
