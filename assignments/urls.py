@@ -2,13 +2,23 @@
 
 from django.urls import path
 
-from assignments.views import listing, work
+from assignments.views import authoring, listing, work
 
 app_name = "assignments"
 
 urlpatterns = [
     path("", listing.assignment_list, name="assignment-list"),
+    path("new/", authoring.assignment_add, name="assignment-add"),
     path("<str:name>/", work.assignment_detail, name="assignment-detail"),
+    path("<str:name>/notebooks/", authoring.assignment_notebooks, name="assignment-notebooks"),
+    path("<str:name>/notebooks/upload/", authoring.source_upload, name="source-upload"),
+    path("<str:name>/notebooks/take/", authoring.source_take, name="source-take"),
+    path("<str:name>/notebooks/check/", authoring.source_check, name="source-check"),
+    path("<str:name>/notebooks/release/", authoring.release_add, name="release-add"),
+    path("<str:name>/settings/", authoring.assignment_edit, name="assignment-edit"),
+    path("<str:name>/extensions/", authoring.extension_list, name="extension-list"),
+    path("<str:name>/extensions/<uuid:extension_id>/delete/", authoring.extension_delete, name="extension-delete"),
+    path("<str:name>/delete/", authoring.assignment_delete, name="assignment-delete"),
     path("<str:name>/fetch/", work.copy_fetch, name="copy-fetch"),
     path("<str:name>/open/", work.copy_open, name="copy-open"),
     path("<str:name>/submit/", work.copy_submit, name="copy-submit"),

@@ -17,6 +17,7 @@ from assignments.fetching import ask_fetch, urlpath_of
 from assignments.models import Submission
 from assignments.policies import can_read
 from assignments.submissions import ask_collection
+from assignments.turnout import turnout_of
 from assignments.views.answers import back, refused
 from assignments.working import work_of
 from classes.launching import open_server
@@ -29,7 +30,13 @@ REFRESH_SECONDS = 1
 @assignment_view()
 @require_safe
 def assignment_detail(request: AssignmentRequest) -> HttpResponse:
-    """What is to be done, until when, and how far this person is; only the state when htmx asks."""
+    """What is to be done, until when, and how far this person is; only the state when htmx asks.
+
+    To those who teach, how far the class is.
+    """
+    if request.standing.is_staff:
+        context = _facts_of(request) | {"turnout": turnout_of(request.assignment)}
+        return render(request, "assignments/assignment_staff.html", context)
     context = _facts(request)
     template = "assignments/assignment.html"
     return render(request, f"{template}#work" if request.htmx else template, context)
@@ -105,12 +112,17 @@ def _facts(request: AssignmentRequest) -> dict[str, Any]:
     now = timezone.now()
     membership = request.standing.membership
     work = work_of(request.assignment, membership, now=now) if membership is not None else None
+    return _facts_of(request) | {
+        "work": work,
+        "refresh_seconds": REFRESH_SECONDS if work is not None and work.is_under_way else None,
+    }
+
+
+def _facts_of(request: AssignmentRequest) -> dict[str, Any]:
     return {
         "course": request.course,
         "standing": request.standing,
         "assignment": request.assignment,
         "here": "work",
-        "work": work,
-        "now": now,
-        "refresh_seconds": REFRESH_SECONDS if work is not None and work.is_under_way else None,
+        "now": timezone.now(),
     }

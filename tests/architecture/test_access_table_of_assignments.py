@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 import pytest
 from django.test import Client
@@ -41,6 +42,20 @@ PAGES = [
     Page("assignment-list", WORK, "get", SIGN_IN, 404, 200, 200, 200),
     Page("assignment-detail", WORK + "given/", "get", SIGN_IN, 404, 200, 200, 200),
     Page("assignment-detail", WORK + "draft/", "get", SIGN_IN, 404, 404, 200, 200),
+    Page("assignment-add", WORK + "new/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("assignment-add", WORK + "new/", "post", SIGN_IN, 404, 403, 403, 422),
+    Page("assignment-notebooks", WORK + "given/notebooks/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("source-upload", WORK + "given/notebooks/upload/", "post", SIGN_IN, 404, 403, 403, 422),
+    Page("source-take", WORK + "given/notebooks/take/", "post", SIGN_IN, 404, 403, 403, 302),
+    Page("source-check", WORK + "given/notebooks/check/", "post", SIGN_IN, 404, 403, 403, 302),
+    Page("release-add", WORK + "given/notebooks/release/", "post", SIGN_IN, 404, 403, 403, 404),
+    Page("assignment-edit", WORK + "given/settings/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("assignment-edit", WORK + "given/settings/", "post", SIGN_IN, 404, 403, 403, 422),
+    Page("extension-list", WORK + "given/extensions/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("extension-list", WORK + "given/extensions/", "post", SIGN_IN, 404, 403, 403, 422),
+    Page("extension-delete", WORK + f"given/extensions/{UUID(int=1)}/delete/", "post", SIGN_IN, 404, 403, 403, 302),
+    Page("assignment-delete", WORK + "given/delete/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("assignment-delete", WORK + "given/delete/", "post", SIGN_IN, 404, 403, 403, 302),
     Page("copy-fetch", WORK + "given/fetch/", "post", SIGN_IN, 404, 302, 302, 302, administrator=404),
     Page("copy-fetch", WORK + "draft/fetch/", "post", SIGN_IN, 404, 404, 302, 302, administrator=404),
     Page("copy-open", WORK + "given/open/", "post", SIGN_IN, 404, 302, 302, 302),

@@ -1,0 +1,374 @@
+"""A teacher makes an assignment, brings its notebooks, releases it, and sets its dates and rules."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import User
+from assignments import artefacts, files
+from assignments.arranging import edit_assignment, give_extension, refold_grades, take_extension
+from assignments.authoring import bring_from_class, bring_uploaded, folders_of, tree_of
+from assignments.deadlines import Allowance
+from assignments.errors import AssignmentError
+from assignments.files import Bundle, File
+from assignments.findings import Finding
+from assignments.models import Assignment, Extension, GateRun, Grade, Origin, Release, Source, Way
+from assignments.submissions import receive
+from assignments.turnout import turnout_of
+from classes.models import Course, Role
+from environments.backends import volume_store
+from environments.models import SourceTree
+from environments.values import Material
+from tests.factories import AssignmentFactory, CourseFactory, UserFactory, member, prepared, released
+
+pytestmark = pytest.mark.django_db
+
+NOTEBOOK = b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+BUNDLE = Bundle((File("problem1.ipynb", NOTEBOOK),))
+
+
+@pytest.fixture
+def course(teacher: User) -> Course:
+    """A class whose environment is prepared."""
+    course = prepared(CourseFactory.create(owner=teacher))
+    member(course, "teacher", Role.TEACHER)
+    return course
+
+
+@pytest.fixture
+def assignment(course: Course) -> Assignment:
+    """One that nobody has released."""
+    return AssignmentFactory.create(course=course, name="homework", title="Homework")
+
+
+@pytest.fixture
+def at_desk(client: Client, teacher: User) -> Client:
+    """The teacher's browser."""
+    client.force_login(teacher)
+    return client
+
+
+def page(name: str, assignment: Assignment, *arguments: Any) -> str:
+    return reverse(f"assignments:{name}", args=[assignment.course.slug, assignment.name, *arguments])
+
+
+# --- Bringing ----------------------------------------------------------------------------------------------
+
+
+def test_upload_of_notebooks_and_data_is_one_source(assignment: Assignment, teacher: User, now: datetime) -> None:
+    source = bring_uploaded(assignment, [("problem1.ipynb", NOTEBOOK), ("data.csv", b"1")], by=teacher, now=now)
+
+    assert (source.origin, source.notebooks) == (Origin.UPLOAD, ["problem1"])
+    assert _paths(source) == ["data.csv", "problem1.ipynb"]
+
+
+def test_upload_of_a_zip_is_what_is_in_it(assignment: Assignment, teacher: User, now: datetime) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("ps1/problem1.ipynb", NOTEBOOK)
+        archive.writestr("ps1/data/points.csv", "1")
+
+    source = bring_uploaded(assignment, [("ps1.zip", packed.getvalue())], by=teacher, now=now)
+
+    assert _paths(source) == ["data/points.csv", "problem1.ipynb"]
+
+
+def test_upload_without_notebooks_is_refused(assignment: Assignment, teacher: User, now: datetime) -> None:
+    with pytest.raises(AssignmentError, match="source_without_notebooks"):
+        bring_uploaded(assignment, [("data.csv", b"1")], by=teacher, now=now)
+
+
+def test_folder_of_the_class_is_taken_as_it_is_in_use(
+    fake_backends: None, assignment: Assignment, teacher: User, now: datetime
+) -> None:
+    tree = _fetched(assignment.course, {"week-1/ps1.ipynb": "{}", "week-1/data/a.csv": "1", "other.txt": "2"}, now)
+
+    source = bring_from_class(assignment, "week-1", by=teacher, now=now)
+
+    assert folders_of(tree) == ["week-1"]
+    assert _paths(source) == ["data/a.csv", "ps1.ipynb"]
+    assert (source.origin, source.origin_detail) == (Origin.REPOSITORY, f"week-1 · {tree.commit[:7]}")
+
+
+def test_files_at_the_top_of_the_class_can_be_taken(
+    fake_backends: None, assignment: Assignment, teacher: User, now: datetime
+) -> None:
+    _fetched(assignment.course, {"ps1.ipynb": "{}"}, now)
+
+    assert _paths(bring_from_class(assignment, ".", by=teacher, now=now)) == ["ps1.ipynb"]
+
+
+@pytest.mark.parametrize("folder", ["..", "../../etc", "week-2", ""])
+def test_other_folders_are_refused(
+    fake_backends: None, assignment: Assignment, teacher: User, now: datetime, folder: str
+) -> None:
+    _fetched(assignment.course, {"week-1/ps1.ipynb": "{}"}, now)
+
+    with pytest.raises(AssignmentError, match="folder_unknown"):
+        bring_from_class(assignment, folder, by=teacher, now=now)
+
+
+def test_files_that_are_not_there_yet_are_said(assignment: Assignment, teacher: User, now: datetime) -> None:
+    with pytest.raises(AssignmentError, match="class_files_not_ready"):
+        bring_from_class(assignment, "week-1", by=teacher, now=now)
+
+
+# --- Dates and rules ---------------------------------------------------------------------------------------
+
+
+def test_moved_date_moves_what_was_late(assignment: Assignment, now: datetime) -> None:
+    grade = _graded_late(assignment, now)
+
+    edit_assignment(assignment, {"due_at": now + timedelta(hours=1)})
+    refold_grades(assignment, now=now)
+
+    grade.refresh_from_db()
+    assert (grade.penalty, grade.points) == (0, 4)
+
+
+def test_extension_moves_what_was_late_and_can_be_taken_back(
+    assignment: Assignment, teacher: User, now: datetime
+) -> None:
+    grade = _graded_late(assignment, now)
+
+    given = give_extension(assignment, grade.membership, Allowance(extra_minutes=120), by=teacher, now=now)
+    grade.refresh_from_db()
+    with_it = grade.penalty
+    take_extension(assignment, given.pk, now=now)
+
+    grade.refresh_from_db()
+    assert (with_it, grade.penalty) == (0, 2)
+
+
+def test_turnout_counts_each_student_once(assignment: Assignment, teacher: User, now: datetime) -> None:
+    released(assignment)
+    ada = member(assignment.course, "ada")
+    member(assignment.course, "bob")
+    for _attempt in range(2):
+        receive(assignment, ada, BUNDLE, way=Way.LAB, by=ada.person, now=now)
+
+    turnout = turnout_of(assignment)
+
+    assert (turnout.students, turnout.submitted, turnout.fetched, turnout.graded) == (2, 1, 0, 0)
+
+
+# --- Pages -------------------------------------------------------------------------------------------------
+
+
+def test_making_an_assignment_leads_to_its_notebooks(at_desk: Client, course: Course) -> None:
+    response = at_desk.post(reverse("assignments:assignment-add", args=[course.slug]), {"title": "Week 1: loops"})
+
+    assert response["Location"] == page("assignment-notebooks", course.assignments.get(name="week-1-loops"))
+
+
+def test_sent_notebooks_are_checked(at_desk: Client, assignment: Assignment) -> None:
+    sent = [SimpleUploadedFile("problem1.ipynb", NOTEBOOK), SimpleUploadedFile("data.csv", b"1")]
+
+    response = at_desk.post(page("source-upload", assignment), {"files": sent})
+
+    assert response.status_code == 302
+    run = GateRun.objects.get(source__assignment=assignment)
+    assert (run.state, _paths(run.source)) == (GateRun.State.WAITING, ["data.csv", "problem1.ipynb"])
+
+
+def test_check_is_asked_after_as_long_as_it_is_under_way(at_desk: Client, assignment: Assignment) -> None:
+    _run(assignment, state=GateRun.State.RUNNING)
+
+    part = at_desk.get(page("assignment-notebooks", assignment), headers={"HX-Request": "true"})
+
+    assert 'data-refresh-seconds="2"' in part.text
+    assert "<html" not in part.text
+
+
+def test_check_tells_what_it_found_and_which_cells_there_are(at_desk: Client, assignment: Assignment) -> None:
+    finding = Finding("stub_earns", "error", "problem1", "test_foo", 3, {"points": "1", "most": "2"})
+    _run(assignment, findings=[finding])
+
+    text = at_desk.get(page("assignment-notebooks", assignment)).text
+
+    assert "gets 1 of 2 points here" in text
+    assert "cell 4" in text
+    assert "test_foo" in text
+    assert "2 cells, 2 points" in text
+
+
+def test_what_has_passed_is_released(at_desk: Client, assignment: Assignment) -> None:
+    run = _run(assignment, has_passed=True)
+
+    at_desk.post(page("release-add", assignment), {"check": run.pk, "note": "First"})
+
+    made = Release.objects.get(assignment=assignment)
+    assert (made.gate_run, made.note, made.is_knowing) == (run, "First", False)
+
+
+@pytest.mark.parametrize(("is_knowing", "releases"), [("", 0), ("on", 1)])
+def test_what_has_not_passed_is_released_knowingly_only(
+    at_desk: Client, assignment: Assignment, is_knowing: str, releases: int
+) -> None:
+    run = _run(assignment)
+
+    at_desk.post(page("release-add", assignment), {"check": run.pk, "is_knowing": is_knowing})
+
+    assert assignment.releases.filter(is_knowing=True).count() == releases
+
+
+def test_check_of_another_assignment_is_not_released(at_desk: Client, assignment: Assignment) -> None:
+    other = _run(AssignmentFactory.create(course=assignment.course, name="other"), has_passed=True)
+
+    assert at_desk.post(page("release-add", assignment), {"check": other.pk}).status_code == 404
+
+
+def test_settings_are_saved(at_desk: Client, assignment: Assignment) -> None:
+    due = timezone.localtime(timezone.now() + timedelta(days=7)).replace(second=0, microsecond=0)
+
+    response = at_desk.post(
+        page("assignment-edit", assignment),
+        _settings(due_at=due.strftime("%Y-%m-%dT%H:%M"), percent_per_day="10", keeps_percent="50", attempts="3"),
+    )
+
+    assert response.status_code == 302
+    assignment.refresh_from_db()
+    rule = assignment.schedule.late
+    assert (assignment.due_at, assignment.attempts) == (due, 3)
+    assert (rule.percent_per_day, rule.keeps_percent) == (10, 50)
+
+
+def test_dates_in_a_wrong_order_are_refused(at_desk: Client, assignment: Assignment) -> None:
+    wrong = _settings(opens_at="2026-03-02T10:00", due_at="2026-03-01T10:00")
+
+    assert at_desk.post(page("assignment-edit", assignment), wrong).status_code == 422
+
+
+def test_more_time_is_given_on_the_page(at_desk: Client, assignment: Assignment) -> None:
+    ada = member(assignment.course, "ada")
+
+    at_desk.post(page("extension-list", assignment), {"student": ada.pk, "extra_minutes": "30"})
+
+    assert Extension.objects.get(membership=ada).allowance == Allowance(extra_minutes=30)
+
+
+def test_more_of_nothing_is_refused(at_desk: Client, assignment: Assignment) -> None:
+    ada = member(assignment.course, "ada")
+
+    assert at_desk.post(page("extension-list", assignment), {"student": ada.pk}).status_code == 422
+
+
+def test_deleted_assignment_is_gone_for_its_class(at_desk: Client, assignment: Assignment) -> None:
+    at_desk.post(page("assignment-delete", assignment))
+
+    assert at_desk.get(page("assignment-detail", assignment)).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["assignment-detail", "assignment-notebooks", "extension-list"])
+def test_pages_ask_the_tables_as_often_for_many_as_for_one(
+    at_desk: Client,
+    assignment: Assignment,
+    django_assert_num_queries: Any,
+    count_queries: Callable[..., int],
+    name: str,
+) -> None:
+    _fill(assignment, "ada")
+    address = page(name, assignment)
+    at_desk.get(address)
+    before = count_queries(lambda: at_desk.get(address))
+
+    for username in ("bob", "eva", "joe"):
+        _fill(assignment, username)
+
+    assert count_queries(lambda: at_desk.get(address)) == before
+
+
+@pytest.fixture
+def count_queries() -> Callable[[Callable[[], object]], int]:
+    """How many questions something asks of the tables."""
+
+    def count(act: Callable[[], object]) -> int:
+        with CaptureQueriesContext(connection) as captured:
+            act()
+        return len(captured)
+
+    return count
+
+
+# --- Rows --------------------------------------------------------------------------------------------------
+
+
+def _paths(source: Source) -> list[str]:
+    kept = files.from_tar([artefacts.read(source.bundle)], limits=files.Limits()).bundle
+    return [file.path for file in kept]
+
+
+def _fetched(course: Course, contents: dict[str, str], now: datetime) -> SourceTree:
+    """The files of the class's environment, fetched."""
+    tree = tree_of(course, now=now)
+    assert tree is not None
+    bundle = Bundle(tuple(File(path, text.encode()) for path, text in sorted(contents.items())))
+    volume_store().create(tree.volume_key)
+    volume_store().write(tree.volume_key, Material.FOLDER, [bundle.tar], max_bytes=1_000_000)
+    tree.state = SourceTree.State.READY
+    tree.manifest = {path: hashlib.sha256(text.encode()).hexdigest() for path, text in contents.items()}
+    tree.save()
+    return tree
+
+
+def _run(assignment: Assignment, *, findings: list[Finding] | None = None, **fields: Any) -> GateRun:
+    """A check of new notebooks, by its row."""
+    kept = artefacts.keep(BUNDLE.tar)
+    source = Source.objects.create(
+        assignment=assignment, origin=Origin.UPLOAD, bundle=kept, bytes=1, notebooks=["problem1"]
+    )
+    rows = [{"code": one.code, "level": one.level, "notebook": one.notebook} for one in findings or []]
+    for row, one in zip(rows, findings or [], strict=True):
+        row |= {"cell": one.cell, "position": one.position, "facts": dict(one.facts)}  # type: ignore[dict-item]
+    cells = [
+        {"notebook": "problem1", "grade_id": "foo", "kind": "answer", "points": 0.0, "position": 0},
+        {"notebook": "problem1", "grade_id": "test_foo", "kind": "tests", "points": 2.0, "position": 1},
+    ]
+    made = {"state": GateRun.State.DONE, "bundle": kept, "gradebook": artefacts.keep(b""), "engine_version": "1"}
+    return GateRun.objects.create(source=source, findings=rows, cells=cells, **made | fields)
+
+
+def _settings(**typed: str) -> dict[str, str]:
+    usual = {"title": "Homework", "counts": "latest", "hidden_tests": "points"}
+    return usual | {"cell_seconds": "30", "total_seconds": "300", "memory_mb": "1024"} | typed
+
+
+def _graded_late(assignment: Assignment, now: datetime) -> Grade:
+    """A grade of two points out of four, for being half an hour late."""
+    released(assignment)
+    assignment.due_at, assignment.late = now - timedelta(minutes=30), {"percent_per_day": 50}
+    assignment.save()
+    ada = member(assignment.course, "ada")
+    submission = receive(assignment, ada, BUNDLE, way=Way.LAB, by=ada.person, now=now)
+    submission.points, submission.max_points = 4, 4  # type: ignore[assignment]
+    submission.save()
+    refold = Grade.objects.create(assignment=assignment, membership=ada, submission=submission, changed_at=now)
+    refold_grades(assignment, now=now)
+    refold.refresh_from_db()
+    assert (refold.points, refold.penalty) == (2, 2)
+    return refold
+
+
+def _fill(assignment: Assignment, username: str) -> None:
+    """Another student with an extension and a submission, and another release."""
+    student = member(assignment.course, username)
+    Extension.objects.create(assignment=assignment, membership=student, given_by=student.person)
+    run = _run(assignment, findings=[Finding("no_tests", "warning", "problem1")])
+    made = released(assignment)
+    made.released_by = UserFactory.create(username=username)
+    made.gate_run = run
+    made.save()
+    receive(assignment, student, BUNDLE, way=Way.LAB, by=student.person, now=timezone.now())
