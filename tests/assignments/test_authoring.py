@@ -7,6 +7,7 @@ import io
 import zipfile
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -25,7 +26,9 @@ from assignments.deadlines import Allowance
 from assignments.errors import AssignmentError
 from assignments.files import Bundle, File
 from assignments.findings import Finding
+from assignments.gradebook import change_points
 from assignments.models import Assignment, Extension, GateRun, Grade, Origin, Release, Source, Way
+from assignments.points import CellKey, ChangeKind
 from assignments.submissions import receive
 from assignments.turnout import turnout_of
 from classes.models import Course, Role
@@ -348,18 +351,16 @@ def _settings(**typed: str) -> dict[str, str]:
 
 def _graded_late(assignment: Assignment, now: datetime) -> Grade:
     """A grade of two points out of four, for being half an hour late."""
-    released(assignment)
+    released(assignment, cells=[("problem1", "essay", "manual", 4)])
     assignment.due_at, assignment.late = now - timedelta(minutes=30), {"percent_per_day": 50}
     assignment.save()
     ada = member(assignment.course, "ada")
     submission = receive(assignment, ada, BUNDLE, way=Way.LAB, by=ada.person, now=now)
-    submission.points, submission.max_points = 4, 4  # type: ignore[assignment]
-    submission.save()
-    refold = Grade.objects.create(assignment=assignment, membership=ada, submission=submission, changed_at=now)
-    refold_grades(assignment, now=now)
-    refold.refresh_from_db()
-    assert (refold.points, refold.penalty) == (2, 2)
-    return refold
+    essay, teacher = CellKey("problem1", "essay"), assignment.course.owner
+    change_points(submission, kind=ChangeKind.MANUAL, points=Decimal(4), cell=essay, by=teacher, now=now)
+    grade = Grade.objects.get(membership=ada)
+    assert (grade.points, grade.penalty) == (2, 2)
+    return grade
 
 
 def _fill(assignment: Assignment, username: str) -> None:
