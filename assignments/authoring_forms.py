@@ -47,15 +47,15 @@ class _Files(forms.FileField):
 class UploadForm(forms.Form):
     """Notebooks from a teacher's computer."""
 
-    files = _Files(
+    sent = _Files(
         label=_("Notebooks, and data beside them"),
         help_text=_("With solutions and tests, as you wrote them for nbgrader. Or one .zip file of their folder."),
         widget=_Files.widget(attrs={"multiple": True}),
     )
 
-    def clean_files(self) -> list[UploadedFile[bytes]]:
+    def clean_sent(self) -> list[UploadedFile[bytes]]:
         """No more than is taken."""
-        files: list[UploadedFile[bytes]] = self.cleaned_data["files"]
+        files: list[UploadedFile[bytes]] = self.cleaned_data["sent"]
         if sum(file.size or 0 for file in files) > LIMITS.max_bytes:
             error = AssignmentError("files_too_large", megabytes=LIMITS.max_bytes // 1_000_000)
             raise forms.ValidationError(error.explain().lines)
@@ -64,7 +64,7 @@ class UploadForm(forms.Form):
     @property
     def uploads(self) -> list[tuple[str, bytes]]:
         """What was sent, by name."""
-        return [(file.name or "", file.read()) for file in self.cleaned_data["files"]]
+        return [(file.name or "", file.read()) for file in self.cleaned_data["sent"]]
 
 
 class FolderForm(forms.Form):
@@ -139,11 +139,11 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "hidden_tests_from": _("Where that is chosen above."),
         }
 
-    def __init__(self, *args: Any, instance: Assignment, **kwargs: Any) -> None:
+    def __init__(self, data: Any = None, *, instance: Assignment) -> None:
         late = LateRule.from_json(instance.late)
         shown = {"grace_minutes": late.grace_minutes, "percent_per_day": late.percent_per_day}
         initial = shown | {"keeps_percent": late.keeps_percent}
-        super().__init__(*args, instance=instance, initial=initial, **kwargs)
+        super().__init__(data, instance=instance, initial=initial)
         self._steps = late.steps
         self.fields["lesson"].queryset = instance.course.lessons.all()  # type: ignore[attr-defined]
         zone = {"zone": timezone.get_current_timezone_name()}

@@ -28,12 +28,11 @@ from accounts.models import User
 from assignments import artefacts, engine, grading_runs
 from assignments.engine import CellRow, ScoredCell, Snippet
 from assignments.errors import AssignmentError
-from assignments.executing import Ending, Flag, execute, grading_kernel
+from assignments.executing import Ending, Flag, execute
 from assignments.files import SUFFIX, Bundle
 from assignments.findings import GATE_WORDS, Finding, worst_first
 from assignments.grading_runs import Run, Terms, bundle_in, data_of, find_image, notebooks_of, read_bundle, written
 from assignments.models import Assignment, GateRun, Source
-from environments.backends import sandbox
 from environments.errors import EnvironmentsError, SystemFailure, UserError
 from environments.leases import kept_alive, lease_from
 from environments.queueing import enqueue
@@ -211,8 +210,7 @@ def _kernels(
         def ask(snippet: Snippet) -> Sequence[Mapping[str, Any]]:
             notebook = _notebook_of(snippet)
             if snippet.notebook not in kernels:
-                kept = {"budget": budget, "limits": terms.limits, "files": [data.tar]}
-                kernel = grading_kernel(sandbox(), image, notebook, **kept)
+                kernel = terms.kernel(notebook, data=data, budget=budget)
                 kernels[snippet.notebook] = open_kernels.enter_context(kernel)
             ran = execute(notebook, kernel=kernels[snippet.notebook], budget=budget, canaries=False)
             outputs: list[Mapping[str, Any]] = ran.notebook["cells"][0]["outputs"]
@@ -222,7 +220,13 @@ def _kernels(
 
 
 def _notebook_of(snippet: Snippet) -> dict[str, Any]:
-    cell = {"cell_type": "code", "source": snippet.code, "metadata": {}, "outputs": [], "execution_count": None}
+    cell: dict[str, Any] = {
+        "cell_type": "code",
+        "source": snippet.code,
+        "metadata": {},
+        "outputs": [],
+        "execution_count": None,
+    }
     return {"cells": [cell], "metadata": {"kernelspec": {"name": snippet.kernel}}, "nbformat": 4, "nbformat_minor": 5}
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,7 +23,7 @@ from assignments.files import Bundle, File
 from assignments.models import Assignment
 from environments.backends import builder, sandbox
 from environments.pinning import version_in_use
-from environments.sandboxes.base import SandboxLimits
+from environments.sandboxes.base import KernelConnection, SandboxLimits
 from environments.values import Image
 
 LIMITS = files.Limits()
@@ -65,6 +66,13 @@ class Terms:
         left = max(left, 1.0)
         return Budget(cell_seconds=min(self.cell_seconds, left), total_seconds=left)
 
+    def kernel(
+        self, notebook: Mapping[str, Any], *, data: Bundle, budget: Budget
+    ) -> AbstractContextManager[KernelConnection]:
+        """A kernel for this notebook, with `data` beside it."""
+        files = [data.tar]
+        return grading_kernel(sandbox(), self.image, notebook, budget=budget, limits=self.limits, files=files)
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -100,8 +108,7 @@ def _execute_all(folder: Path, *, data: Bundle, terms: Terms, on_cell: OnCell) -
     left, before, executed = float(terms.total_seconds), 0, {}
     for name, notebook in notebooks.items():
         budget = terms.budget(left)
-        kept = {"budget": budget, "limits": terms.limits, "files": [data.tar]}
-        with grading_kernel(sandbox(), terms.image, notebook, **kept) as kernel:
+        with terms.kernel(notebook, data=data, budget=budget) as kernel:
             result = execute(notebook, kernel=kernel, budget=budget, on_cell=_counting(on_cell, before, total))
         executed[name] = result
         left -= result.seconds

@@ -139,7 +139,7 @@ def test_moved_date_moves_what_was_late(assignment: Assignment, now: datetime) -
     refold_grades(assignment, now=now)
 
     grade.refresh_from_db()
-    assert (grade.penalty, grade.points) == (0, 4)
+    assert (grade.penalty, grade.points) == (Decimal(0), Decimal(4))
 
 
 def test_extension_moves_what_was_late_and_can_be_taken_back(
@@ -153,7 +153,7 @@ def test_extension_moves_what_was_late_and_can_be_taken_back(
     take_extension(assignment, given.pk, now=now)
 
     grade.refresh_from_db()
-    assert (with_it, grade.penalty) == (0, 2)
+    assert (with_it, grade.penalty) == (Decimal(0), Decimal(2))
 
 
 def test_turnout_counts_each_student_once(assignment: Assignment, teacher: User, now: datetime) -> None:
@@ -180,7 +180,7 @@ def test_making_an_assignment_leads_to_its_notebooks(at_desk: Client, course: Co
 def test_sent_notebooks_are_checked(at_desk: Client, assignment: Assignment) -> None:
     sent = [SimpleUploadedFile("problem1.ipynb", NOTEBOOK), SimpleUploadedFile("data.csv", b"1")]
 
-    response = at_desk.post(page("source-upload", assignment), {"files": sent})
+    response = at_desk.post(page("source-upload", assignment), {"sent": sent})
 
     assert response.status_code == 302
     run = GateRun.objects.get(source__assignment=assignment)
@@ -359,7 +359,7 @@ def _graded_late(assignment: Assignment, now: datetime) -> Grade:
     essay, teacher = CellKey("problem1", "essay"), assignment.course.owner
     change_points(submission, kind=ChangeKind.MANUAL, points=Decimal(4), cell=essay, by=teacher, now=now)
     grade = Grade.objects.get(membership=ada)
-    assert (grade.points, grade.penalty) == (2, 2)
+    assert (grade.points, grade.penalty) == (Decimal(2), Decimal(2))
     return grade
 
 
