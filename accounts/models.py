@@ -27,6 +27,7 @@ class Scope(models.TextChoices):
     SERVERS_USE = "servers:use", _("Work inside your servers: run code, read and write files")
     CLASSES_READ = "classes:read", _("See your classes, their lessons and members")
     CLASSES_WRITE = "classes:write", _("Change the classes you teach")
+    EXCHANGE = "exchange", _("Fetch your assignments, submit them, and read your feedback")
 
 
 class CarrelUserManager(UserManager["User"]):

@@ -157,6 +157,11 @@ REASONS: dict[str, Reason] = {
         _("Open it in a current JupyterLab, save it, and hand it in again."),
         status=422,
     ),
+    "feedback_not_published": Reason(
+        _("There is no feedback on this submission yet."),
+        _("Your teacher publishes it when it is ready. What you submitted is kept."),
+        status=404,
+    ),
     # Receipts
     "receipt_invalid": Reason(
         _("This is no receipt of this Carrel, or something in it was changed."),

@@ -9,6 +9,13 @@ from django.views.generic import TemplateView
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
+from assignments.api.exchange import (
+    ExchangeFeedbackView,
+    ExchangeFilesView,
+    ExchangeSubmissionFilesView,
+    ExchangeSubmissionsView,
+    ExchangeView,
+)
 from classes.api.courses import CourseViewSet
 from classes.api.environments import CourseEnvironmentViewSet
 from classes.api.exports import ExportViewSet
@@ -102,6 +109,17 @@ urlpatterns = [
     path("courses/<slug:slug>/live/", SeatViewSet.as_view(SEEN), name="seat-list"),
     path("courses/<slug:slug>/exports/", ExportViewSet.as_view(MANY), name="export-list"),
     path("courses/<slug:slug>/exports/<uuid:pk>/", ExportViewSet.as_view(KEPT), name="export-detail"),
+    path("exchange/", ExchangeView.as_view(), name="exchange"),
+    path(
+        "exchange/submissions/<uuid:pk>/files/",
+        ExchangeSubmissionFilesView.as_view(),
+        name="exchange-submission-files",
+    ),
+    path("exchange/submissions/<uuid:pk>/feedback/", ExchangeFeedbackView.as_view(), name="exchange-feedback"),
+    path("exchange/<slug:course>/<str:name>/files/", ExchangeFilesView.as_view(), name="exchange-files"),
+    path(
+        "exchange/<slug:course>/<str:name>/submissions/", ExchangeSubmissionsView.as_view(), name="exchange-submissions"
+    ),
     path("disk/", DiskUseView.as_view(), name="disk"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", TemplateView.as_view(template_name="config/api_docs.html"), name="docs"),

@@ -257,7 +257,13 @@ def released(assignment: Assignment, *, cells: Sequence[tuple[str, str, str, int
     given = {f"{name}.ipynb": content for name, content in files.items()} or {"problem1.ipynb": EMPTY_NOTEBOOK}
     bundle = Bundle(tuple(File(path, content) for path, content in sorted(given.items())))
     kept = artefacts.keep(bundle.tar)
-    source = Source.objects.create(assignment=assignment, origin=Origin.UPLOAD, bundle=kept, bytes=len(bundle.tar))
+    source = Source.objects.create(
+        assignment=assignment,
+        origin=Origin.UPLOAD,
+        bundle=kept,
+        bytes=len(bundle.tar),
+        notebooks=list(bundle.notebooks),
+    )
     made = Release.objects.create(
         assignment=assignment,
         number=assignment.releases.count() + 1,

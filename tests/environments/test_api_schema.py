@@ -67,6 +67,10 @@ def test_schema_has_every_address(schema: dict[str, Any]) -> None:
         "GET /api/v1/disk/",
         "GET /api/v1/environments/",
         "GET /api/v1/environments/{id}/",
+        "GET /api/v1/exchange/",
+        "GET /api/v1/exchange/submissions/{id}/feedback/",
+        "GET /api/v1/exchange/submissions/{id}/files/",
+        "GET /api/v1/exchange/{course}/{name}/files/",
         "GET /api/v1/servers/",
         "GET /api/v1/servers/{id}/",
         "GET /api/v1/servers/{id}/collaborators/",
@@ -98,6 +102,7 @@ def test_schema_has_every_address(schema: dict[str, Any]) -> None:
         "POST /api/v1/environments/",
         "POST /api/v1/environments/{id}/fork/",
         "POST /api/v1/environments/{id}/rebuild/",
+        "POST /api/v1/exchange/{course}/{name}/submissions/",
         "POST /api/v1/servers/",
         "POST /api/v1/servers/{id}/collaborators/",
         "POST /api/v1/servers/{id}/invitations/",
@@ -130,7 +135,7 @@ def test_schema_names_the_scope_of_every_operation(schema: dict[str, Any]) -> No
     for name, operation in operations(schema):
         of_what = "classes" if "/courses/" in name else "servers"
         only_reads = name.startswith("GET") and not name.endswith("{slug}/invitations/")  # Their codes let people in.
-        scope = f"{of_what}:{'read' if only_reads else 'write'}"
+        scope = "exchange" if "/exchange/" in name else f"{of_what}:{'read' if only_reads else 'write'}"
         assert operation["description"].endswith(f"A token needs the scope `{scope}`."), name
 
 

@@ -1,0 +1,1 @@
+"""Assignments over the API."""
