@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
@@ -99,7 +101,7 @@ def own_assignment(person: User, *, course: str, name: str, now: datetime) -> Ow
     return Own(assignment, place.membership)
 
 
-def own_submission(person: User, key: object) -> Submission | None:
+def own_submission(person: User, key: UUID) -> Submission | None:
     """A submission that this person made, in a class they are in."""
     mine = Submission.objects.filter(membership__in=person.memberships.present(), assignment__course__deleted_at=None)
     return mine.select_related("assignment__course", "release__source", "feedback").filter(pk=key).first()
@@ -126,7 +128,7 @@ def hand_over(own: Own, *, is_fresh: bool, now: datetime) -> Release:
         return current  # A worker that is bringing their copy up to date notes it itself.
     if fetch.state == Fetch.State.THERE and not is_fresh:
         return fetch.release
-    cleared = {"before": None, "news": [], "failure_code": "", "failure_facts": {}}
+    cleared: dict[str, Any] = {"before": None, "news": [], "failure_code": "", "failure_facts": {}}
     for field, value in {**there, **cleared}.items():
         setattr(fetch, field, value)
     fetch.save()

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
 SUFFIX = ".ipynb"
-JUNK = frozenset({".ipynb_checkpoints", "__pycache__", ".git", ".DS_Store", "__MACOSX"})
+JUNK = frozenset({".ipynb_checkpoints", "__pycache__", ".git", ".DS_Store", "__MACOSX", ".carrel"})
 """What programs leave behind and nobody hands in."""
 MAX_PATH_BYTES = 1000
 MAX_LEFT_OUT = 50

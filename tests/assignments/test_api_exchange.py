@@ -59,7 +59,7 @@ def program(student: Membership) -> APIClient:
 
 
 def submit(program: APIClient, bundle: Bundle = WORK, path: str = GIVEN) -> Any:
-    return program.generic("POST", path + "submissions/", bundle.tar, content_type="application/x-tar")
+    return program.post(path + "submissions/", bundle.tar, content_type="application/x-tar")
 
 
 def someone(username: str) -> User:
@@ -264,7 +264,11 @@ def test_fetch_that_a_worker_is_at_stays_with_the_worker(given: Assignment, stud
 @pytest.mark.parametrize("state", ["draft", "not yet open", "taken away"])
 def test_what_students_do_not_see_cannot_be_fetched(program: APIClient, given: Assignment, state: str) -> None:
     later = timezone.now() + timedelta(days=1)
-    change = {"draft": {"release": None}, "not yet open": {"opens_at": later}, "taken away": {"deleted_at": later}}
+    change: dict[str, dict[str, Any]] = {
+        "draft": {"release": None},
+        "not yet open": {"opens_at": later},
+        "taken away": {"deleted_at": later},
+    }
     Assignment.objects.filter(pk=given.pk).update(**change[state])
 
     assert program.get(GIVEN + "files/").status_code == 404
@@ -304,7 +308,7 @@ def test_what_was_submitted_can_be_had_again(program: APIClient, given: Assignme
 def test_what_cannot_be_taken_is_refused_in_words(
     program: APIClient, given: Assignment, body: bytes, content_type: str, status: int, code: str
 ) -> None:
-    answer = program.generic("POST", GIVEN + "submissions/", body, content_type=content_type)
+    answer = program.post(GIVEN + "submissions/", body, content_type=content_type)
 
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert not Submission.objects.exists()

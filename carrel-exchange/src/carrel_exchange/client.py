@@ -69,15 +69,15 @@ class Client:
             request.add_header("Content-Type", TAR)
         try:
             with self._opener.open(request, timeout=timeout) as answer:
-                content = answer.read(MAX_ANSWER_BYTES + 1)
+                content: bytes = answer.read(MAX_ANSWER_BYTES + 1)
         except urllib.error.HTTPError as refusal:
             with refusal:
                 raise _told(refusal) from None
         except TimeoutError:
-            raise Trouble("Carrel did not answer in time. Nothing was changed here; try again.") from None
+            raise Trouble(_silent(is_sent=body is not None)) from None
         except urllib.error.URLError as error:
             if isinstance(error.reason, TimeoutError):
-                raise Trouble("Carrel did not answer in time. Nothing was changed here; try again.") from None
+                raise Trouble(_silent(is_sent=body is not None)) from None
             raise Trouble(f"Carrel cannot be reached ({error.reason}). Try again in a moment.") from None
         except (OSError, http.client.HTTPException) as error:
             raise Trouble(f"The connection to Carrel broke off ({error}). Try again in a moment.") from None
@@ -110,6 +110,13 @@ def _told(refusal: urllib.error.HTTPError) -> Trouble:
     else:
         following = str(answer.get("next_step", ""))
     return Trouble(f"{words} {following}".strip(), code=code)
+
+
+def _silent(*, is_sent: bool) -> str:
+    """What is known when no answer came: of what was sent, not whether it arrived."""
+    if is_sent:
+        return "Carrel did not answer in time. Look at the list of what you submitted before you submit again."
+    return "Carrel did not answer in time. Nothing was changed here; try again."
 
 
 def _quoted(part: str) -> str:
