@@ -203,6 +203,21 @@ def test_list_tells_points_only_as_they_were_published(
     assert datetime.fromisoformat(after["feedback_updated_at"]) == now
 
 
+def test_list_gives_points_to_no_other_submission_than_they_are_of(
+    program: APIClient, given: Assignment, student: Membership, now: datetime
+) -> None:
+    first, second = (receive(given, student, WORK, way=Way.LAB, by=student.person, now=now) for _ in range(2))
+    for submission in (first, second):
+        Feedback.objects.create(submission=submission, published_at=now)
+    Grade.objects.create(
+        assignment=given, membership=student, submission=second, published_points=5, published_at=now, changed_at=now
+    )
+
+    listed = program.get(EXCHANGE).json()["assignments"][0]["submissions"]
+
+    assert [one["score"] for one in listed] == [None, 5.0]
+
+
 def test_list_asks_the_database_as_often_however_much_there_is(program: APIClient, given: Assignment) -> None:
     submit(program)
     few = queries_of(program, EXCHANGE)

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
@@ -30,7 +29,7 @@ from tests.stack import free_port, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-SOURCE = Path(settings.BASE_DIR) / "carrel-exchange" / "src"
+SOURCE = Path(__file__).parents[2] / "carrel-exchange" / "src"
 BIN = Path(sys.executable).parent
 EMPTY = b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
 SECONDS = 60
@@ -212,7 +211,13 @@ def jupyter(home: Home) -> Iterator[str]:
     """A Jupyter server in that home, with the server extension behind the Assignments tab."""
     port = free_port()
     log = (home.path / "jupyter.log").open("wb")
-    command = [BIN / "jupyter-server", f"--port={port}", "--no-browser", "--allow-root", "--IdentityProvider.token=t"]
+    command = [
+        str(BIN / "jupyter-server"),
+        f"--port={port}",
+        "--no-browser",
+        "--allow-root",
+        "--IdentityProvider.token=t",
+    ]
     enabled = '--ServerApp.jpserver_extensions={"nbgrader.server_extensions.assignment_list": True}'
     server = subprocess.Popen(
         [*command, enabled, f"--ServerApp.root_dir={home.path}"],
