@@ -65,6 +65,16 @@ REASONS: dict[str, Reason] = {
         _("Ask the teacher to let you in."),
         status=403,
     ),
+    "copy_untouched": Reason(
+        _("Your copy is as it was given out, so it was not submitted for you when it was due."),
+        _("If late work is still taken, save your notebooks and submit them yourself."),
+        status=409,
+    ),
+    "submitted_meanwhile": Reason(
+        _("You have submitted by yourself, so nothing was submitted for you."),
+        _("There is nothing to do."),
+        status=409,
+    ),
     "copy_missing": Reason(
         _("There is no copy of this assignment among your files."),
         _("Fetch it first. If you had one and have moved it, put it back where it was."),

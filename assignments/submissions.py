@@ -21,6 +21,7 @@ from assignments.fetching import copy_of, given_out
 from assignments.files import Bundle
 from assignments.models import Assignment, Collection, Extension, Fetch, Release, Submission, Way
 from assignments.querysets import SubmissionQuerySet
+from assignments.untouched import is_untouched
 from classes.members import check_going_on
 from classes.models import Membership
 from environments.errors import EnvironmentsError, SystemFailure, UserError
@@ -33,6 +34,8 @@ OVERDUE = timedelta(minutes=1)
 """After which another worker is asked."""
 GIVEN_UP = timedelta(hours=1)
 """After which what cannot be collected has failed."""
+GIVEN_UP_AT_THE_DEADLINE = timedelta(days=2)
+"""The same for those who forgot: nobody waits for it, and nobody would press the button again."""
 
 
 def allowance_of(assignment: Assignment, membership: Membership) -> Allowance:
@@ -103,6 +106,8 @@ def carry_out_collection(collection: Collection, *, now: datetime) -> None:
         received = copy_of(collection.assignment, collection.membership)
         if not received.files:
             raise AssignmentError("copy_missing")
+        if collection.way == Way.DEADLINE:
+            _check_something_was_done(collection, received)
         with transaction.atomic():
             submission = receive(
                 collection.assignment,
@@ -117,7 +122,8 @@ def carry_out_collection(collection: Collection, *, now: datetime) -> None:
                 transaction.set_rollback(True)  # Another worker was quicker.
     except SystemFailure as trouble:
         logger.warning("%s could not be collected yet: %s", collection.pk, trouble)
-        if now - collection.asked_at > GIVEN_UP:
+        patience = GIVEN_UP_AT_THE_DEADLINE if collection.way == Way.DEADLINE else GIVEN_UP
+        if now - collection.asked_at > patience:
             _fail(collection, trouble)
     except UserError as error:
         _fail(collection, error)
@@ -135,7 +141,8 @@ def receive(
 ) -> Submission:
     """Keep these files as this member's next submission.
 
-    Raises what `check_may_submit` raises, and `submission_without_notebooks` where nothing in them can be graded.
+    Raises what `check_may_submit` raises, `submission_without_notebooks` where nothing in them can be graded, and
+    `submitted_meanwhile` at the deadline, for whoever has submitted by themselves.
     """
     release = _release_of(assignment, membership)
     if not bundle.notebooks:
@@ -146,6 +153,8 @@ def receive(
     with transaction.atomic():
         Membership.objects.select_for_update().get(pk=membership.pk)  # One at a time of each person.
         check_may_submit(assignment, membership, now=now)
+        if way == Way.DEADLINE and _submissions(assignment, membership).exists():
+            raise AssignmentError("submitted_meanwhile")
         submission = Submission.objects.create(
             assignment=assignment,
             membership=membership,
@@ -191,6 +200,13 @@ def receipt_of(submission: Submission) -> receipts.Receipt:
 
 def _submissions(assignment: Assignment, membership: Membership) -> SubmissionQuerySet:
     return Submission.objects.filter(assignment=assignment, membership=membership)
+
+
+def _check_something_was_done(collection: Collection, received: Bundle) -> None:
+    """Raise AssignmentError `copy_untouched` for a copy that says what was given out and nothing else."""
+    release = _release_of(collection.assignment, collection.membership)
+    if is_untouched(received, given=given_out(release)):
+        raise AssignmentError("copy_untouched")
 
 
 def _release_of(assignment: Assignment, membership: Membership) -> Release:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from assignments import arranging, autograding, fetching, gate, submissions
+from assignments import arranging, at_the_deadline, autograding, fetching, gate, submissions
 from assignments.models import Assignment, Collection, Fetch, GateRun
 
 
@@ -59,3 +59,9 @@ def tend_copies() -> None:
     now = timezone.now()
     fetching.enqueue_overdue_fetches(now=now)
     submissions.enqueue_overdue_collections(now=now)
+
+
+@shared_task
+def hand_in_for_those_who_forgot() -> None:
+    """Have the copies of those taken who have not submitted when it was due."""
+    at_the_deadline.hand_in_for_those_who_forgot(now=timezone.now())

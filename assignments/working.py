@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from assignments.deadlines import NOTHING_EXTRA, Dates, Standing, dates_for, most_attempts, refusal, standing
-from assignments.models import Assignment, Collection, Extension, Fetch, Submission
+from assignments.models import Assignment, Collection, Extension, Fetch, Submission, Way
 from assignments.submissions import attempts_of
 from classes.models import Membership
 from environments.errors import Explanation
@@ -42,6 +42,11 @@ class Work:
         return self.fetch is not None and self.fetch.state == Fetch.State.THERE
 
     @property
+    def forgot(self) -> bool:
+        """Whether their copy was submitted for them, since they had not."""
+        return any(one.submission.way == Way.DEADLINE for one in self.received)
+
+    @property
     def is_under_way(self) -> bool:
         """Whether a worker has something to do for them."""
         is_fetching = self.fetch is not None and self.fetch.state == Fetch.State.WAITING
@@ -66,8 +71,15 @@ def work_of(assignment: Assignment, membership: Membership, *, now: datetime) ->
     return Work(
         dates=dates_for(schedule, allowance),
         fetch=Fetch.objects.filter(assignment=assignment, membership=membership).select_related("release").first(),
-        collection=None if collection is None or collection.state == Collection.State.DONE else collection,
+        collection=collection if _is_news(collection, submissions) else None,
         received=[Received(one, standing(schedule, one.submitted_at, allowance)) for one in submissions],
         attempts_left=None if most is None else max(0, most - used),
         refusal=refused.explain() if refused is not None else None,
     )
+
+
+def _is_news(collection: Collection | None, submissions: Sequence[Submission]) -> bool:
+    """Whether it is under way, or has failed; at the deadline that matters only to who has submitted nothing."""
+    if collection is None or collection.state == Collection.State.DONE:
+        return False
+    return not (collection.way == Way.DEADLINE and submissions)

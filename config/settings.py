@@ -277,6 +277,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=30),
         "options": {"expires": 30},
     },
+    "hand-in-for-those-who-forgot": {
+        "task": "assignments.tasks.hand_in_for_those_who_forgot",
+        "schedule": timedelta(seconds=30),
+        "options": {"expires": 30},
+    },
     "forget-looks": {"task": "classes.tasks.forget_looks", "schedule": crontab(hour=4, minute=29)},
     "forget-roster-drafts": {"task": "classes.tasks.forget_roster_drafts", "schedule": crontab(minute=37)},
     "look-for-material": {
