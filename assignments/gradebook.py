@@ -149,13 +149,30 @@ def publish_grades(
     return published
 
 
+# --- Asking ------------------------------------------------------------------------------------------------
+
+
+def points_as_of(submission: Submission, *, until: datetime) -> tuple[SubmissionPoints, Autograding | None]:
+    """What a submission had at that moment, and the run of tests this came from; whatever was changed since."""
+    changes = list(submission.changes.filter(at__lte=until).select_related("autograding__release"))
+    ran = [row.autograding for row in changes if row.kind == ChangeKind.AUTOMATIC and row.autograding is not None]
+    autograding = ran[-1] if ran else None
+    folded = fold(
+        [_change(row) for row in changes],
+        cells=_worth(submission, autograding),
+        items=_items(submission),
+        percent_kept=_percent_kept(submission),
+    )
+    return folded, autograding
+
+
 # --- Steps -------------------------------------------------------------------------------------------------
 
 
 def _folded(submission: Submission) -> SubmissionPoints:
     return fold(
         [_change(row) for row in submission.changes.all()],
-        cells=_worth(submission),
+        cells=_worth(submission, submission.autograding),
         items=_items(submission),
         percent_kept=_percent_kept(submission),
     )
@@ -173,9 +190,9 @@ def _change(row: GradeChange) -> Change:
     )
 
 
-def _worth(submission: Submission) -> list[CellWorth]:
+def _worth(submission: Submission, autograding: Autograding | None) -> list[CellWorth]:
     """What its cells can give, by the release that graded it."""
-    release_id = submission.autograding.release_id if submission.autograding is not None else submission.release_id
+    release_id = autograding.release_id if autograding is not None else submission.release_id
     taking = _cells_that_begin_full(submission.assignment)
     return [
         CellWorth(key := CellKey(cell.notebook, cell.grade_id), CellKind(cell.kind), cell.points, key in taking)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from assignments.models import Assignment, Submission
+from assignments.models import Assignment, Feedback, Submission
 from classes.policies import Standing
 
 
@@ -40,3 +40,8 @@ def can_read(standing: Standing, submission: Submission) -> bool:
     if standing.is_staff:
         return True
     return standing.membership is not None and submission.membership_id == standing.membership.pk
+
+
+def can_read_feedback(standing: Standing, submission: Submission, feedback: Feedback | None) -> bool:
+    """Whether they may see what came of it: those who grade always, and whoever submitted it once it is published."""
+    return can_read(standing, submission) and (standing.is_staff or feedback is not None)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from assignments.views import authoring, listing, work
+from assignments.views import authoring, feedback, listing, work
 
 app_name = "assignments"
 
@@ -24,4 +24,5 @@ urlpatterns = [
     path("<str:name>/submit/", work.copy_submit, name="copy-submit"),
     path("<str:name>/submissions/<uuid:submission_id>/", work.submission_detail, name="submission-detail"),
     path("<str:name>/submissions/<uuid:submission_id>/files.tar", work.submission_download, name="submission-download"),
+    path("<str:name>/submissions/<uuid:submission_id>/feedback/", feedback.feedback_detail, name="feedback-detail"),
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from assignments.deadlines import NOTHING_EXTRA, Dates, Standing, dates_for, most_attempts, refusal, standing
-from assignments.models import Assignment, Collection, Extension, Fetch, Submission, Way
+from assignments.models import Assignment, Collection, Extension, Fetch, Grade, Submission, Way
 from assignments.submissions import attempts_of
 from classes.models import Membership
 from environments.errors import Explanation
@@ -19,6 +19,8 @@ class Received:
 
     submission: Submission
     standing: Standing
+    is_back: bool = False
+    """Whether there is feedback to read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Work:
     """None for as often as they like."""
     refusal: Explanation | None
     """Why they cannot submit now."""
+    grade: Grade | None = None
+    """What they were told they have; None before anything is published."""
 
     @property
     def has_copy(self) -> bool:
@@ -56,12 +60,12 @@ class Work:
 
 
 def work_of(assignment: Assignment, membership: Membership, *, now: datetime) -> Work:
-    """How this member stands with the assignment. Four questions to the tables, however much they submitted."""
+    """How this member stands with the assignment. Five questions to the tables, however much they submitted."""
     extension = Extension.objects.filter(assignment=assignment, membership=membership).first()
     allowance = NOTHING_EXTRA if extension is None else extension.allowance
     schedule = assignment.schedule
     submissions = list(
-        Submission.objects.filter(assignment=assignment, membership=membership).select_related("release")
+        Submission.objects.filter(assignment=assignment, membership=membership).select_related("release", "feedback")
     )
     attempts = attempts_of(submissions)
     most = most_attempts(schedule, allowance)
@@ -72,9 +76,13 @@ def work_of(assignment: Assignment, membership: Membership, *, now: datetime) ->
         dates=dates_for(schedule, allowance),
         fetch=Fetch.objects.filter(assignment=assignment, membership=membership).select_related("release").first(),
         collection=collection if _is_news(collection, submissions) else None,
-        received=[Received(one, standing(schedule, one.submitted_at, allowance)) for one in submissions],
+        received=[
+            Received(one, standing(schedule, one.submitted_at, allowance), is_back=hasattr(one, "feedback"))
+            for one in submissions
+        ],
         attempts_left=None if most is None else max(0, most - used),
         refusal=refused.explain() if refused is not None else None,
+        grade=Grade.objects.filter(assignment=assignment, membership=membership, published_at__isnull=False).first(),
     )
 
 

@@ -64,6 +64,9 @@ PAGES = [
     Page("submission-detail", WORK + "given/submissions/{other}/", "get", SIGN_IN, 404, 404, 200, 200),
     Page("submission-download", WORK + "given/submissions/{own}/files.tar", "get", SIGN_IN, 404, 200, 200, 200),
     Page("submission-download", WORK + "given/submissions/{other}/files.tar", "get", SIGN_IN, 404, 404, 200, 200),
+    # Students once it is published, which the tests of feedback see to; those who grade always.
+    Page("feedback-detail", WORK + "given/submissions/{own}/feedback/", "get", SIGN_IN, 404, 404, 200, 200),
+    Page("feedback-detail", WORK + "given/submissions/{other}/feedback/", "get", SIGN_IN, 404, 404, 200, 200),
 ]
 
 

@@ -1,0 +1,231 @@
+"""Students read what came of what they submitted: once it is published, theirs only, and nothing that is hidden."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from assignments import artefacts
+from assignments.files import Bundle, File
+from assignments.gradebook import change_points, publish_grades, take_over
+from assignments.models import Assignment, Autograding, CellComment, Feedback, Submission, Way
+from assignments.points import CellKey, ChangeKind
+from assignments.submissions import receive
+from classes.models import Membership, Role
+from tests.factories import EMPTY_NOTEBOOK, AssignmentFactory, member, released
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fake_backends")]
+
+SECRET = "assert solve(2) == 'hidden-forty-two'"
+TRACEBACK = f"----> 2 {SECRET}\nAssertionError: the secret message"
+HOSTILE = "<script>alert('from a student')</script>"
+ANSWER = CellKey("problem1", "answer")
+
+
+@pytest.fixture
+def assignment() -> Assignment:
+    """One with an answer and tests, some of which are hidden."""
+    assignment = AssignmentFactory.create(name="given")
+    cells = [("problem1", "answer", "manual", 3), ("problem1", "tests", "tests", 2)]
+    released(assignment, cells=cells, problem1=_notebook("assert solve(1) == 1", outputs=[]))
+    return assignment
+
+
+@pytest.fixture
+def teacher(assignment: Assignment) -> Membership:
+    """Of its class."""
+    return member(assignment.course, "teacher", Role.TEACHER)
+
+
+@pytest.fixture
+def ada(assignment: Assignment) -> Membership:
+    """A student of its class."""
+    return member(assignment.course, "ada")
+
+
+@pytest.fixture
+def submission(assignment: Assignment, ada: Membership, now: datetime) -> Submission:
+    """Hers, graded by its tests."""
+    return _graded(assignment, ada, now)
+
+
+@pytest.fixture
+def published(submission: Submission, teacher: Membership, now: datetime) -> Submission:
+    """The same, after it was published."""
+    publish_grades(submission.assignment, None, by=teacher.person, now=now, message="Well done")
+    return submission
+
+
+def test_feedback_before_publishing_is_not_there(client: Client, submission: Submission) -> None:
+    assert _page(client, submission, "ada", status=404) == ""
+
+
+def test_feedback_of_another_is_not_there(client: Client, assignment: Assignment, published: Submission) -> None:
+    member(assignment.course, "eve")
+
+    assert _page(client, published, "eve", status=404) == ""
+
+
+def test_feedback_says_points_comments_and_the_message(
+    client: Client, submission: Submission, teacher: Membership, now: datetime
+) -> None:
+    CellComment.objects.create(
+        submission=submission, notebook="problem1", cell="answer", text="See page 7", by=teacher.person, at=now
+    )
+    change_points(submission, kind=ChangeKind.MANUAL, points=Decimal("2.5"), cell=ANSWER, by=teacher.person, now=now)
+    publish_grades(submission.assignment, None, by=teacher.person, now=now, message="Well done")
+
+    page = _page(client, submission, "ada")
+
+    assert [words for words in ("2.50 / 3", "1 / 2", "3.50 / 5", "See page 7", "Well done") if words not in page] == []
+
+
+def test_feedback_tells_nothing_that_was_changed_since(
+    client: Client, published: Submission, teacher: Membership, now: datetime
+) -> None:
+    later = now + timedelta(minutes=1)
+    CellComment.objects.create(submission=published, notebook="problem1", cell="answer", text="Not yet", at=later)
+    change_points(published, kind=ChangeKind.MANUAL, points=Decimal(3), cell=ANSWER, by=teacher.person, now=later)
+
+    page = _page(client, published, "ada")
+
+    assert "0 / 3" in page
+    assert "Not yet" not in page
+
+
+def test_hidden_tests_are_kept_back(client: Client, published: Submission) -> None:
+    page = _page(client, published, "ada")
+
+    assert "hidden-forty-two" not in page
+    assert "the secret message" not in page
+    assert "1 / 2" in page
+
+
+def test_tests_of_which_nothing_is_seen_tell_no_points(client: Client, published: Submission) -> None:
+    Assignment.objects.update(hidden_tests="never")
+
+    page = _page(client, published, "ada")
+
+    assert "hidden-forty-two" not in page
+    assert "1 / 2" not in page
+
+
+def test_hidden_tests_are_shown_where_they_may_be(client: Client, published: Submission) -> None:
+    Assignment.objects.update(hidden_tests="shown")
+
+    assert "hidden-forty-two" in _page(client, published, "ada")
+
+
+@pytest.mark.parametrize(("days", "is_shown"), [(-1, True), (1, False)], ids=["after", "before"])
+def test_hidden_tests_are_shown_from_their_date_on(
+    client: Client, published: Submission, days: int, is_shown: bool
+) -> None:
+    Assignment.objects.update(hidden_tests="later", hidden_tests_from=timezone.now() + timedelta(days=days))
+
+    page = _page(client, published, "ada")
+
+    assert ("hidden-forty-two" in page) is is_shown
+    assert ("shown in full from" in page) is not is_shown
+
+
+def test_release_that_cannot_be_compared_gives_nothing_away(client: Client, published: Submission) -> None:
+    published.release.bundle = artefacts.keep(Bundle((File("other.ipynb", EMPTY_NOTEBOOK),)).tar)
+    published.release.save()
+
+    page = _page(client, published, "ada")
+
+    assert "hidden-forty-two" not in page
+    assert "cannot be shown here" in page
+
+
+def test_nothing_of_a_student_runs(client: Client, published: Submission) -> None:
+    page = _page(client, published, "ada")
+
+    assert HOSTILE not in page
+    assert "&lt;script&gt;" in page
+    assert "onerror" not in page
+
+
+def test_reading_is_noted_of_the_student_only(client: Client, published: Submission, teacher: Membership) -> None:
+    _page(client, published, "teacher")
+    assert Feedback.objects.get().read_at is None
+
+    _page(client, published, "ada")
+
+    assert Feedback.objects.get().read_at is not None
+
+
+def test_pages_of_the_student_say_that_it_came_back(client: Client, published: Submission, ada: Membership) -> None:
+    client.force_login(ada.person)
+    place = f"/classes/{published.assignment.course.slug}/assignments/"
+
+    pages = [client.get(place + name).content.decode() for name in ("", "given/")]
+
+    assert all("1 / 5" in page and "came back" in page for page in pages)
+    assert f"submissions/{published.pk}/feedback/" in pages[1]
+
+
+def test_pages_of_the_student_say_nothing_before(client: Client, submission: Submission, ada: Membership) -> None:
+    client.force_login(ada.person)
+    place = f"/classes/{submission.assignment.course.slug}/assignments/"
+
+    pages = [client.get(place + name).content.decode() for name in ("", "given/")]
+
+    assert not any("1 / 5" in page or "came back" in page for page in pages)
+
+
+def _page(client: Client, submission: Submission, username: str, *, status: int = 200) -> str:
+    course = submission.assignment.course
+    client.force_login(course.memberships.get(person__username=username).person)
+    response = client.get(f"/classes/{course.slug}/assignments/given/submissions/{submission.pk}/feedback/")
+    assert response.status_code == status
+    return response.content.decode() if status == 200 else ""
+
+
+def _graded(assignment: Assignment, membership: Membership, now: datetime) -> Submission:
+    bundle = Bundle((File("problem1.ipynb", EMPTY_NOTEBOOK),))
+    submission = receive(assignment, membership, bundle, way=Way.LAB, by=membership.person, now=now)
+    outputs = [
+        {"output_type": "error", "ename": "AssertionError", "evalue": "the secret message", "traceback": [TRACEBACK]}
+    ]
+    ran = Bundle((File("problem1.ipynb", _notebook(f"assert solve(1) == 1\n{SECRET}", outputs=outputs)),))
+    autograding = Autograding.objects.create(
+        submission=submission,
+        release=submission.release,
+        state=Autograding.State.DONE,
+        bundle=artefacts.keep(ran.tar),
+        scores=[
+            {"notebook": "problem1", "grade_id": "tests", "auto_points": 1},
+            {"notebook": "problem1", "grade_id": "answer", "auto_points": None},
+        ],
+    )
+    take_over(autograding, now=now)
+    submission.refresh_from_db()
+    return submission
+
+
+def _notebook(tests: str, *, outputs: list[dict[str, Any]]) -> bytes:
+    page = {"output_type": "display_data", "metadata": {}, "data": {"text/html": "<img src=x onerror=alert(1)>"}}
+    cells = [
+        _cell("answer", HOSTILE, [page], solution=True),
+        _cell("tests", tests, outputs, solution=False),
+    ]
+    return json.dumps(json.loads(EMPTY_NOTEBOOK) | {"cells": cells}).encode()
+
+
+def _cell(grade_id: str, source: str, outputs: list[dict[str, Any]], *, solution: bool) -> dict[str, Any]:
+    grading = {"grade_id": grade_id, "grade": True, "solution": solution, "locked": not solution, "schema_version": 3}
+    return {
+        "cell_type": "code",
+        "id": grade_id,
+        "metadata": {"nbgrader": grading},
+        "source": source,
+        "outputs": outputs,
+        "execution_count": 1,
+    }
