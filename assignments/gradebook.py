@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
 from django.db import transaction
 
@@ -30,6 +31,9 @@ from assignments.points import CellKey, CellKind, CellWorth, Change, ChangeKind,
 from assignments.sinks import sinks
 from assignments.submissions import attempts_of
 from classes.models import Membership
+
+_LAST = 1 << 62
+"""Beyond the numbers of changes that were written down."""
 
 # --- Changing ----------------------------------------------------------------------------------------------
 
@@ -166,6 +170,33 @@ def points_as_of(submission: Submission, *, until: datetime) -> tuple[Submission
     return folded, autograding
 
 
+def points_if_taken_over(assignment: Assignment, trials: Sequence[Autograding]) -> dict[UUID, SubmissionPoints]:
+    """What submissions would have if the points of these runs, all of one release, counted; by the run.
+
+    As many questions to the tables for a thousand as for one.
+    """
+    if not trials:
+        return {}
+    changes: dict[UUID, list[Change]] = {}
+    for row in GradeChange.objects.filter(submission__in=[trial.submission_id for trial in trials]):
+        changes.setdefault(row.submission_id, []).append(_change(row))
+    extensions = Extension.objects.filter(assignment=assignment)
+    allowances = {extension.membership_id: extension.allowance for extension in extensions}
+    first = trials[0].submission
+    cells, items, schedule = _worth(first, trials[0]), _items(first), assignment.schedule
+    found = {}
+    for trial in trials:
+        submission = trial.submission
+        allowance = allowances.get(submission.membership_id, NOTHING_EXTRA)
+        found[trial.pk] = fold(
+            [*changes.get(submission.pk, ()), *_automatic(trial)],
+            cells=cells,
+            items=items,
+            percent_kept=standing(schedule, submission.submitted_at, allowance).percent_kept,
+        )
+    return found
+
+
 # --- Steps -------------------------------------------------------------------------------------------------
 
 
@@ -176,6 +207,19 @@ def _folded(submission: Submission) -> SubmissionPoints:
         items=_items(submission),
         percent_kept=_percent_kept(submission),
     )
+
+
+def _automatic(trial: Autograding) -> list[Change]:
+    """The points of a run, as if they were written down now."""
+    return [
+        Change(
+            number=_LAST + position,
+            kind=ChangeKind.AUTOMATIC,
+            cell=CellKey(cell["notebook"], cell["grade_id"]),
+            points=None if cell["auto_points"] is None else Decimal(str(cell["auto_points"])),
+        )
+        for position, cell in enumerate(trial.scores)
+    ]
 
 
 def _change(row: GradeChange) -> Change:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from assignments.views import authoring, feedback, listing, work
+from assignments.views import authoring, feedback, listing, regrading, work
 
 app_name = "assignments"
 
@@ -22,6 +22,9 @@ urlpatterns = [
     path("<str:name>/fetch/", work.copy_fetch, name="copy-fetch"),
     path("<str:name>/open/", work.copy_open, name="copy-open"),
     path("<str:name>/submit/", work.copy_submit, name="copy-submit"),
+    path("<str:name>/regrading/", regrading.regrading_detail, name="regrading-detail"),
+    path("<str:name>/regrading/try/", regrading.regrading_try, name="regrading-try"),
+    path("<str:name>/regrading/take-over/", regrading.regrading_take_over, name="regrading-take-over"),
     path("<str:name>/submissions/<uuid:submission_id>/", work.submission_detail, name="submission-detail"),
     path("<str:name>/submissions/<uuid:submission_id>/files.tar", work.submission_download, name="submission-download"),
     path("<str:name>/submissions/<uuid:submission_id>/feedback/", feedback.feedback_detail, name="feedback-detail"),

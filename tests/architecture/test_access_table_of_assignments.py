@@ -64,6 +64,9 @@ PAGES = [
     Page("submission-detail", WORK + "given/submissions/{other}/", "get", SIGN_IN, 404, 404, 200, 200),
     Page("submission-download", WORK + "given/submissions/{own}/files.tar", "get", SIGN_IN, 404, 200, 200, 200),
     Page("submission-download", WORK + "given/submissions/{other}/files.tar", "get", SIGN_IN, 404, 404, 200, 200),
+    Page("regrading-detail", WORK + "given/regrading/", "get", SIGN_IN, 404, 404, 404, 200),
+    Page("regrading-try", WORK + "given/regrading/try/", "post", SIGN_IN, 404, 404, 404, 302),
+    Page("regrading-take-over", WORK + "given/regrading/take-over/", "post", SIGN_IN, 404, 404, 404, 302),
     # Students once it is published, which the tests of feedback see to; those who grade always.
     Page("feedback-detail", WORK + "given/submissions/{own}/feedback/", "get", SIGN_IN, 404, 404, 200, 200),
     Page("feedback-detail", WORK + "given/submissions/{other}/feedback/", "get", SIGN_IN, 404, 404, 200, 200),

@@ -1,0 +1,72 @@
+"""Grading anew with a corrected release, for teachers."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from assignments.context import AssignmentRequest, assignment_view
+from assignments.regrading import ask_trials, take_over, tried
+from assignments.views.answers import back, refused
+from classes.models import Role
+from environments.errors import EnvironmentsError
+
+REFRESH_SECONDS = 2
+PAGE = "regrading-detail"
+
+
+@assignment_view(Role.TEACHER)
+@require_safe
+def regrading_detail(request: AssignmentRequest) -> HttpResponse:
+    """What each student has, and what they would have; only the table when htmx asks."""
+    rows = tried(request.assignment)
+    facts = {
+        "course": request.course,
+        "standing": request.standing,
+        "assignment": request.assignment,
+        "here": "work",
+        "rows": rows,
+        "others": sum(row.is_other for row in rows),
+        "can_take_over": request.standing.can_change and any(row.is_ready for row in rows),
+        "refresh_seconds": REFRESH_SECONDS if any(row.is_under_way for row in rows) else None,
+    }
+    template = "assignments/regrading.html"
+    return render(request, f"{template}#trials" if request.htmx else template, facts)
+
+
+@assignment_view(Role.TEACHER)
+@require_POST
+def regrading_try(request: AssignmentRequest) -> HttpResponse:
+    """Have everything that counts tried with the present release."""
+    try:
+        ask_trials(request.assignment, by=request.user, now=timezone.now())
+    except EnvironmentsError as error:
+        return refused(request, error)
+    return back(request, PAGE)
+
+
+@assignment_view(Role.TEACHER)
+@require_POST
+def regrading_take_over(request: AssignmentRequest) -> HttpResponse:
+    """Let the chosen trials count, or all of them."""
+    chosen = None if "all" in request.POST else set(filter(None, map(_key, request.POST.getlist("trial"))))
+    try:
+        taken = take_over(request.assignment, chosen, now=timezone.now())
+    except EnvironmentsError as error:
+        return refused(request, error)
+    words = ngettext("%(count)d grade was worked out anew.", "%(count)d grades were worked out anew.", taken)
+    messages.success(request, words % {"count": taken})
+    return back(request, PAGE)
+
+
+def _key(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
