@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from django.db.models import Count, Exists, F, OuterRef, Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from assignments.deadlines import NOTHING_EXTRA, Allowance, dates_for
+from assignments.models import Assignment, Extension, Feedback, Grade, Submission
 from classes.extensions import NavPlace, Section
 from classes.policies import Standing
+
+TEMPLATE = "assignments/_today.html"
+MAX_ROWS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What somebody has not submitted yet, and when it is due for them."""
+
+    assignment: Assignment
+    at: datetime
 
 
 class AssignmentsOfCourse:
@@ -20,5 +36,46 @@ class AssignmentsOfCourse:
         return [NavPlace(_("Assignments"), reverse("assignments:assignment-list", args=[standing.course.slug]), "work")]
 
     def sections(self, standing: Standing, *, now: datetime) -> Sequence[Section]:
-        """Nothing yet."""
-        return []
+        """For students what is due next and what came back; for those who grade how much there is to grade."""
+        if standing.course.is_over:
+            return []
+        facts = _for_staff(standing) if standing.is_staff else _for_student(standing, now=now)
+        return [Section(TEMPLATE, {**facts, "course": standing.course, "now": now})] if any(facts.values()) else []
+
+
+def _for_student(standing: Standing, *, now: datetime) -> dict[str, Any]:
+    """Three questions: what is open to them with what they gave back, their allowances, and what they have not read."""
+    membership = standing.membership
+    if membership is None:
+        return {}
+    submitted = Submission.objects.filter(assignment=OuterRef("pk"), membership=membership)
+    mine = Assignment.objects.filter(course=standing.course).open_to_students(now).exclude(Exists(submitted))
+    to_do = list(mine.exclude(due_at=None, closes_at=None))
+    extensions = Extension.objects.filter(membership=membership, assignment__in=[one.pk for one in to_do])
+    allowances = {extension.assignment_id: extension.allowance for extension in extensions}
+    due = [end for one in to_do for end in _due(one, allowances.get(one.pk, NOTHING_EXTRA), now=now)]
+    unread = Feedback.objects.filter(
+        Q(read_at=None) | Q(read_at__lt=F("published_at")),
+        submission__membership=membership,
+        submission__assignment__deleted_at=None,
+    )
+    return {
+        "due": sorted(due, key=lambda one: one.at)[:MAX_ROWS],
+        "back": list(unread.select_related("submission__assignment")[:MAX_ROWS]),
+    }
+
+
+def _for_staff(standing: Standing) -> dict[str, Any]:
+    """One question: what counts for students and waits for a person, by assignment."""
+    waiting = Grade.objects.filter(
+        assignment__course=standing.course, assignment__deleted_at=None, needs_manual__gt=0, submission__isnull=False
+    )
+    by_assignment = waiting.values("assignment__name", "assignment__title").annotate(count=Count("pk"))
+    return {"to_grade": list(by_assignment.order_by("-count", "assignment__title")[:MAX_ROWS])}
+
+
+def _due(assignment: Assignment, allowance: Allowance, *, now: datetime) -> list[Due]:
+    """When it is due for them, or closes where it is not due; nothing if that is past."""
+    dates = dates_for(assignment.schedule, allowance)
+    end = dates.due_at or dates.closes_at
+    return [Due(assignment, end)] if end is not None and end >= now else []
