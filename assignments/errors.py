@@ -65,6 +65,26 @@ REASONS: dict[str, Reason] = {
         _("Ask the teacher to let you in."),
         status=403,
     ),
+    "request_empty": Reason(
+        _("Nothing was written."),
+        _("Write what should be looked at, and send it again."),
+        status=422,
+    ),
+    "request_cell_unknown": Reason(
+        _("There are no points of this cell to be asked about."),
+        _("Go back to the feedback and choose a cell with points."),
+        status=409,
+    ),
+    "request_closed": Reason(
+        _("This question has been answered and closed already."),
+        _("Go back to the feedback and read how it ended."),
+        status=409,
+    ),
+    "request_points_invalid": Reason(
+        _("That is no number of points this cell can have."),
+        _("Give a number between 0 and {most}."),
+        status=422,
+    ),
     "copy_untouched": Reason(
         _("Your copy is as it was given out, so it was not submitted for you when it was due."),
         _("If late work is still taken, save your notebooks and submit them yourself."),

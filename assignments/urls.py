@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from assignments.views import authoring, feedback, listing, regrading, work
+from assignments.views import authoring, feedback, listing, regrading, requests, work
 
 app_name = "assignments"
 
@@ -28,4 +28,6 @@ urlpatterns = [
     path("<str:name>/submissions/<uuid:submission_id>/", work.submission_detail, name="submission-detail"),
     path("<str:name>/submissions/<uuid:submission_id>/files.tar", work.submission_download, name="submission-download"),
     path("<str:name>/submissions/<uuid:submission_id>/feedback/", feedback.feedback_detail, name="feedback-detail"),
+    path("<str:name>/submissions/<uuid:submission_id>/ask/", requests.request_open, name="request-open"),
+    path("<str:name>/requests/<uuid:request_id>/", requests.request_answer, name="request-answer"),
 ]

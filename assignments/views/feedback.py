@@ -13,7 +13,8 @@ from django.views.decorators.http import require_safe
 from assignments.context import AssignmentRequest, assignment_view
 from assignments.feedback import feedback_of, note_reading, told_of
 from assignments.models import Grade
-from assignments.policies import can_read_feedback
+from assignments.policies import can_grade, can_read_feedback
+from assignments.requests import requests_of
 
 
 @assignment_view()
@@ -39,6 +40,9 @@ def feedback_detail(request: AssignmentRequest, submission_id: UUID) -> HttpResp
         "submission": submission,
         "told": told_of(submission, feedback, now=now),
         "grade": Grade.objects.filter(submission=submission, published_at__isnull=False).first(),
+        "requests": requests_of(submission),
+        "can_ask": is_own and feedback is not None and not request.course.is_over,
+        "can_answer": can_grade(request.standing),
         "now": now,
     }
     return render(request, "assignments/feedback.html", facts)

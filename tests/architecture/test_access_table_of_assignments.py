@@ -64,12 +64,14 @@ PAGES = [
     Page("submission-detail", WORK + "given/submissions/{other}/", "get", SIGN_IN, 404, 404, 200, 200),
     Page("submission-download", WORK + "given/submissions/{own}/files.tar", "get", SIGN_IN, 404, 200, 200, 200),
     Page("submission-download", WORK + "given/submissions/{other}/files.tar", "get", SIGN_IN, 404, 404, 200, 200),
-    Page("regrading-detail", WORK + "given/regrading/", "get", SIGN_IN, 404, 404, 404, 200),
-    Page("regrading-try", WORK + "given/regrading/try/", "post", SIGN_IN, 404, 404, 404, 302),
-    Page("regrading-take-over", WORK + "given/regrading/take-over/", "post", SIGN_IN, 404, 404, 404, 302),
+    Page("regrading-detail", WORK + "given/regrading/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("regrading-try", WORK + "given/regrading/try/", "post", SIGN_IN, 404, 403, 403, 302),
+    Page("regrading-take-over", WORK + "given/regrading/take-over/", "post", SIGN_IN, 404, 403, 403, 302),
     # Students once it is published, which the tests of feedback see to; those who grade always.
     Page("feedback-detail", WORK + "given/submissions/{own}/feedback/", "get", SIGN_IN, 404, 404, 200, 200),
     Page("feedback-detail", WORK + "given/submissions/{other}/feedback/", "get", SIGN_IN, 404, 404, 200, 200),
+    Page("request-open", WORK + "given/submissions/{other}/ask/", "post", SIGN_IN, 404, 404, 404, 404),
+    Page("request-answer", WORK + "given/requests/{asked}/", "post", SIGN_IN, 404, 403, 302, 302),
 ]
 
 
@@ -86,7 +88,8 @@ def course(teacher: User) -> Course:
     released(given)
     for membership in (student, other):
         bundle = Bundle((File("problem1.ipynb", EMPTY_NOTEBOOK),))
-        receive(given, membership, bundle, way=Way.LAB, by=membership.person, now=timezone.now())
+        submission = receive(given, membership, bundle, way=Way.LAB, by=membership.person, now=timezone.now())
+        submission.regrade_requests.create(opened_at=timezone.now())
     return course
 
 
@@ -124,4 +127,5 @@ def _address(page: Page, course: Course) -> str:
     submissions = Submission.objects.filter(assignment__course=course)
     own = submissions.get(membership__person__username="student")
     other = submissions.get(membership__person__username="other")
-    return page.path.format(course=course.slug, own=own.pk, other=other.pk)
+    asked = own.regrade_requests.get()
+    return page.path.format(course=course.slug, own=own.pk, other=other.pk, asked=asked.pk)

@@ -1,0 +1,78 @@
+"""Asking about points at the feedback, and answering there."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from uuid import UUID
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from assignments.context import AssignmentRequest, assignment_view
+from assignments.errors import AssignmentError
+from assignments.feedback import feedback_of, told_of
+from assignments.models import RegradeRequest, Submission
+from assignments.points import CellKey
+from assignments.requests import answer, close, open_request
+from assignments.views.answers import back, refused
+from classes.models import Role
+from environments.errors import EnvironmentsError
+
+PAGE = "feedback-detail"
+
+
+@assignment_view()
+@require_POST
+def request_open(request: AssignmentRequest, submission_id: UUID) -> HttpResponse:
+    """A question about one cell, of whoever submitted it."""
+    submission = _own(request, submission_id)
+    cell = CellKey(request.POST.get("notebook", ""), request.POST.get("cell", ""))
+    now = timezone.now()
+    try:
+        if told_of(submission, feedback_of(submission), now=now).points_of(cell) is None:
+            raise AssignmentError("request_cell_unknown")
+        open_request(submission, cell, request.POST.get("text", ""), by=request.user, now=now)
+    except EnvironmentsError as error:
+        return refused(request, error)
+    return back(request, PAGE, submission.pk)
+
+
+@assignment_view(Role.TEACHER, Role.GRADER)
+@require_POST
+def request_answer(request: AssignmentRequest, request_id: UUID) -> HttpResponse:
+    """An answer in the thread, with which it may end."""
+    asked = get_object_or_404(
+        RegradeRequest.objects.select_related("submission__assignment__course", "submission__membership"),
+        pk=request_id,
+        submission__assignment=request.assignment,
+    )
+    text, ends, now = request.POST.get("text", ""), request.POST.get("ends", ""), timezone.now()
+    try:
+        if ends == "changed":
+            close(asked, points=_points(request.POST.get("points", "")), words=text, by=request.user, now=now)
+        elif ends == "kept":
+            close(asked, points=None, words=text, by=request.user, now=now)
+        else:
+            answer(asked, text, by=request.user, now=now)
+    except EnvironmentsError as error:
+        return refused(request, error)
+    return back(request, PAGE, asked.submission_id)
+
+
+def _own(request: AssignmentRequest, submission_id: UUID) -> Submission:
+    """What this person submitted, once feedback on it is published; 404 for all else."""
+    submissions = request.assignment.submissions.select_related("membership", "release", "autograding")
+    submission = get_object_or_404(submissions, pk=submission_id, membership=request.standing.membership)
+    submission.assignment = request.assignment
+    if request.standing.membership is None or feedback_of(submission) is None:
+        raise Http404
+    return submission
+
+
+def _points(text: str) -> Decimal:
+    try:
+        return Decimal(text.strip().replace(",", "."))
+    except InvalidOperation:
+        return Decimal("NaN")

@@ -1,0 +1,136 @@
+"""Students ask about points of a cell, and those who grade answer, change or keep them, and close."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from assignments import artefacts
+from assignments.errors import AssignmentError
+from assignments.files import Bundle, File
+from assignments.gradebook import publish_grades, take_over
+from assignments.models import Grade, RegradeMessage, RegradeRequest, Submission, Way
+from assignments.points import CellKey
+from assignments.requests import answer, close, open_request
+from assignments.submissions import receive
+from classes.models import Membership, Role
+from tests.assignments.grading_rows import CELLS, graded_by
+from tests.factories import EMPTY_NOTEBOOK, AssignmentFactory, member, released
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fake_backends")]
+
+CELL = CellKey("problem1", "tests")
+State = RegradeRequest.State
+
+
+@pytest.fixture
+def submission(now: datetime) -> Submission:
+    """Ada's, graded with one point of two for its tests, and published by her teacher."""
+    assignment = AssignmentFactory.create(name="given")
+    released(assignment, cells=CELLS)
+    ada, teacher = member(assignment.course, "ada"), member(assignment.course, "teacher", Role.TEACHER)
+    bundle = Bundle((File("problem1.ipynb", EMPTY_NOTEBOOK),))
+    submission = receive(assignment, ada, bundle, way=Way.LAB, by=ada.person, now=now)
+    autograding = graded_by(submission, 1)
+    autograding.bundle = artefacts.keep(bundle.tar)
+    autograding.save()
+    take_over(autograding, now=now)
+    publish_grades(assignment, None, by=teacher.person, now=now)
+    return submission
+
+
+def test_asking_again_stays_in_one_thread(submission: Submission, now: datetime) -> None:
+    ada = _who(submission, "ada").person
+
+    first = open_request(submission, CELL, "Why?", by=ada, now=now)
+    second = open_request(submission, CELL, "And why?", by=ada, now=now)
+
+    assert first == second
+    assert [message.text for message in first.messages.all()] == ["Why?", "And why?"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "words", "code"),
+    [(CELL, " ", "request_empty"), (CellKey("problem1", "other"), "Why?", "request_cell_unknown")],
+)
+def test_asking_nothing_or_of_nothing_is_refused(
+    submission: Submission, now: datetime, cell: CellKey, words: str, code: str
+) -> None:
+    with pytest.raises(AssignmentError) as raised:
+        open_request(submission, cell, words, by=_who(submission, "ada").person, now=now)
+
+    assert raised.value.code == code
+
+
+def test_closing_with_points_changes_them(submission: Submission, now: datetime) -> None:
+    asked, teacher = _asked(submission, now)
+
+    close(asked, points=Decimal(2), words="You are right", by=teacher, now=now)
+
+    asked.refresh_from_db()
+    assert (asked.state, asked.closed_by) == (State.CHANGED.value, teacher)
+    assert Grade.objects.get().points == 2
+    assert submission.changes.last().why == "You are right"  # type: ignore[union-attr]
+
+
+def test_closing_without_points_keeps_them(submission: Submission, now: datetime) -> None:
+    asked, teacher = _asked(submission, now)
+
+    close(asked, points=None, by=teacher, now=now)
+
+    asked.refresh_from_db()
+    assert asked.state == State.KEPT
+    assert Grade.objects.get().points == 1
+
+
+@pytest.mark.parametrize("points", [Decimal(3), Decimal(-1), Decimal("NaN")], ids=str)
+def test_points_the_cell_cannot_have_change_nothing(submission: Submission, now: datetime, points: Decimal) -> None:
+    asked, teacher = _asked(submission, now)
+
+    with pytest.raises(AssignmentError) as raised:
+        close(asked, points=points, words="Here", by=teacher, now=now)
+
+    asked.refresh_from_db()
+    assert (raised.value.code, asked.state) == ("request_points_invalid", State.OPEN)
+    assert RegradeMessage.objects.count() == 1
+
+
+def test_what_is_closed_stays_closed(submission: Submission, now: datetime) -> None:
+    asked, teacher = _asked(submission, now)
+    close(asked, points=None, by=teacher, now=now)
+
+    with pytest.raises(AssignmentError) as raised:
+        answer(asked, "One more thing", by=teacher, now=now)
+
+    assert raised.value.code == "request_closed"
+
+
+def test_thread_goes_through_the_page(client: Client, submission: Submission) -> None:
+    place = f"/classes/{submission.assignment.course.slug}/assignments/given/"
+    page = f"{place}submissions/{submission.pk}/feedback/"
+    client.force_login(_who(submission, "ada").person)
+    client.post(
+        f"{place}submissions/{submission.pk}/ask/", {"notebook": "problem1", "cell": "tests", "text": "<b>Why?</b>"}
+    )
+    asked = RegradeRequest.objects.get()
+    client.force_login(_who(submission, "teacher").person)
+    client.post(f"{place}requests/{asked.pk}/", {"text": "Right", "ends": "changed", "points": "1,5"})
+
+    words = client.get(page).content.decode()
+
+    assert Grade.objects.get().points == Decimal("1.5")
+    assert "&lt;b&gt;Why?" in words
+    assert "Points changed" in words
+
+
+def _asked(submission: Submission, now: datetime) -> tuple[RegradeRequest, User]:
+    asked = open_request(submission, CELL, "Why?", by=_who(submission, "ada").person, now=now)
+    return asked, _who(submission, "teacher").person
+
+
+def _who(submission: Submission, username: str) -> Membership:
+    return submission.assignment.course.memberships.get(person__username=username)
