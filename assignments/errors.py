@@ -115,6 +115,51 @@ REASONS: dict[str, Reason] = {
         _("A teacher can prepare it again on the page “Environment” of the class, and have this graded once more."),
         status=409,
     ),
+    # Grading by hand
+    "cell_held": Reason(
+        _("{who} is grading this answer at the moment."),
+        _("Go on to the next one. This one is free again as soon as they leave it."),
+        status=409,
+    ),
+    "cell_changed": Reason(
+        _("Somebody else has graded this answer since you opened it."),
+        _("Nothing of yours was written. Look at what it has now, and change it if you still want to."),
+        status=409,
+    ),
+    "cell_unknown": Reason(
+        _("There is no such cell in this submission."),
+        _("Go back to the overview and choose it there."),
+        status=404,
+    ),
+    "points_invalid": Reason(
+        _("This cell gives between 0 and {most} points."),
+        _("Give a number between these. What goes beyond can be given as extra credit."),
+        status=422,
+    ),
+    "extra_invalid": Reason(
+        _("Extra credit is a number of 0 or more."),
+        _("Give such a number, or leave it empty for none."),
+        status=422,
+    ),
+    "nothing_to_undo": Reason(
+        _("You have not graded this answer yet, or somebody has graded it after you."),
+        _("Give it the points it should have instead."),
+        status=409,
+    ),
+    "comment_empty": Reason(_("There is nothing in this comment."), _("Write something, or leave it."), status=422),
+    "comment_of_another": Reason(
+        _("Somebody else has written this comment."), _("Ask them to change it, or write your own."), status=403
+    ),
+    "rubric_item_invalid": Reason(
+        _("A rubric item needs a few words and a number of points between −{most} and {most}."),
+        _("Give both. A number below zero takes away from full points."),
+        status=422,
+    ),
+    "rubric_item_retired": Reason(
+        _("This rubric item is not used any more."),
+        _("Choose another. Where it was given before, it still counts."),
+        status=409,
+    ),
     # Dates
     "assignment_not_open": Reason(
         _("This assignment has not begun yet."),

@@ -6,15 +6,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
 from accounts.models import User
-from assignments.deadlines import NOTHING_EXTRA, counting, standing
+from assignments.deadlines import NOTHING_EXTRA, Allowance, counting, standing
 from assignments.models import (
     Assignment,
     Autograding,
@@ -34,6 +35,8 @@ from classes.models import Membership
 
 _LAST = 1 << 62
 """Beyond the numbers of changes that were written down."""
+REFOLDED_AT_ONCE = 200
+
 
 # --- Changing ----------------------------------------------------------------------------------------------
 
@@ -123,6 +126,14 @@ def regrade_person(assignment: Assignment, membership: Membership, *, now: datet
             setattr(grade, name, value)
         grade.save(update_fields=list(facts))
     return grade
+
+
+@transaction.atomic
+def refold_all(assignment: Assignment, submissions: Collection[Any], *, now: datetime) -> None:
+    """Work out anew what these submissions, by their keys, have: so many at a time with the same few questions."""
+    keys = sorted(submissions)
+    for first in range(0, len(keys), REFOLDED_AT_ONCE):
+        _refold_batch(assignment, keys[first : first + REFOLDED_AT_ONCE], now=now)
 
 
 # --- Publishing --------------------------------------------------------------------------------------------
@@ -265,6 +276,10 @@ def _percent_kept(submission: Submission) -> int:
 
 
 def _write_cells(submission: Submission, folded: SubmissionPoints, *, now: datetime) -> None:
+    _write_cells_of([(submission, folded)], now=now)
+
+
+def _write_cells_of(all_folded: Sequence[tuple[Submission, SubmissionPoints]], *, now: datetime) -> None:
     rows = [
         CellGrade(
             submission=submission,
@@ -279,20 +294,108 @@ def _write_cells(submission: Submission, folded: SubmissionPoints, *, now: datet
             graded_by_id=cell.by or None,
             graded_at=now,
         )
+        for submission, folded in all_folded
         for cell in folded.cells
     ]
     columns = ["max_points", "points", "origin", "automatic", "extra", "needs_manual", "graded_by", "graded_at"]
-    keys = {(row.notebook, row.grade_id) for row in rows}
-    gone = [row.pk for row in submission.cell_grades.all() if (row.notebook, row.grade_id) not in keys]
+    keys = {(row.submission_id, row.notebook, row.grade_id) for row in rows}
+    there = CellGrade.objects.filter(submission__in=[submission.pk for submission, _ in all_folded])
+    gone = [
+        pk for pk, *key in there.values_list("pk", "submission_id", "notebook", "grade_id") if tuple(key) not in keys
+    ]
     CellGrade.objects.filter(pk__in=gone).delete()  # Of an earlier release.
     CellGrade.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["submission", "notebook", "grade_id"], update_fields=columns
+        rows,
+        batch_size=500,
+        update_conflicts=True,
+        unique_fields=["submission", "notebook", "grade_id"],
+        update_fields=columns,
     )
+
+
+def _refold_batch(assignment: Assignment, keys: Sequence[Any], *, now: datetime) -> None:
+    rows = Submission.objects.select_for_update(of=("self",)).select_related("autograding").filter(pk__in=keys)
+    submissions = list(rows.order_by("pk"))
+    folded = _folded_batch(assignment, submissions)
+    for submission in submissions:
+        points = folded[submission.pk]
+        submission.points, submission.max_points = points.points, points.max_points
+        submission.needs_manual = sum(cell.needs_manual for cell in points.cells)
+    _write_cells_of([(submission, folded[submission.pk]) for submission in submissions], now=now)
+    Submission.objects.bulk_update(submissions, ["points", "max_points", "needs_manual"], batch_size=100)
+    _regrade_batch(assignment, submissions, folded, now=now)
+
+
+def _folded_batch(assignment: Assignment, submissions: Sequence[Submission]) -> dict[Any, SubmissionPoints]:
+    changes: dict[Any, list[Change]] = {submission.pk: [] for submission in submissions}
+    for row in GradeChange.objects.filter(submission__in=list(changes)):
+        changes[row.submission_id].append(_change(row))
+    release_of = {
+        one.pk: one.autograding.release_id if one.autograding is not None else one.release_id for one in submissions
+    }
+    taking = _cells_that_begin_full(assignment)
+    worth: dict[Any, list[CellWorth]] = {release: [] for release in release_of.values()}
+    for cell in Cell.objects.filter(release__in=list(worth)):
+        key = CellKey(cell.notebook, cell.grade_id)
+        worth[cell.release_id].append(CellWorth(key, CellKind(cell.kind), cell.points, key in taking))
+    items = {str(item.pk): item.points for item in RubricItem.objects.filter(assignment=assignment)}
+    allowances = _allowances(assignment, submissions)
+    return {
+        one.pk: fold(
+            changes[one.pk],
+            cells=worth[release_of[one.pk]],
+            items=items,
+            percent_kept=standing(
+                assignment.schedule, one.submitted_at, allowances.get(one.membership_id, NOTHING_EXTRA)
+            ).percent_kept,
+        )
+        for one in submissions
+    }
+
+
+def _allowances(assignment: Assignment, submissions: Sequence[Submission]) -> dict[Any, Allowance]:
+    members = {submission.membership_id for submission in submissions}
+    extensions = Extension.objects.filter(assignment=assignment, membership__in=members)
+    return {extension.membership_id: extension.allowance for extension in extensions}
+
+
+def _regrade_batch(
+    assignment: Assignment,
+    submissions: Sequence[Submission],
+    folded: Mapping[Any, SubmissionPoints],
+    *,
+    now: datetime,
+) -> None:
+    """The grades of those of whom one of these submissions is the one that counts."""
+    allowances = _allowances(assignment, submissions)
+    members = {submission.membership_id for submission in submissions}
+    theirs: dict[Any, list[Submission]] = {}
+    for submission in Submission.objects.filter(assignment=assignment, membership__in=members):
+        theirs.setdefault(submission.membership_id, []).append(submission)
+    locked = Grade.objects.select_for_update(of=("self",)).filter(assignment=assignment, membership__in=members)
+    grades = {grade.membership_id: grade for grade in locked.select_related("submission")}
+    changed: list[Grade] = []
+    for member, attempts in theirs.items():
+        chosen = counting(assignment.schedule, attempts_of(attempts), allowances.get(member, NOTHING_EXTRA))
+        submission = next((one for one in attempts if chosen is not None and one.attempt == chosen.number), None)
+        grade = grades.get(member)
+        if submission is None or submission.pk not in folded or grade is None:
+            continue
+        facts = _facts_of(submission, folded[submission.pk], now=now)
+        if any(getattr(grade, name) != value for name, value in facts.items() if name != "changed_at"):
+            for name, value in facts.items():
+                setattr(grade, name, value)
+            changed.append(grade)
+    columns = ["submission", "points", "penalty", "max_points", "needs_manual", "changed_at"]
+    Grade.objects.bulk_update(changed, columns, batch_size=100)
 
 
 def _grade_facts(submission: Submission, *, now: datetime) -> dict[str, object]:
     """What the grade of a student is, if this submission is the one that counts."""
-    folded = _folded(submission) if submission.points is not None else None
+    return _facts_of(submission, _folded(submission) if submission.points is not None else None, now=now)
+
+
+def _facts_of(submission: Submission, folded: SubmissionPoints | None, *, now: datetime) -> dict[str, object]:
     return {
         "submission": submission,
         "points": folded.total if folded is not None else None,

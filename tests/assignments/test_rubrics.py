@@ -1,0 +1,125 @@
+"""What a rubric item is worth is worth it for everybody, whenever they were graded."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import User
+from assignments.errors import AssignmentError
+from assignments.models import Assignment, CellGrade, Grade, SavedComment, Submission
+from assignments.rubrics import add_item, change_item, choose, chosen_of, items_of, retire_item, save_comment
+from classes.models import Role
+from tests.assignments.marked import ESSAY, graded, to_be_graded
+from tests.factories import member
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def assignment() -> Assignment:
+    """One that people grade."""
+    return to_be_graded(name="homework")
+
+
+@pytest.fixture
+def grader(assignment: Assignment) -> User:
+    """Who grades it."""
+    return member(assignment.course, "grader", Role.GRADER).person
+
+
+def _submissions(assignment: Assignment, many: int, now: datetime) -> list[Submission]:
+    names = [f"student-{assignment.submissions.count() + number}" for number in range(many)]
+    return [graded(assignment, member(assignment.course, name), now=now) for name in names]
+
+
+def _points(assignment: Assignment) -> set[Decimal]:
+    rows = CellGrade.objects.filter(submission__assignment=assignment, grade_id="essay")
+    return set(rows.values_list("points", flat=True))
+
+
+def test_changed_points_count_wherever_the_item_was_chosen(assignment: Assignment, grader: User, now: datetime) -> None:
+    chosen, left = _submissions(assignment, 2, now)
+    item = add_item(assignment, ESSAY, label="Gives a reason", points=Decimal(1), now=now)
+    choose(chosen, item, is_chosen=True, by=grader, now=now)
+
+    change_item(item, label="Gives a reason", points=Decimal(3), now=now)
+
+    assert Grade.objects.get(submission=chosen).points == 5
+    assert Grade.objects.get(submission=left).points == 2
+
+
+def test_changing_points_asks_as_much_for_few_as_for_many(assignment: Assignment, grader: User, now: datetime) -> None:
+    item = add_item(assignment, ESSAY, label="Gives a reason", points=Decimal(1), now=now)
+
+    def counted(many: int, points: int) -> int:
+        for submission in _submissions(assignment, many, now):
+            choose(submission, item, is_chosen=True, by=grader, now=now)
+        with CaptureQueriesContext(connection) as queries:
+            change_item(item, label="Gives a reason", points=Decimal(points), now=now)
+        return len(queries)
+
+    few, many = counted(2, 2), counted(10, 3)
+
+    assert many == few
+    assert _points(assignment) == {Decimal(3)}
+
+
+def test_items_that_take_away_begin_from_full_points(assignment: Assignment, grader: User, now: datetime) -> None:
+    (submission,) = _submissions(assignment, 1, now)
+    item = add_item(assignment, ESSAY, label="No source", points=Decimal("-1.5"), now=now)
+
+    choose(submission, item, is_chosen=True, by=grader, now=now)
+
+    assert _points(assignment) == {Decimal("2.5")}
+
+
+def test_first_item_that_adds_changes_from_where_all_begin(assignment: Assignment, grader: User, now: datetime) -> None:
+    (submission,) = _submissions(assignment, 1, now)
+    item = add_item(assignment, ESSAY, label="No source", points=Decimal(-1), now=now)
+    choose(submission, item, is_chosen=True, by=grader, now=now)
+
+    add_item(assignment, ESSAY, label="Clear", points=Decimal(2), now=now)
+
+    assert _points(assignment) == {Decimal(0)}
+
+
+def test_item_that_is_taken_back_has_the_cell_wait_again(assignment: Assignment, grader: User, now: datetime) -> None:
+    (submission,) = _submissions(assignment, 1, now)
+    item = add_item(assignment, ESSAY, label="Clear", points=Decimal(2), now=now)
+    choose(submission, item, is_chosen=True, by=grader, now=now)
+
+    choose(submission, item, is_chosen=False, by=grader, now=now)
+
+    assert chosen_of(submission, ESSAY) == set()
+    assert CellGrade.objects.get(grade_id="essay").needs_manual
+
+
+def test_retired_item_counts_and_is_offered_no_more(assignment: Assignment, grader: User, now: datetime) -> None:
+    one, two = _submissions(assignment, 2, now)
+    item = add_item(assignment, ESSAY, label="Clear", points=Decimal(2), now=now)
+    choose(one, item, is_chosen=True, by=grader, now=now)
+
+    retire_item(item, now=now)
+
+    assert items_of(assignment, ESSAY) == []
+    assert CellGrade.objects.get(submission=one, grade_id="essay").points == 2
+    with pytest.raises(AssignmentError, match="rubric_item_retired"):
+        choose(two, item, is_chosen=True, by=grader, now=now)
+
+
+@pytest.mark.parametrize(("label", "points"), [("", "1"), ("x" * 301, "1"), ("Clear", "NaN"), ("Clear", "10001")])
+def test_item_that_makes_no_sense_is_refused(assignment: Assignment, now: datetime, label: str, points: str) -> None:
+    with pytest.raises(AssignmentError, match="rubric_item_invalid"):
+        add_item(assignment, ESSAY, label=label, points=Decimal(points), now=now)
+
+
+def test_comment_is_kept_once(assignment: Assignment, grader: User, now: datetime) -> None:
+    save_comment(assignment.course, text="Say why.", by=grader, now=now)
+    save_comment(assignment.course, text=" Say why. ", by=grader, now=now)
+
+    assert SavedComment.objects.get().text == "Say why."
