@@ -105,8 +105,8 @@ def submissions_of(assignment: Assignment) -> QuerySet[Grade]:
     grades = Grade.objects.filter(assignment=assignment, submission__isnull=False)
     if assignment.is_anonymous:
         return grades.select_related("submission").order_by("submission_id")
-    person = ("membership__person__last_name", "membership__person__first_name", "membership__person__username")
-    return grades.select_related("submission", "membership__person").order_by(*person)
+    people = grades.select_related("submission__membership__person")
+    return people.order_by("membership__person__display_name", "membership__person__username")
 
 
 def pseudonym(submission: Submission) -> str:

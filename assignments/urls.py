@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from assignments.views import authoring, feedback, listing, regrading, requests, work
+from assignments.views import authoring, feedback, listing, marking, regrading, requests, work
 
 app_name = "assignments"
 
@@ -30,4 +30,11 @@ urlpatterns = [
     path("<str:name>/submissions/<uuid:submission_id>/feedback/", feedback.feedback_detail, name="feedback-detail"),
     path("<str:name>/submissions/<uuid:submission_id>/ask/", requests.request_open, name="request-open"),
     path("<str:name>/requests/<uuid:request_id>/", requests.request_answer, name="request-answer"),
+    path("<str:name>/grading/", marking.grading_overview, name="grading-overview"),
+    path("<str:name>/grading/next/", marking.grading_next, name="grading-next"),
+    path("<str:name>/grading/<uuid:submission_id>/", marking.cell_marking, name="cell-marking"),
+    path("<str:name>/grading/<uuid:submission_id>/points/", marking.cell_mark, name="cell-mark"),
+    path("<str:name>/grading/<uuid:submission_id>/comments/", marking.cell_comment, name="cell-comment"),
+    path("<str:name>/grading/<uuid:submission_id>/lease/", marking.cell_lease, name="cell-lease"),
+    path("<str:name>/grading/<uuid:submission_id>/rubric/", marking.rubric_change, name="rubric-change"),
 ]

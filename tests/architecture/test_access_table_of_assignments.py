@@ -20,6 +20,7 @@ from tests.factories import EMPTY_NOTEBOOK, AssignmentFactory, CourseFactory, Us
 
 SIGN_IN = 302
 WORK = "/classes/{course}/assignments/"
+GRADING = WORK + "given/grading/"
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,14 @@ PAGES = [
     Page("feedback-detail", WORK + "given/submissions/{other}/feedback/", "get", SIGN_IN, 404, 404, 200, 200),
     Page("request-open", WORK + "given/submissions/{other}/ask/", "post", SIGN_IN, 404, 404, 404, 404),
     Page("request-answer", WORK + "given/requests/{asked}/", "post", SIGN_IN, 404, 403, 302, 302),
+    Page("grading-overview", GRADING, "get", SIGN_IN, 404, 403, 200, 200),
+    Page("grading-next", GRADING + "next/", "get", SIGN_IN, 404, 403, 302, 302),
+    Page("cell-marking", GRADING + "{own}/", "get", SIGN_IN, 404, 403, 200, 200),
+    # To a cell that is not there.
+    Page("cell-mark", GRADING + "{own}/points/", "post", SIGN_IN, 404, 403, 404, 404),
+    Page("cell-comment", GRADING + "{own}/comments/", "post", SIGN_IN, 404, 403, 404, 404),
+    Page("cell-lease", GRADING + "{own}/lease/", "post", SIGN_IN, 404, 403, 404, 404),
+    Page("rubric-change", GRADING + "{own}/rubric/", "post", SIGN_IN, 404, 403, 404, 404),
 ]
 
 
@@ -85,7 +94,7 @@ def course(teacher: User) -> Course:
     student, other = member(course, "student"), member(course, "other")
     given = AssignmentFactory.create(course=course, name="given")
     AssignmentFactory.create(course=course, name="draft")
-    released(given)
+    released(given, cells=[("problem1", "essay", "manual", 4)])
     for membership in (student, other):
         bundle = Bundle((File("problem1.ipynb", EMPTY_NOTEBOOK),))
         submission = receive(given, membership, bundle, way=Way.LAB, by=membership.person, now=timezone.now())

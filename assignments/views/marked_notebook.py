@@ -1,0 +1,121 @@
+"""A submission's notebook as graders see it: cells and outputs as text and pictures, and what is said of each.
+
+A notebook is whatever its student made it. Nothing of it becomes part of a page but as text, or as a picture that was
+spelt anew (`classes.notebooks`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+
+from assignments import artefacts, files
+from assignments.cells import grade_id_of, read
+from assignments.errors import AssignmentError
+from assignments.executing import ENDING_WORDS, EXIT_WORDS, FLAG_WORDS, Ending, ExitReason, Flag
+from assignments.files import SUFFIX
+from assignments.models import CellComment, Submission
+from classes.errors import CourseError
+from classes.notebooks import Cell, read_notebook
+
+CELLS_AROUND = 100
+"""So many are shown before the one that is graded, and behind it."""
+_LIMITS = files.Limits(max_bytes=500_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A cell, and what belongs to it."""
+
+    name: str
+    """Its `grade_id`, else its id in the notebook, else its place."""
+    cell: Cell
+    is_graded: bool
+    is_here: bool
+    """Whether it is the one that is graded on this page."""
+    comments: Sequence[CellComment]
+    flags: Sequence[str | Promise]
+
+
+def notebook_of(submission: Submission, notebook: str) -> bytes:
+    """As its tests were run; as it was received where none were. Raises AssignmentError `notebook_missing`."""
+    run = submission.autograding
+    kept = (run.bundle if run is not None else "") or submission.repaired or submission.bundle
+    bundle = files.from_tar([artefacts.read(kept)], limits=_LIMITS).bundle
+    found = next((file.content for file in bundle if file.path == f"{notebook}{SUFFIX}"), None)
+    if found is None:
+        raise AssignmentError("notebook_missing", notebook=notebook)
+    return found
+
+
+def names_in(raw: bytes, notebook: str) -> list[str]:
+    """What its cells are called."""
+    cells = read(raw, name=notebook)["cells"]
+    return [grade_id_of(cell) or _id(cell) or f"#{place}" for place, cell in enumerate(cells)]
+
+
+def shown_cells(
+    submission: Submission, notebook: str, grade_id: str, *, comments: Iterable[CellComment]
+) -> list[Shown]:
+    """The cells around the one that is graded. Raises AssignmentError where the notebook cannot be shown."""
+    raw = notebook_of(submission, notebook)
+    names = names_in(raw, notebook)
+    graded = [bool(grade_id_of(cell)) for cell in read(raw, name=notebook)["cells"]]
+    try:
+        cells = read_notebook(raw)
+    except CourseError as error:
+        raise AssignmentError("notebook_too_large", notebook=notebook, most=8) from error
+    said: dict[str, list[CellComment]] = {}
+    for comment in comments:
+        said.setdefault(comment.cell, []).append(comment)
+    here = names.index(grade_id) if grade_id in names else 0
+    first = max(0, here - CELLS_AROUND)
+    flags = flags_of(submission, notebook)
+    everything = list(zip(names, cells, graded, strict=True))
+    return [
+        Shown(
+            name,
+            cell,
+            is_graded,
+            name == grade_id,
+            said.get(name, ()),
+            flags.get(name if is_graded else f"#{place}", ()),
+        )
+        for place, (name, cell, is_graded) in enumerate(everything)
+        if first <= place <= here + CELLS_AROUND
+    ]
+
+
+def flags_of(submission: Submission, notebook: str) -> dict[str, list[str | Promise]]:
+    """What running it has shown, in words, by `grade_id`, or by place where a cell has none (`#3`).
+
+    What concerns the whole notebook stands under an empty name.
+    """
+    found: dict[str, list[str | Promise]] = {}
+    for flag in submission.autograding.flags if submission.autograding is not None else ():
+        if flag.get("notebook") == notebook:
+            name = flag.get("cell") or (f"#{flag['position']}" if "position" in flag else "")
+            found.setdefault(name, []).extend(_words_of_cell(flag) if name else _words_of_notebook(flag))
+    return found
+
+
+def _words_of_cell(flag: Mapping[str, Any]) -> list[str | Promise]:
+    code = flag.get("code", "")
+    return [FLAG_WORDS[Flag(code)]] if code in set(Flag) else []
+
+
+def _words_of_notebook(flag: Mapping[str, Any]) -> list[str | Promise]:
+    code, reason = flag.get("code", ""), flag.get("facts", {}).get("exit", "")
+    if code == "missing":
+        return [_("This notebook was not among what was handed in.")]
+    words: list[str | Promise] = [ENDING_WORDS[Ending(code)]] if code in set(Ending) else []
+    return [*words, EXIT_WORDS[ExitReason(reason)]] if reason in set(ExitReason) else words
+
+
+def _id(cell: Mapping[str, Any]) -> str:
+    name = cell.get("id")
+    return name if isinstance(name, str) and 0 < len(name) <= 64 else ""

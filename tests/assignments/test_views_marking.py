@@ -1,0 +1,220 @@
+"""The pages on which people grade."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from accounts.models import User
+from assignments.marking import LEASE, Place, take_lease
+from assignments.models import Assignment, CellGrade, CellLease, RubricItem, Submission
+from assignments.rubrics import add_item
+from classes.models import Course, Role
+from tests.assignments.marked import ESSAY, PROOF, graded, to_be_graded
+from tests.factories import CourseFactory, member
+
+pytestmark = pytest.mark.django_db
+
+HOSTILE = "<script>alert(1)</script><img src=https://evil.example/x><style>*{display:none}</style>"
+
+
+@pytest.fixture
+def assignment() -> Assignment:
+    """One that people grade."""
+    course: Course = CourseFactory.create(slug="biology")
+    return to_be_graded(course=course, name="homework")
+
+
+@pytest.fixture
+def grader(assignment: Assignment, client: Client) -> User:
+    """Who grades it, signed in."""
+    person = member(assignment.course, "grader", Role.GRADER).person
+    client.force_login(person)
+    return person
+
+
+@pytest.fixture
+def submission(assignment: Assignment, now: datetime) -> Submission:
+    """What one student gave back."""
+    return graded(assignment, member(assignment.course, "zebulon"), now=now)
+
+
+def _page(submission: Submission, path: str = "") -> str:
+    return f"/classes/biology/assignments/homework/grading/{submission.pk}/{path}"
+
+
+def _about(**more: str) -> dict[str, str]:
+    return {"notebook": ESSAY.notebook, "cell": ESSAY.grade_id, "seen": "0", **more}
+
+
+def _essay(submission: Submission) -> CellGrade:
+    return CellGrade.objects.get(submission=submission, grade_id="essay")
+
+
+def test_overview_says_what_is_to_do(client: Client, grader: User, submission: Submission) -> None:
+    page = client.get("/classes/biology/assignments/homework/grading/").content.decode()
+
+    assert "0 of 1" in page
+    assert "1 of 1" in page
+    assert "Zebulon" in page
+
+
+def test_nothing_of_a_notebook_becomes_part_of_the_page(
+    client: Client, grader: User, assignment: Assignment, now: datetime
+) -> None:
+    submission = graded(assignment, member(assignment.course, "mallory"), now=now, hostile=HOSTILE)
+
+    page = client.get(_page(submission)).content.decode()
+
+    assert "&lt;script&gt;alert(1)" in page
+    assert not any(mark in page for mark in ("<script>alert", "<img src=https", "<style>"))
+
+
+def test_names_are_nowhere_where_they_are_hidden(
+    client: Client, grader: User, assignment: Assignment, submission: Submission
+) -> None:
+    assignment.is_anonymous = True
+    assignment.save()
+    receipt = f"/classes/biology/assignments/homework/submissions/{submission.pk}/"
+
+    pages = [
+        client.get(page) for page in ("/classes/biology/assignments/homework/grading/", _page(submission), receipt)
+    ]
+
+    assert all(page.status_code == 200 for page in pages)
+    assert not any("zebulon" in page.content.decode().lower() for page in pages)
+
+
+def test_save_and_next_gives_points_and_goes_on(client: Client, grader: User, submission: Submission) -> None:
+    response = client.post(_page(submission, "points/"), _about(points="2,5", extra="1", do="next"))
+
+    assert _essay(submission).points == Decimal("3.5")
+    assert f"cell={PROOF.grade_id}" in response["Location"]
+    assert not CellLease.objects.filter(grade_id=ESSAY.grade_id).exists()
+
+
+@pytest.mark.parametrize(("do", "points"), [("full", 4), ("none", 0)])
+def test_one_button_gives_all_or_nothing(
+    client: Client, grader: User, submission: Submission, do: str, points: int
+) -> None:
+    client.post(_page(submission, "points/"), _about(do=do))
+
+    row = _essay(submission)
+    assert (row.points, row.needs_manual, row.graded_by) == (points, False, grader)
+
+
+def test_going_on_without_points_grades_nothing(client: Client, grader: User, submission: Submission) -> None:
+    client.post(_page(submission, "points/"), _about(points="", extra="", do="next"))
+
+    assert _essay(submission).needs_manual
+
+
+@pytest.mark.parametrize("points", ["many", "5", "-1", "NaN"])
+def test_points_that_make_no_sense_are_explained(
+    client: Client, grader: User, submission: Submission, points: str
+) -> None:
+    page = client.post(_page(submission, "points/"), _about(points=points, do="next"), follow=True).content.decode()
+
+    assert "between 0 and 4 points" in page
+    assert _essay(submission).needs_manual
+
+
+def test_rubric_item_is_added_and_chosen(client: Client, grader: User, submission: Submission) -> None:
+    client.post(_page(submission, "rubric/"), _about(label="Clear", item_points="3"))
+    item = RubricItem.objects.get()
+
+    client.post(_page(submission, "points/"), _about(do=f"item:{item.pk}"))
+
+    assert _essay(submission).points == 3
+    assert 'aria-pressed="true"' in client.get(_page(submission) + "?notebook=problem1&cell=essay").content.decode()
+
+
+def test_rubric_item_is_changed_and_retired(
+    client: Client, grader: User, assignment: Assignment, submission: Submission, now: datetime
+) -> None:
+    item = add_item(assignment, ESSAY, label="Clear", points=Decimal(1), now=now)
+
+    client.post(_page(submission, "rubric/"), _about(item=str(item.pk), label="Very clear", item_points="2"))
+    client.post(_page(submission, "rubric/"), _about(item=str(item.pk), do="retire"))
+
+    item.refresh_from_db()
+    assert (item.label, item.points, item.retired_at is not None) == ("Very clear", 2, True)
+
+
+def test_comment_is_kept_said_again_and_removed(client: Client, grader: User, submission: Submission) -> None:
+    client.post(_page(submission, "comments/"), _about(at="intro", text="Say why.", keep="1"))
+    saved = submission.assignment.course.saved_comments.get()
+    client.post(_page(submission, "comments/"), _about(at="essay", saved=str(saved.pk)))
+    first = submission.comments.get(cell="intro")
+
+    client.post(_page(submission, "comments/"), _about(remove=str(first.pk)))
+
+    assert [(said.cell, said.text) for said in submission.comments.all()] == [("essay", "Say why.")]
+
+
+def test_comment_at_no_cell_is_refused(client: Client, grader: User, submission: Submission) -> None:
+    client.post(_page(submission, "comments/"), _about(at="nowhere", text="Hello"))
+
+    assert not submission.comments.exists()
+
+
+def test_answer_of_somebody_else_can_be_seen_and_not_graded(
+    client: Client, grader: User, assignment: Assignment, submission: Submission
+) -> None:
+    other = member(assignment.course, "octavia", Role.GRADER).person
+    take_lease(Place(submission.pk, ESSAY), by=other, now=timezone.now())
+
+    page = client.get(_page(submission) + "?notebook=problem1&cell=essay").content.decode()
+    lease = client.post(_page(submission, "lease/"), _about())
+
+    assert "is grading this answer" in page
+    assert 'name="points"' not in page
+    assert (lease.status_code, lease.json()["code"]) == (409, "cell_held")
+
+
+def test_lease_is_taken_renewed_and_dropped(client: Client, grader: User, submission: Submission) -> None:
+    client.get(_page(submission))
+    CellLease.objects.update(until=timezone.now() + LEASE / 10)
+
+    assert client.post(_page(submission, "lease/"), _about()).status_code == 204
+    assert CellLease.objects.get().until > timezone.now() + LEASE / 2
+    client.post(_page(submission, "lease/"), _about(drop="1"))
+    assert not CellLease.objects.exists()
+
+
+def test_what_running_it_has_shown_is_said(client: Client, grader: User, assignment: Assignment, now: datetime) -> None:
+    flags = [
+        {"notebook": "problem1", "cell": "", "code": "kernel_died", "facts": {"exit": "oom"}},
+        {"notebook": "problem1", "cell": "test-sum", "code": "tampered", "facts": {}},
+    ]
+    submission = graded(assignment, member(assignment.course, "ada"), now=now, flags=flags)
+
+    page = client.get(_page(submission)).content.decode()
+
+    assert "The program ended before all cells were run." in page
+    assert "Look at the code before you trust the points." in page
+
+
+def test_pages_ask_as_much_for_few_as_for_many(
+    client: Client, grader: User, assignment: Assignment, submission: Submission, now: datetime
+) -> None:
+    pages = ("/classes/biology/assignments/homework/grading/", _page(submission))
+    for page in pages:
+        client.get(page)
+    few = [_queries(client, page) for page in pages]
+    for number in range(8):
+        graded(assignment, member(assignment.course, f"student-{number}"), now=now)
+
+    assert [_queries(client, page) for page in pages] == few
+
+
+def _queries(client: Client, page: str) -> int:
+    with CaptureQueriesContext(connection) as queries:
+        client.get(page)
+    return len(queries)
