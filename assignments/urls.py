@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from assignments.views import authoring, feedback, listing, marking, regrading, requests, work
+
 
 app_name = "assignments"
 
 urlpatterns = [
     path("", listing.assignment_list, name="assignment-list"),
     path("new/", authoring.assignment_add, name="assignment-add"),
+    path("-/gradebook/", gradebook.gradebook, name="gradebook"),  # No assignment can be called “-”.
     path("<str:name>/", work.assignment_detail, name="assignment-detail"),
     path("<str:name>/notebooks/", authoring.assignment_notebooks, name="assignment-notebooks"),
     path("<str:name>/notebooks/upload/", authoring.source_upload, name="source-upload"),
@@ -37,4 +38,8 @@ urlpatterns = [
     path("<str:name>/grading/<uuid:submission_id>/comments/", marking.cell_comment, name="cell-comment"),
     path("<str:name>/grading/<uuid:submission_id>/lease/", marking.cell_lease, name="cell-lease"),
     path("<str:name>/grading/<uuid:submission_id>/rubric/", marking.rubric_change, name="rubric-change"),
+    path("<str:name>/grades/points.csv", gradebook.points_file, name="points-file"),
+    path("<str:name>/grades/cells.csv", gradebook.questions_file, name="questions-file"),
+    path("<str:name>/grades/publish/", gradebook.grades_publish, name="grades-publish"),
+    path("<str:name>/grades/<int:grade_id>/", gradebook.grade_history, name="grade-history"),
 ]

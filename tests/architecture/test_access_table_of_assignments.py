@@ -12,7 +12,8 @@ from django.utils import timezone
 from accounts.models import Role as SiteRole
 from accounts.models import User
 from assignments.files import Bundle, File
-from assignments.models import Submission, Way
+from assignments.gradebook import regrade_person
+from assignments.models import Grade, Submission, Way
 from assignments.submissions import receive
 from assignments.urls import urlpatterns
 from classes.models import Course, Role
@@ -80,6 +81,11 @@ PAGES = [
     Page("cell-mark", GRADING + "{own}/points/", "post", SIGN_IN, 404, 403, 404, 404),
     Page("cell-comment", GRADING + "{own}/comments/", "post", SIGN_IN, 404, 403, 404, 404),
     Page("cell-lease", GRADING + "{own}/lease/", "post", SIGN_IN, 404, 403, 404, 404),
+    Page("gradebook", WORK + "-/gradebook/", "get", SIGN_IN, 404, 403, 200, 200),
+    Page("points-file", WORK + "given/grades/points.csv", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("questions-file", WORK + "given/grades/cells.csv", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("grades-publish", WORK + "given/grades/publish/", "post", SIGN_IN, 404, 403, 403, 302),
+    Page("grade-history", WORK + "given/grades/{grade}/", "get", SIGN_IN, 404, 403, 403, 200),
     Page("rubric-change", GRADING + "{own}/rubric/", "post", SIGN_IN, 404, 403, 404, 404),
 ]
 
@@ -99,6 +105,8 @@ def course(teacher: User) -> Course:
         bundle = Bundle((File("problem1.ipynb", EMPTY_NOTEBOOK),))
         submission = receive(given, membership, bundle, way=Way.LAB, by=membership.person, now=timezone.now())
         submission.regrade_requests.create(opened_at=timezone.now())
+        receive(given, membership, bundle, way=Way.LAB, by=membership.person, now=timezone.now())
+        regrade_person(given, membership, now=timezone.now())
     return course
 
 
@@ -138,3 +146,5 @@ def _address(page: Page, course: Course) -> str:
     other = submissions.get(membership__person__username="other")
     asked = own.regrade_requests.get()
     return page.path.format(course=course.slug, own=own.pk, other=other.pk, asked=asked.pk)
+    grade = Grade.objects.get(submission=own)
+    return page.path.format(course=course.slug, own=own.pk, other=other.pk, grade=grade.pk)

@@ -190,7 +190,7 @@ def test_lease_is_taken_renewed_and_dropped(client: Client, grader: User, submis
 
 def test_what_running_it_has_shown_is_said(client: Client, grader: User, assignment: Assignment, now: datetime) -> None:
     flags = [
-        {"notebook": "problem1", "cell": "", "code": "kernel_died", "facts": {"exit": "oom"}},
+        {"notebook": "problem1", "cell": "", "code": "kernel-died", "facts": {"exit": "oom"}},
         {"notebook": "problem1", "cell": "test-sum", "code": "tampered", "facts": {}},
     ]
     submission = graded(assignment, member(assignment.course, "ada"), now=now, flags=flags)

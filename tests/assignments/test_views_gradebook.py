@@ -1,0 +1,124 @@
+"""Teachers see, take with them and publish what students have."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import User
+from assignments.marking import give_points
+from assignments.models import Assignment, Grade, Submission
+from classes.models import Course, Role
+from tests.assignments.marked import ESSAY, graded, to_be_graded
+from tests.factories import CourseFactory, member
+
+pytestmark = pytest.mark.django_db
+
+WORK = "/classes/biology/assignments/"
+GRADEBOOK = f"{WORK}-/gradebook/"
+
+
+@pytest.fixture
+def assignment() -> Assignment:
+    """One that people grade."""
+    course: Course = CourseFactory.create(slug="biology")
+    return to_be_graded(course=course, name="homework")
+
+
+@pytest.fixture
+def lead(assignment: Assignment, client: Client) -> User:
+    """A teacher of the class, signed in."""
+    person = member(assignment.course, "lead", Role.TEACHER).person
+    client.force_login(person)
+    return person
+
+
+@pytest.fixture
+def submission(assignment: Assignment, lead: User, now: datetime) -> Submission:
+    """Graded but for one cell."""
+    made = graded(assignment, member(assignment.course, "zebulon"), now=now)
+    give_points(made, ESSAY, Decimal("2.5"), by=lead, now=now, seen=0, why="half of it")
+    return made
+
+
+def test_gradebook_has_what_students_have(client: Client, lead: User, submission: Submission) -> None:
+    page = client.get(GRADEBOOK).content.decode()
+
+    assert "Zebulon" in page
+    assert "4.5 / 12" in page
+    assert "1 to do" in page
+
+
+def test_history_says_who_and_why(client: Client, lead: User, submission: Submission) -> None:
+    page = client.get(f"{WORK}homework/grades/{Grade.objects.get().pk}/").content.decode()
+
+    assert "half of it" in page
+    assert lead.get_full_name() in page
+
+
+def test_grader_finds_no_points_where_names_are_hidden(
+    client: Client, assignment: Assignment, submission: Submission
+) -> None:
+    assignment.is_anonymous = True
+    assignment.save()
+    client.force_login(member(assignment.course, "grader", Role.GRADER).person)
+
+    assert "4.5" not in client.get(GRADEBOOK).content.decode()
+
+
+def test_points_as_a_file(client: Client, lead: User, submission: Submission) -> None:
+    lines = client.get(f"{WORK}homework/grades/points.csv").content.decode("utf-8-sig").splitlines()
+
+    assert lines[0].startswith("username,email,name,attempt")
+    assert lines[1].startswith("zebulon,")
+    assert lines[1].endswith(",4.5,0,12,")
+
+
+def test_points_of_cells_as_a_file(client: Client, lead: User, submission: Submission) -> None:
+    lines = client.get(f"{WORK}homework/grades/cells.csv").content.decode("utf-8-sig").splitlines()
+
+    assert lines[0].endswith("problem1/essay,problem1/proof,problem1/test-sum")
+    assert lines[1].endswith(",2.5,,2")
+
+
+def test_name_like_a_formula_stays_a_name(client: Client, lead: User, submission: Submission) -> None:
+    person = submission.membership.person
+    person.display_name = '=HYPERLINK("https://evil.example")'
+    person.save()
+
+    for name in ("points", "cells"):
+        assert "'=HYPERLINK" in client.get(f"{WORK}homework/grades/{name}.csv").content.decode()
+
+
+@pytest.mark.parametrize("is_for_one", [True, False])
+def test_publishing_tells_one_or_all(
+    client: Client, assignment: Assignment, lead: User, submission: Submission, now: datetime, is_for_one: bool
+) -> None:
+    graded(assignment, member(assignment.course, "eva"), now=now)
+    one = Grade.objects.get(submission=submission)
+
+    client.post(f"{WORK}homework/grades/publish/", {"grade": one.pk, "message": "Good"} if is_for_one else {})
+
+    published = Grade.objects.filter(published_at__isnull=False)
+    assert published.count() == (1 if is_for_one else 2)
+    assert published.get(pk=one.pk).published_points == Decimal("4.5")
+
+
+def test_gradebook_asks_as_much_for_few_as_for_many(
+    client: Client, assignment: Assignment, lead: User, submission: Submission, now: datetime
+) -> None:
+    client.get(GRADEBOOK)
+    with CaptureQueriesContext(connection) as few:
+        client.get(GRADEBOOK)
+    for number in range(5):
+        graded(assignment, member(assignment.course, f"student-{number}"), now=now)
+
+    with CaptureQueriesContext(connection) as many:
+        client.get(GRADEBOOK)
+
+    assert len(many) == len(few)
