@@ -377,11 +377,11 @@ def _regrade_batch(
     changed: list[Grade] = []
     for member, attempts in theirs.items():
         chosen = counting(assignment.schedule, attempts_of(attempts), allowances.get(member, NOTHING_EXTRA))
-        submission = next((one for one in attempts if chosen is not None and one.attempt == chosen.number), None)
+        counts = next((one for one in attempts if chosen is not None and one.attempt == chosen.number), None)
         grade = grades.get(member)
-        if submission is None or submission.pk not in folded or grade is None:
+        if counts is None or counts.pk not in folded or grade is None:
             continue
-        facts = _facts_of(submission, folded[submission.pk], now=now)
+        facts = _facts_of(counts, folded[counts.pk], now=now)
         if any(getattr(grade, name) != value for name, value in facts.items() if name != "changed_at"):
             for name, value in facts.items():
                 setattr(grade, name, value)

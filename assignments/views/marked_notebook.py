@@ -16,11 +16,12 @@ from django.utils.translation import gettext as _
 from assignments import artefacts, files
 from assignments.cells import grade_id_of, read
 from assignments.errors import AssignmentError
-from assignments.executing import ENDING_WORDS, EXIT_WORDS, FLAG_WORDS, Ending, ExitReason, Flag
+from assignments.executing import ENDING_WORDS, EXIT_WORDS, FLAG_WORDS, Ending, Flag
 from assignments.files import SUFFIX
 from assignments.models import CellComment, Submission
 from classes.errors import CourseError
 from classes.notebooks import Cell, read_notebook
+from environments.sandboxes.base import ExitReason
 
 CELLS_AROUND = 100
 """So many are shown before the one that is graded, and behind it."""

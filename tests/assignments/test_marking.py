@@ -146,7 +146,7 @@ def test_what_was_graded_since_is_not_overwritten(
 def test_of_two_graders_at_once_one_gets_the_cell(
     submission: Submission, grader: User, other: User, now: datetime
 ) -> None:
-    if connection.vendor == "sqlite" and connection.is_in_memory_db():
+    if connection.vendor == "sqlite":
         both_got = [_got(submission, who, now) for who in (grader, other)]  # One connection: one after the other.
     else:
         both_got = []

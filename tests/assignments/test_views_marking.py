@@ -106,7 +106,8 @@ def test_one_button_gives_all_or_nothing(
     client.post(_page(submission, "points/"), _about(do=do))
 
     row = _essay(submission)
-    assert (row.points, row.needs_manual, row.graded_by) == (points, False, grader)
+    assert row.points == points
+    assert (row.needs_manual, row.graded_by) == (False, grader)
 
 
 def test_going_on_without_points_grades_nothing(client: Client, grader: User, submission: Submission) -> None:
@@ -144,7 +145,8 @@ def test_rubric_item_is_changed_and_retired(
     client.post(_page(submission, "rubric/"), _about(item=str(item.pk), do="retire"))
 
     item.refresh_from_db()
-    assert (item.label, item.points, item.retired_at is not None) == ("Very clear", 2, True)
+    assert (item.label, item.retired_at is not None) == ("Very clear", True)
+    assert item.points == 2
 
 
 def test_comment_is_kept_said_again_and_removed(client: Client, grader: User, submission: Submission) -> None:
