@@ -1,50 +1,34 @@
 """Feedback as files: a page for each notebook of a submission, to be kept beside a student's work.
 
-They say points, comments and the message, and nothing of what tests are made of; so there is nothing to take out of
-them, and no script of anybody's is in them.
+They say what the page of the feedback says of points and comments (`feedback.told_of`), and show no notebook; so there
+is nothing to take out of them, and no script of anybody's is in them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from datetime import datetime
 
 from django.template.loader import render_to_string
 
 from assignments.errors import AssignmentError
+from assignments.feedback import Told, ToldNotebook, feedback_of, told_of
 from assignments.files import Bundle, File
-from assignments.models import CellComment, CellGrade, Feedback, Submission
+from assignments.models import Submission
 
 TEMPLATE = "assignments/feedback_file.html"
 
 
-def feedback_files(submission: Submission) -> Bundle:
+def feedback_files(submission: Submission, *, now: datetime) -> Bundle:
     """The pages of this submission. Raises AssignmentError `feedback_not_published`."""
-    feedback = Feedback.objects.filter(submission=submission).first()
+    feedback = feedback_of(submission)
     if feedback is None:
         raise AssignmentError("feedback_not_published")
-    grades = list(submission.cell_grades.all())
-    comments = list(submission.comments.all())
-    order = {(cell.notebook, cell.grade_id): cell.position for cell in submission.release.cells.all()}
-    grades.sort(key=lambda grade: order.get((grade.notebook, grade.grade_id), len(order)))
-    names = submission.release.source.notebooks or sorted({grade.notebook for grade in grades})
-    return Bundle(tuple(File(f"{name}.html", _page(submission, feedback, name, grades, comments)) for name in names))
+    told = told_of(submission, feedback, now=now)
+    pages = {f"{notebook.name}.html": _page(submission, told, notebook) for notebook in told.notebooks}
+    return Bundle(tuple(File(path, pages[path]) for path in sorted(pages)))
 
 
-def _page(
-    submission: Submission,
-    feedback: Feedback,
-    name: str,
-    grades: Sequence[CellGrade],
-    comments: Sequence[CellComment],
-) -> bytes:
-    said: dict[str, list[CellComment]] = {}
-    for comment in comments:
-        if comment.notebook == name:
-            said.setdefault(comment.cell, []).append(comment)
-    cells = [(grade, said.pop(grade.grade_id, [])) for grade in grades if grade.notebook == name]
-    others = [comment for place in said.values() for comment in place]
-    page = render_to_string(
-        TEMPLATE,
-        {"submission": submission, "feedback": feedback, "notebook": name, "cells": cells, "others": others},
-    )
+def _page(submission: Submission, told: Told, notebook: ToldNotebook) -> bytes:
+    cells = [cell for cell in notebook.cells if cell.points is not None or cell.comments]
+    page = render_to_string(TEMPLATE, {"submission": submission, "told": told, "notebook": notebook, "cells": cells})
     return page.encode()

@@ -2,10 +2,9 @@
 
 from django.urls import path
 
-
+from assignments.views import authoring, feedback, gradebook, listing, marking, regrading, requests, work
 
 app_name = "assignments"
-
 urlpatterns = [
     path("", listing.assignment_list, name="assignment-list"),
     path("new/", authoring.assignment_add, name="assignment-add"),

@@ -145,6 +145,6 @@ def _address(page: Page, course: Course) -> str:
     own = submissions.get(membership__person__username="student")
     other = submissions.get(membership__person__username="other")
     asked = own.regrade_requests.get()
-    return page.path.format(course=course.slug, own=own.pk, other=other.pk, asked=asked.pk)
     grade = Grade.objects.get(submission=own)
-    return page.path.format(course=course.slug, own=own.pk, other=other.pk, grade=grade.pk)
+    keys = {"own": own.pk, "other": other.pk, "asked": asked.pk, "grade": grade.pk}
+    return page.path.format(course=course.slug, **keys)
