@@ -18,7 +18,9 @@ from assignments import artefacts, receipts
 from assignments.api import exchange
 from assignments.exchanging import hand_over, own_assignment
 from assignments.files import Bundle, File, Limits, from_tar
-from assignments.models import Assignment, CellComment, CellGrade, Extension, Feedback, Fetch, Grade, Submission, Way
+from assignments.gradebook import change_points
+from assignments.models import Assignment, Cell, CellComment, Extension, Feedback, Fetch, Grade, Submission, Way
+from assignments.points import CellKey, ChangeKind
 from assignments.submissions import receive
 from classes.models import Course, Membership, Role
 from tests.environments.api_client import browser_of, program_of, queries_of
@@ -362,10 +364,13 @@ def test_feedback_is_a_page_for_each_notebook_without_anybodys_script(
     program: APIClient, given: Assignment, student: Membership, now: datetime
 ) -> None:
     submission = receive(given, student, WORK, way=Way.LAB, by=student.person, now=now)
-    Feedback.objects.create(submission=submission, message="Well done")
-    CellGrade.objects.create(
-        submission=submission, notebook="problem1", grade_id="foo", points=Decimal("1.5"), max_points=2, origin="manual"
+    assert given.release is not None
+    Cell.objects.get_or_create(
+        release=given.release, notebook="problem1", grade_id="foo", kind="manual", points=2, position=9
     )
+    points, foo = Decimal("1.5"), CellKey("problem1", "foo")
+    change_points(submission, kind=ChangeKind.MANUAL, points=points, cell=foo, by=student.person, now=now)
+    Feedback.objects.create(submission=submission, message="Well done")
     CellComment.objects.create(
         submission=submission, notebook="problem1", cell="foo", text="<script>alert(1)</script>", at=now
     )
