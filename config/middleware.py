@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost, PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
+from django.utils.cache import patch_vary_headers
 
 from config.errors import permission_denied
 
@@ -77,6 +78,21 @@ class PreferencesMiddleware:
             _activate_language(request, language)
         with timezone.override(_zone_of(request)):
             return self.get_response(request)
+
+
+class FragmentMiddleware:
+    """Keeps parts of pages out of caches: a part has the address of its page, and going back would show it alone."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Mark what htmx asked for as not to be kept, and every answer as depending on who asks."""
+        response = self.get_response(request)
+        patch_vary_headers(response, ["HX-Request"])
+        if request.headers.get("HX-Request") == "true":
+            response["Cache-Control"] = "no-store"
+        return response
 
 
 def _activate_language(request: HttpRequest, language: str) -> None:

@@ -147,3 +147,14 @@ def test_speak_the_language_of_the_browser_to_a_stranger(client: Client) -> None
     response = client.get("/", headers={"Accept-Language": "fr-CA,fr;q=0.8"})
 
     assert '<html lang="fr"' in response.content.decode()
+
+
+def test_parts_of_pages_are_not_kept(client: Client, student: User) -> None:
+    client.force_login(student)
+
+    part, page = client.get("/", headers={"HX-Request": "true"}), client.get("/")
+
+    assert part["Cache-Control"] == "no-store"
+    assert "Cache-Control" not in page
+    assert "HX-Request" in part["Vary"]
+    assert "HX-Request" in page["Vary"]
