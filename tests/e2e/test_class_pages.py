@@ -212,7 +212,7 @@ def test_lesson_is_moved_by_the_keyboard_and_left_where_it_was(open_page: Callab
     expect(titles_on(page).nth(2)).to_have_text("Sampling")
     handle.press("Enter")
     handle.press("ArrowUp")
-    expect(page.get_by_role("status")).to_have_text("Place 2")
+    expect(page.locator("[data-reorder-said]")).to_have_text("Place 2")
     handle.press("Enter")
 
     expect(page.locator(".plan-row").nth(1).locator(".lesson-mark")).to_have_text("2")
