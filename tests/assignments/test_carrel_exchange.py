@@ -171,8 +171,8 @@ def test_feedback_is_put_beside_the_work(home: Home) -> None:
     home.nbgrader("submit", "ps1")
     too_early = home.nbgrader("fetch_feedback", "ps1", succeeds=False)
     submission = Submission.objects.get()
-    Feedback.objects.create(submission=submission, message="Well done")
     CellComment.objects.create(submission=submission, notebook="problem1", cell="", text="Neat", at=timezone.now())
+    Feedback.objects.create(submission=submission, message="Well done")
 
     ready = home.nbgrader("list", "--cached")
     home.nbgrader("fetch_feedback", "ps1")

@@ -15,7 +15,7 @@ import pytest
 from django.db import connections
 from pytest_django import Settings
 
-from assignments import autograding, engine
+from assignments import engine, grading_runs
 from assignments.autograding import ask_autograding, carry_out_next, tend_autogradings
 from assignments.models import Autograding, GradeChange, Submission, Way
 from assignments.submissions import receive
@@ -29,7 +29,7 @@ from tests.stack import wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
-PHASES = {"sanitise": engine, "execute": autograding, "score": engine}
+PHASES = {"sanitise": engine, "execute": grading_runs, "score": engine}
 """Where the function is that each phase begins with."""
 POINTS = 2
 
