@@ -85,6 +85,7 @@ def test_teach_a_class_from_nothing(
     student.get_by_role("main").get_by_role("button", name="Sign in").click()
     student.get_by_role("button", name="Join the class").click()
     expect(student.get_by_role("heading", name="Numbers")).to_be_visible()
+    class_page = student.url
     student.get_by_role("button", name="Open the notebook").click()
     student.wait_for_url(re.compile(r"\.localhost:\d+/lab"), timeout=BUILD_MILLISECONDS)
     expect(student.locator(".jp-StatusBar-Left")).to_contain_text("Idle", timeout=LAB_MILLISECONDS)
@@ -92,8 +93,7 @@ def test_teach_a_class_from_nothing(
     student.keyboard.press("Control+s")
 
     # A second click leads into the same server, which runs by now.
-    student.goto(f"{site.base_url}/classes/")
-    student.get_by_role("link", name="Numbers").first.click()
+    student.goto(class_page)
     student.get_by_role("button", name="Open the notebook").click()
     student.wait_for_url(re.compile(r"\.localhost:\d+/lab"), timeout=LAB_MILLISECONDS)
 
