@@ -20,11 +20,6 @@ def is_open(assignment: Assignment, *, now: datetime) -> bool:
     return assignment.release_id is not None and (assignment.opens_at is None or assignment.opens_at <= now)
 
 
-def can_edit(standing: Standing) -> bool:
-    """Whether they may draw up and release assignments."""
-    return standing.can_change
-
-
 def can_grade(standing: Standing) -> bool:
     """Whether they may give points."""
     return standing.is_staff and not standing.course.is_over
