@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.models import User
@@ -35,11 +35,20 @@ from assignments.grading_runs import Run, Terms, bundle_in, data_of, find_image,
 from assignments.models import Assignment, GateRun, Source
 from environments.errors import EnvironmentsError, SystemFailure, UserError
 from environments.leases import kept_alive, lease_from
+from environments.models import Outcome
 from environments.queueing import enqueue
 from environments.sandboxes.base import KernelConnection
 from environments.values import Image
 
-__all__ = ["GATE_WORDS", "Finding", "ask_gate_run", "carry_out_gate_run", "findings_of", "tend_gate_runs"]
+__all__ = [
+    "GATE_WORDS",
+    "Finding",
+    "ask_gate_run",
+    "carry_out_gate_run",
+    "findings_of",
+    "tend_gate_runs",
+    "waits_for_environment",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +65,10 @@ _MOST_WORDS = 300
 
 Clock = Callable[[], datetime]
 State = GateRun.State
+
+_ENVIRONMENT = "source__assignment__course__environment__"
+_WAITS_FOR_ENVIRONMENT = Q(**{f"{_ENVIRONMENT}commit": "", f"{_ENVIRONMENT}outcome": Outcome.PREPARING})
+"""Of a class that is so new that there is nothing yet in which notebooks could run."""
 
 
 class _Taken(Exception):
@@ -80,8 +93,14 @@ def tend_gate_runs(*, now: datetime) -> None:
     """Take back what dead workers had, and ask for what waits. Safe to repeat."""
     for run in GateRun.objects.filter(state=State.RUNNING, lease_until__lt=now):
         _give_back(run, AssignmentError("grading_interrupted"), now=now)
-    for key in GateRun.objects.filter(state=State.WAITING).order_by("asked_at").values_list("pk", flat=True)[:20]:
+    waiting = GateRun.objects.filter(state=State.WAITING).exclude(_WAITS_FOR_ENVIRONMENT)
+    for key in waiting.order_by("asked_at").values_list("pk", flat=True)[:20]:
         enqueue(TASK, key)
+
+
+def waits_for_environment(run: GateRun) -> bool:
+    """Whether it begins once the environment of its class is prepared, which is under way for the first time."""
+    return GateRun.objects.filter(_WAITS_FOR_ENVIRONMENT, pk=run.pk, state=State.WAITING).exists()
 
 
 def findings_of(run: GateRun) -> list[Finding]:
@@ -93,7 +112,7 @@ def findings_of(run: GateRun) -> list[Finding]:
 
 
 def carry_out_gate_run(run: GateRun, *, clock: Clock = timezone.now) -> None:
-    """Check the source, unless another worker does. Safe to call in any number of processes."""
+    """Check the source, unless another worker does or it has to wait. Safe to call in any number of processes."""
     claimed = _claim(run, now=clock())
     if claimed is None:
         return
@@ -111,7 +130,9 @@ def carry_out_gate_run(run: GateRun, *, clock: Clock = timezone.now) -> None:
 
 
 def _claim(run: GateRun, *, now: datetime) -> GateRun | None:
-    waiting = GateRun.objects.filter(pk=run.pk, state=State.WAITING)
+    waiting = GateRun.objects.filter(pk=run.pk, state=State.WAITING).exclude(
+        pk__in=GateRun.objects.filter(_WAITS_FOR_ENVIRONMENT)
+    )
     worker = uuid.uuid4()
     claimed = waiting.update(
         state=State.RUNNING, worker=worker, tries=F("tries") + 1, lease_until=lease_from(now), began_at=now

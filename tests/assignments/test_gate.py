@@ -15,14 +15,16 @@ from assignments import artefacts, files
 from assignments.authoring import bring_source
 from assignments.files import Bundle, File
 from assignments.findings import GATE_WORDS, Finding, worst_first
-from assignments.gate import ask_gate_run, carry_out_gate_run, findings_of, tend_gate_runs
+from assignments.gate import ask_gate_run, carry_out_gate_run, findings_of, tend_gate_runs, waits_for_environment
 from assignments.models import Assignment, GateRun, Origin
+from classes.models import Course
 from environments.builders.fake import FakeBuilder
+from environments.models import Environment, Outcome
 from environments.values import Image
 from tests.assignments import nbgrader_files
 from tests.assignments.grading import notebook
 from tests.contracts.images import built_image
-from tests.factories import AssignmentFactory, prepared
+from tests.factories import AssignmentFactory, EnvironmentFactory, prepared
 
 pytestmark = pytest.mark.django_db
 
@@ -65,6 +67,28 @@ def test_sound_source_passes_and_becomes_a_release(real_sandbox: None, assignmen
     assert b"x * x" not in given.notebook("problem1")
     assert run.engine_version
     assert artefacts.read(run.gradebook)
+
+
+def test_check_waits_for_the_first_environment_of_a_class(fake_backends: None, now: datetime) -> None:
+    assignment = AssignmentFactory.create(name="homework")
+    environment = EnvironmentFactory.create(commit="", outcome=Outcome.PREPARING)
+    Course.objects.filter(pk=assignment.course.pk).update(environment=environment)
+    bundle = _source(SQUARES, "assert square(3) == 9")
+    source = bring_source(assignment, bundle, origin=Origin.UPLOAD, by=assignment.course.owner, now=now)
+    run = ask_gate_run(source, by=None, now=now)
+
+    carry_out_gate_run(run, clock=lambda: now)
+
+    run.refresh_from_db()
+    assert (run.state, run.tries) == (State.WAITING, 0)
+    assert waits_for_environment(run)
+
+    Environment.objects.filter(pk=environment.pk).update(outcome=Outcome.FAILED)
+    carry_out_gate_run(run, clock=lambda: now)
+
+    run.refresh_from_db()
+    assert run.state == State.DONE
+    assert "grading_image_missing" in [one.code for one in findings_of(run)]
 
 
 def test_solution_that_fails_and_stub_that_earns_are_found(
