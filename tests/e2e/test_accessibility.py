@@ -6,10 +6,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.test import Client
@@ -34,7 +32,7 @@ from environments.models import (
     SiteSample,
 )
 from environments.models import Visit as Presence
-from tests.e2e.conftest import ARTEFACTS
+from tests.e2e.accessible import Theme, assert_accessible_in_both_themes, assert_fits_a_telephone
 from tests.factories import (
     BuildFactory,
     EnvironmentFactory,
@@ -55,11 +53,8 @@ from tests.identity import openid, use_providers
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 
 State = NotebookServer.State
-Theme = Literal["light", "dark"]
-PHONE: ViewportSize = {"width": 360, "height": 740}
 DESK: ViewportSize = {"width": 1280, "height": 800}
 A_MINUTE = timedelta(minutes=1)
-OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 @dataclass(frozen=True)
@@ -312,30 +307,18 @@ def make_version(server: NotebookServer, version: str) -> None:
     server.save()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("visit", VISITS.values(), ids=VISITS.keys())
-def test_page_is_accessible(
-    open_page: Callable[..., Page], person: User, settings: Settings, visit: Visit, theme: Theme
-) -> None:
-    configure(settings, visit)
-    path = prepare(person, visit)
-
-    page = open_page(path, is_signed_in=visit.is_signed_in, theme=theme, viewport=DESK)
-
-    results = Axe().run(page)
-    assert results.violations_count == 0, results.generate_report()
-
-
 @pytest.mark.parametrize("name", VISITS)
-def test_page_fits_a_telephone(open_page: Callable[..., Page], person: User, settings: Settings, name: str) -> None:
+def test_page_is_accessible_and_fits_a_telephone(
+    open_page: Callable[..., Page], person: User, settings: Settings, name: str
+) -> None:
     visit = VISITS[name]
     configure(settings, visit)
     path = prepare(person, visit)
 
-    page = open_page(path, is_signed_in=visit.is_signed_in, viewport=PHONE)
+    page = open_page(path, is_signed_in=visit.is_signed_in, viewport=DESK)
 
-    page.screenshot(path=ARTEFACTS / "telephone" / f"{name.replace(',', '').replace(' ', '-')}.png", full_page=True)
-    assert page.evaluate(OVERFLOW) == 0
+    assert_accessible_in_both_themes(page)
+    assert_fits_a_telephone(page, picture=name)
 
 
 @pytest.mark.parametrize("path", ["/", "/styleguide/"])

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.test import Client
 from django.utils import timezone
@@ -22,6 +21,7 @@ from classes.models import Course, LessonVisit, Role, Section
 from classes.roster_files import read_roster
 from classes.rosters import keep_draft
 from environments.models import NotebookServer, Outcome
+from tests.e2e.accessible import assert_accessible_in_both_themes, assert_fits_a_telephone
 from tests.factories import AnnouncementFactory, CourseFactory, LessonFactory, NotebookServerFactory, member
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
@@ -35,7 +35,6 @@ nobody here,,,,
 ,boss@example.org,,,boss
 """
 """A list of somebody who changes, somebody new, and three who are left out."""
-OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 PAGES = {
     "list": "/classes/",
     "home": "/",
@@ -168,21 +167,12 @@ def titles_on(page: Page) -> Locator:
     return page.locator(".plan .lesson-title")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize(("role", "path"), VISITS)
-def test_page_is_accessible(open_page: Callable[..., Page], role: Role, path: str, theme: str) -> None:
-    page = open_page(path, role, color_scheme=theme)
+def test_page_is_accessible_and_fits_a_telephone(open_page: Callable[..., Page], role: Role, path: str) -> None:
+    page = open_page(path, role)
 
-    results = Axe().run(page)
-
-    assert results.violations_count == 0, results.generate_report()
-
-
-@pytest.mark.parametrize(("role", "path"), VISITS)
-def test_page_fits_a_telephone(open_page: Callable[..., Page], role: Role, path: str) -> None:
-    page = open_page(path, role, width=360)
-
-    assert page.evaluate(OVERFLOW) == 0
+    assert_accessible_in_both_themes(page)
+    assert_fits_a_telephone(page)
 
 
 def test_lesson_is_dragged_to_another_place(open_page: Callable[..., Page], course: Course) -> None:
