@@ -29,6 +29,7 @@ from environments.errors import EnvironmentsError, SystemFailure, UserError
 from environments.models import Volume
 from environments.mounts import HOME_MOUNT
 from environments.queueing import enqueue
+from environments.references import urlpath_to
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ def folder_of(assignment: Assignment) -> str:
 def urlpath_of(assignment: Assignment, notebook: str = "") -> str:
     """The same, as a server opens it: its folder, or one of its notebooks."""
     place = f"{HOME_MOUNT}/{folder_of(assignment)}"
-    return f"{place}/{notebook}.ipynb" if notebook else place
+    return urlpath_to(f"{place}/{notebook}.ipynb" if notebook else place)
 
 
 def home_of(person: User) -> Volume | None:

@@ -9,7 +9,7 @@ import pytest
 
 from assignments import artefacts, files
 from assignments.errors import AssignmentError
-from assignments.fetching import ask_fetch, carry_out_fetch, copy_of, folder_of, home_of
+from assignments.fetching import ask_fetch, carry_out_fetch, copy_of, folder_of, home_of, urlpath_of
 from assignments.models import Assignment, Collection, Fetch, Submission, Way
 from assignments.submissions import ask_collection, carry_out_collection, receive
 from classes.errors import CourseError
@@ -51,6 +51,13 @@ def test_fetch_again_leaves_their_work_alone(assignment: Assignment, ada: Member
     _fetched(assignment, ada, now)
 
     assert copy_of(assignment, ada).read("problem1.ipynb") == b"my work"
+
+
+def test_copy_is_opened_in_jupyterlab(assignment: Assignment) -> None:
+    folder = f"lab/tree/home/{folder_of(assignment)}"
+
+    assert urlpath_of(assignment) == folder
+    assert urlpath_of(assignment, "problem 1") == f"{folder}/problem%201.ipynb"
 
 
 def test_fetch_of_what_is_not_released_is_refused(ada: Membership, now: datetime) -> None:
