@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +15,7 @@ from accounts.models import User
 from assignments import gradebook
 from assignments.deadlines import Allowance
 from assignments.models import Assignment, Extension, Grade
+from classes.errors import CourseError
 from classes.members import check_going_on
 from classes.models import Membership
 from environments.queueing import enqueue
@@ -41,16 +44,26 @@ EDITABLE = frozenset(
 )
 
 
+def version_of(assignment: Assignment) -> str:
+    """The same as long as nobody has set any of its `EDITABLE` fields otherwise."""
+    facts = {name: getattr(assignment, "lesson_id" if name == "lesson" else name) for name in EDITABLE}
+    return sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+
 @transaction.atomic
-def edit_assignment(assignment: Assignment, changes: Mapping[str, Any]) -> None:
+def edit_assignment(assignment: Assignment, changes: Mapping[str, Any], *, seen: str | None = None) -> None:
     """Set these of its `EDITABLE` fields. Grades follow from the new dates and rules, in a while.
 
-    Raises CourseError `course_over`, and AssignmentError `dates_out_of_order` and `late_rule_invalid`.
+    `seen` is the `version_of` it that whoever changes it has looked at. Raises CourseError `course_over` and
+    `changed_meanwhile`, and AssignmentError `dates_out_of_order` and `late_rule_invalid`.
     """
     check_going_on(assignment.course)
-    before = assignment.schedule
-    for name in EDITABLE & changes.keys():
-        setattr(assignment, name, changes[name])
+    kept = Assignment.objects.select_for_update().get(pk=assignment.pk)
+    if seen is not None and seen != version_of(kept):
+        raise CourseError("changed_meanwhile")
+    before = kept.schedule
+    for name in EDITABLE:
+        setattr(assignment, name, changes[name] if name in changes else getattr(kept, name))
     after = assignment.schedule
     assignment.save(update_fields=sorted(EDITABLE & changes.keys()))
     if before != after:

@@ -100,6 +100,14 @@ def bring_uploaded(assignment: Assignment, uploads: Sequence[tuple[str, bytes]],
     return bring_source(assignment, bundle, origin=Origin.UPLOAD, detail=", ".join(names), by=by, now=now)
 
 
+def newest_source(assignment: Assignment) -> Source:
+    """What the next release is to be made from. Raises AssignmentError `source_without_notebooks` if there is none."""
+    source = assignment.sources.first()
+    if source is None:
+        raise AssignmentError("source_without_notebooks")
+    return source
+
+
 def tree_of(course: Course, *, now: datetime) -> SourceTree | None:
     """The files of the class that are in use: its material, or what its environment came with. None if there are none.
 

@@ -16,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Sum
 
 from accounts.models import User
 from assignments import rubrics
@@ -253,6 +253,13 @@ def _leases(place: Place) -> QuerySet[CellLease]:
 def latest_change(submission: Submission, key: CellKey) -> int:
     """The number of the last thing a person did to a cell; 0 before anybody did."""
     return _by_hand(submission, key).order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+def latest_changes(submission: Submission) -> dict[CellKey, int]:
+    """The same for every cell that a person did something to."""
+    by_hand = submission.changes.filter(kind__in=_HANDS).order_by()
+    rows = by_hand.values("notebook", "grade_id").annotate(latest=Max("pk"))
+    return {CellKey(row["notebook"], row["grade_id"]): row["latest"] for row in rows}
 
 
 @transaction.atomic

@@ -32,9 +32,17 @@ def can_publish(standing: Standing) -> bool:
 
 def can_read(standing: Standing, submission: Submission) -> bool:
     """Whether they may see what was submitted: whoever did, and those who grade."""
-    if standing.is_staff:
-        return True
+    return standing.is_staff or is_own(standing, submission)
+
+
+def is_own(standing: Standing, submission: Submission) -> bool:
+    """Whether they submitted it."""
     return standing.membership is not None and submission.membership_id == standing.membership.pk
+
+
+def can_know_whose(standing: Standing, submission: Submission) -> bool:
+    """Whether they may be told who submitted it: not those who grade without names."""
+    return standing.is_teacher or not submission.assignment.is_anonymous or is_own(standing, submission)
 
 
 def can_read_feedback(standing: Standing, submission: Submission, feedback: Feedback | None) -> bool:

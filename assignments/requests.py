@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import User
 from assignments.errors import AssignmentError
+from assignments.feedback import feedback_of, told_of
 from assignments.gradebook import change_points
 from assignments.models import Feedback, RegradeMessage, RegradeRequest, Submission
 from assignments.points import CellKey, ChangeKind
@@ -43,6 +44,13 @@ def open_request(submission: Submission, cell: CellKey, words: str, *, by: User,
         request = _opened(at, now=now)
         RegradeMessage.objects.create(request=request, text=text, by=by, at=now)
     return request
+
+
+def ask(submission: Submission, cell: CellKey, words: str, *, by: User, now: datetime) -> RegradeRequest:
+    """The same for whoever submitted it: about a cell whose points they were told. Raises as `open_request`."""
+    if told_of(submission, feedback_of(submission), now=now).points_of(cell) is None:
+        raise AssignmentError("request_cell_unknown")
+    return open_request(submission, cell, words, by=by, now=now)
 
 
 @transaction.atomic

@@ -16,6 +16,7 @@ from assignments.api.exchange import (
     ExchangeSubmissionsView,
     ExchangeView,
 )
+from assignments.api.urls import urlpatterns as of_assignments
 from classes.api.courses import CourseViewSet
 from classes.api.environments import CourseEnvironmentViewSet
 from classes.api.exports import ExportViewSet
@@ -109,6 +110,7 @@ urlpatterns = [
     path("courses/<slug:slug>/live/", SeatViewSet.as_view(SEEN), name="seat-list"),
     path("courses/<slug:slug>/exports/", ExportViewSet.as_view(MANY), name="export-list"),
     path("courses/<slug:slug>/exports/<uuid:pk>/", ExportViewSet.as_view(KEPT), name="export-detail"),
+    *of_assignments,
     path("exchange/", ExchangeView.as_view(), name="exchange"),
     path(
         "exchange/submissions/<uuid:pk>/files/",

@@ -387,7 +387,9 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "BuildState": "environments.models.Build.State",
+        "RunState": "assignments.models.Autograding.State",
         "ServerState": "environments.models.NotebookServer.State",
+        "SubmissionState": "assignments.models.Submission.State",
     },
 }
 

@@ -104,7 +104,7 @@ class ExchangeFilesView(APIView):
         asked.is_valid(raise_exception=True)
         own = _own(request, course, name)
         release = hand_over(own, is_fresh=asked.validated_data["fresh"], now=timezone.now())
-        answer = _tar(release.bundle, artefacts.read(release.bundle))
+        answer = tar_of(release.bundle, artefacts.read(release.bundle))
         answer["X-Carrel-Release"] = str(release.number)
         return answer
 
@@ -169,7 +169,7 @@ class ExchangeSubmissionFilesView(APIView):
     def get(self, request: Request, pk: UUID) -> HttpResponse:
         """Exactly what was received, as an uncompressed tar, named by the ETag."""
         submission = _own_submission(request, pk)
-        return _tar(submission.bundle, artefacts.read(submission.bundle))
+        return tar_of(submission.bundle, artefacts.read(submission.bundle))
 
 
 class ExchangeFeedbackView(APIView):
@@ -189,7 +189,7 @@ class ExchangeFeedbackView(APIView):
     def get(self, request: Request, pk: UUID) -> HttpResponse:
         """A page for each notebook, `NAME.html`, as an uncompressed tar."""
         pages = feedback_files(_own_submission(request, pk), now=timezone.now())
-        return _tar(pages.sha256, pages.tar)
+        return tar_of(pages.sha256, pages.tar)
 
 
 def _own(request: Request, course: str, name: str) -> Own:
@@ -211,6 +211,7 @@ def _notebooks(own: Own) -> Sequence[str]:
     return release.source.notebooks if release is not None else []
 
 
-def _tar(sha256: str, content: bytes) -> HttpResponse:
+def tar_of(sha256: str, content: bytes) -> HttpResponse:
+    """An answer of files, named by their SHA-256."""
     headers = {"ETag": f'"{sha256}"', "Cache-Control": "private, no-store", "Content-Disposition": "attachment"}
     return HttpResponse(content, content_type=TAR, headers=headers)

@@ -13,7 +13,7 @@ from assignments.errors import REASONS
 from assignments.models.assignment import Assignment
 from assignments.models.release import Release
 from assignments.models.submission import Submission
-from assignments.querysets import AutogradingQuerySet
+from assignments.querysets import AutogradingQuerySet, GradeQuerySet
 from classes.models import Membership
 from environments.errors import REASONS as ENVIRONMENT_REASONS
 from environments.errors import Explanation, explain
@@ -170,6 +170,8 @@ class Grade(models.Model):
     published_at = models.DateTimeField(null=True, blank=True)
     """When it was last published; None before."""
     published_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
+
+    objects: ClassVar[GradeQuerySet] = GradeQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         verbose_name = _("grade")

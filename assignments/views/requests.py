@@ -11,11 +11,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from assignments.context import AssignmentRequest, assignment_view
-from assignments.errors import AssignmentError
-from assignments.feedback import feedback_of, told_of
+from assignments.feedback import feedback_of
 from assignments.models import RegradeRequest, Submission
 from assignments.points import CellKey
-from assignments.requests import answer, close, open_request
+from assignments.requests import answer, ask, close
 from assignments.views.answers import back, refused
 from classes.models import Role
 from environments.errors import EnvironmentsError
@@ -29,11 +28,8 @@ def request_open(request: AssignmentRequest, submission_id: UUID) -> HttpRespons
     """A question about one cell, of whoever submitted it."""
     submission = _own(request, submission_id)
     cell = CellKey(request.POST.get("notebook", ""), request.POST.get("cell", ""))
-    now = timezone.now()
     try:
-        if told_of(submission, feedback_of(submission), now=now).points_of(cell) is None:
-            raise AssignmentError("request_cell_unknown")
-        open_request(submission, cell, request.POST.get("text", ""), by=request.user, now=now)
+        ask(submission, cell, request.POST.get("text", ""), by=request.user, now=timezone.now())
     except EnvironmentsError as error:
         return refused(request, error)
     return back(request, PAGE, submission.pk)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import zipfile
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from django.utils import timezone
 from accounts.models import User
 from assignments import artefacts, files
 from assignments.arranging import edit_assignment, give_extension, refold_grades, take_extension
-from assignments.authoring import bring_from_class, bring_uploaded, folders_of, tree_of
+from assignments.authoring import bring_from_class, bring_uploaded, folders_of
 from assignments.deadlines import Allowance
 from assignments.errors import AssignmentError
 from assignments.files import Bundle, File
@@ -32,9 +31,7 @@ from assignments.points import CellKey, ChangeKind
 from assignments.submissions import receive
 from assignments.turnout import turnout_of
 from classes.models import Course, Role
-from environments.backends import volume_store
-from environments.models import SourceTree
-from environments.values import Material
+from tests.assignments.drawn_up import checked, fetched
 from tests.factories import AssignmentFactory, CourseFactory, UserFactory, member, prepared, released
 
 pytestmark = pytest.mark.django_db
@@ -97,7 +94,7 @@ def test_upload_without_notebooks_is_refused(assignment: Assignment, teacher: Us
 def test_folder_of_the_class_is_taken_as_it_is_in_use(
     fake_backends: None, assignment: Assignment, teacher: User, now: datetime
 ) -> None:
-    tree = _fetched(assignment.course, {"week-1/ps1.ipynb": "{}", "week-1/data/a.csv": "1", "other.txt": "2"}, now)
+    tree = fetched(assignment.course, {"week-1/ps1.ipynb": "{}", "week-1/data/a.csv": "1", "other.txt": "2"}, now)
 
     source = bring_from_class(assignment, "week-1", by=teacher, now=now)
 
@@ -109,7 +106,7 @@ def test_folder_of_the_class_is_taken_as_it_is_in_use(
 def test_files_at_the_top_of_the_class_can_be_taken(
     fake_backends: None, assignment: Assignment, teacher: User, now: datetime
 ) -> None:
-    _fetched(assignment.course, {"ps1.ipynb": "{}"}, now)
+    fetched(assignment.course, {"ps1.ipynb": "{}"}, now)
 
     assert _paths(bring_from_class(assignment, ".", by=teacher, now=now)) == ["ps1.ipynb"]
 
@@ -118,7 +115,7 @@ def test_files_at_the_top_of_the_class_can_be_taken(
 def test_other_folders_are_refused(
     fake_backends: None, assignment: Assignment, teacher: User, now: datetime, folder: str
 ) -> None:
-    _fetched(assignment.course, {"week-1/ps1.ipynb": "{}"}, now)
+    fetched(assignment.course, {"week-1/ps1.ipynb": "{}"}, now)
 
     with pytest.raises(AssignmentError, match="folder_unknown"):
         bring_from_class(assignment, folder, by=teacher, now=now)
@@ -188,7 +185,7 @@ def test_sent_notebooks_are_checked(at_desk: Client, assignment: Assignment) -> 
 
 
 def test_check_is_asked_after_as_long_as_it_is_under_way(at_desk: Client, assignment: Assignment) -> None:
-    _run(assignment, state=GateRun.State.RUNNING)
+    checked(assignment, state=GateRun.State.RUNNING)
 
     part = at_desk.get(page("assignment-notebooks", assignment), headers={"HX-Request": "true"})
 
@@ -198,7 +195,7 @@ def test_check_is_asked_after_as_long_as_it_is_under_way(at_desk: Client, assign
 
 def test_check_tells_what_it_found_and_which_cells_there_are(at_desk: Client, assignment: Assignment) -> None:
     finding = Finding("stub_earns", "error", "problem1", "test_foo", 3, {"points": "1", "most": "2"})
-    _run(assignment, findings=[finding])
+    checked(assignment, findings=[finding])
 
     text = at_desk.get(page("assignment-notebooks", assignment)).text
 
@@ -209,7 +206,7 @@ def test_check_tells_what_it_found_and_which_cells_there_are(at_desk: Client, as
 
 
 def test_what_has_passed_is_released(at_desk: Client, assignment: Assignment) -> None:
-    run = _run(assignment, has_passed=True)
+    run = checked(assignment, has_passed=True)
 
     at_desk.post(page("release-add", assignment), {"check": run.pk, "note": "First"})
 
@@ -221,7 +218,7 @@ def test_what_has_passed_is_released(at_desk: Client, assignment: Assignment) ->
 def test_what_has_not_passed_is_released_knowingly_only(
     at_desk: Client, assignment: Assignment, is_knowing: str, releases: int
 ) -> None:
-    run = _run(assignment)
+    run = checked(assignment)
 
     at_desk.post(page("release-add", assignment), {"check": run.pk, "is_knowing": is_knowing})
 
@@ -229,7 +226,7 @@ def test_what_has_not_passed_is_released_knowingly_only(
 
 
 def test_check_of_another_assignment_is_not_released(at_desk: Client, assignment: Assignment) -> None:
-    other = _run(AssignmentFactory.create(course=assignment.course, name="other"), has_passed=True)
+    other = checked(AssignmentFactory.create(course=assignment.course, name="other"), has_passed=True)
 
     assert at_desk.post(page("release-add", assignment), {"check": other.pk}).status_code == 404
 
@@ -314,36 +311,6 @@ def _paths(source: Source) -> list[str]:
     return [file.path for file in kept]
 
 
-def _fetched(course: Course, contents: dict[str, str], now: datetime) -> SourceTree:
-    """The files of the class's environment, fetched."""
-    tree = tree_of(course, now=now)
-    assert tree is not None
-    bundle = Bundle(tuple(File(path, text.encode()) for path, text in sorted(contents.items())))
-    volume_store().create(tree.volume_key)
-    volume_store().write(tree.volume_key, Material.FOLDER, [bundle.tar], max_bytes=1_000_000)
-    tree.state = SourceTree.State.READY
-    tree.manifest = {path: hashlib.sha256(text.encode()).hexdigest() for path, text in contents.items()}
-    tree.save()
-    return tree
-
-
-def _run(assignment: Assignment, *, findings: list[Finding] | None = None, **fields: Any) -> GateRun:
-    """A check of new notebooks, by its row."""
-    kept = artefacts.keep(BUNDLE.tar)
-    source = Source.objects.create(
-        assignment=assignment, origin=Origin.UPLOAD, bundle=kept, bytes=1, notebooks=["problem1"]
-    )
-    rows = [{"code": one.code, "level": one.level, "notebook": one.notebook} for one in findings or []]
-    for row, one in zip(rows, findings or [], strict=True):
-        row |= {"cell": one.cell, "position": one.position, "facts": dict(one.facts)}  # type: ignore[dict-item]
-    cells = [
-        {"notebook": "problem1", "grade_id": "foo", "kind": "answer", "points": 0.0, "position": 0},
-        {"notebook": "problem1", "grade_id": "test_foo", "kind": "tests", "points": 2.0, "position": 1},
-    ]
-    made = {"state": GateRun.State.DONE, "bundle": kept, "gradebook": artefacts.keep(b""), "engine_version": "1"}
-    return GateRun.objects.create(source=source, findings=rows, cells=cells, **made | fields)
-
-
 def _settings(**typed: str) -> dict[str, str]:
     usual = {"title": "Homework", "counts": "latest", "hidden_tests": "points"}
     return usual | {"cell_seconds": "30", "total_seconds": "300", "memory_mb": "1024"} | typed
@@ -367,7 +334,7 @@ def _fill(assignment: Assignment, username: str) -> None:
     """Another student with an extension and a submission, and another release."""
     student = member(assignment.course, username)
     Extension.objects.create(assignment=assignment, membership=student, given_by=student.person)
-    run = _run(assignment, findings=[Finding("no_tests", "warning", "problem1")])
+    run = checked(assignment, findings=[Finding("no_tests", "warning", "problem1")])
     made = released(assignment)
     made.released_by = UserFactory.create(username=username)
     made.gate_run = run

@@ -10,6 +10,8 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
+OF_CLASSES = ("courses", "assignments", "submissions", "grades")
+
 
 @pytest.fixture(scope="module")
 def schema() -> dict[str, Any]:
@@ -34,6 +36,8 @@ def test_schema_is_valid_and_raises_no_warning() -> None:
 
 def test_schema_has_every_address(schema: dict[str, Any]) -> None:
     assert sorted(name for name, _operation in operations(schema)) == [
+        "DELETE /api/v1/assignments/{id}/",
+        "DELETE /api/v1/assignments/{id}/extensions/{extension_id}/",
         "DELETE /api/v1/courses/{slug}/announcements/{id}/",
         "DELETE /api/v1/courses/{slug}/exports/{id}/",
         "DELETE /api/v1/courses/{slug}/files/{area}/",
@@ -47,6 +51,19 @@ def test_schema_has_every_address(schema: dict[str, Any]) -> None:
         "DELETE /api/v1/shared-servers/{id}/",
         "DELETE /api/v1/volumes/{id}/",
         "DELETE /api/v1/volumes/{id}/members/{member_id}/",
+        "GET /api/v1/assignments/",
+        "GET /api/v1/assignments/{id}/",
+        "GET /api/v1/assignments/{id}/checks/",
+        "GET /api/v1/assignments/{id}/checks/{check_id}/",
+        "GET /api/v1/assignments/{id}/extensions/",
+        "GET /api/v1/assignments/{id}/grades/",
+        "GET /api/v1/assignments/{id}/grades/cells.csv",
+        "GET /api/v1/assignments/{id}/grades/points.csv",
+        "GET /api/v1/assignments/{id}/grading/",
+        "GET /api/v1/assignments/{id}/notebooks/",
+        "GET /api/v1/assignments/{id}/regrading/",
+        "GET /api/v1/assignments/{id}/releases/",
+        "GET /api/v1/assignments/{id}/requests/",
         "GET /api/v1/builds/{id}/",
         "GET /api/v1/builds/{id}/log/",
         "GET /api/v1/courses/",
@@ -71,21 +88,39 @@ def test_schema_has_every_address(schema: dict[str, Any]) -> None:
         "GET /api/v1/exchange/submissions/{id}/feedback/",
         "GET /api/v1/exchange/submissions/{id}/files/",
         "GET /api/v1/exchange/{course}/{name}/files/",
+        "GET /api/v1/grades/",
+        "GET /api/v1/grades/{id}/",
         "GET /api/v1/servers/",
         "GET /api/v1/servers/{id}/",
         "GET /api/v1/servers/{id}/collaborators/",
         "GET /api/v1/servers/{id}/invitations/",
         "GET /api/v1/shared-servers/",
+        "GET /api/v1/submissions/",
+        "GET /api/v1/submissions/{id}/",
+        "GET /api/v1/submissions/{id}/cells/",
+        "GET /api/v1/submissions/{id}/changes/",
+        "GET /api/v1/submissions/{id}/files/",
+        "GET /api/v1/submissions/{id}/requests/",
         "GET /api/v1/usage/",
         "GET /api/v1/volumes/",
         "GET /api/v1/volumes/{id}/",
         "GET /api/v1/volumes/{id}/members/",
+        "PATCH /api/v1/assignments/{id}/",
         "PATCH /api/v1/courses/{slug}/announcements/{id}/",
         "PATCH /api/v1/courses/{slug}/lessons/{id}/",
         "PATCH /api/v1/courses/{slug}/members/{id}/",
         "PATCH /api/v1/environments/{id}/",
         "PATCH /api/v1/volumes/{id}/",
         "PATCH /api/v1/volumes/{id}/members/{member_id}/",
+        "POST /api/v1/assignments/",
+        "POST /api/v1/assignments/{id}/checks/",
+        "POST /api/v1/assignments/{id}/extensions/",
+        "POST /api/v1/assignments/{id}/grades/publish/",
+        "POST /api/v1/assignments/{id}/grading/",
+        "POST /api/v1/assignments/{id}/notebooks/",
+        "POST /api/v1/assignments/{id}/regrading/",
+        "POST /api/v1/assignments/{id}/regrading/take-over/",
+        "POST /api/v1/assignments/{id}/releases/",
         "POST /api/v1/builds/{id}/cancel/",
         "POST /api/v1/courses/{slug}/announcements/",
         "POST /api/v1/courses/{slug}/environments/{audience}/back/",
@@ -112,6 +147,11 @@ def test_schema_has_every_address(schema: dict[str, Any]) -> None:
         "POST /api/v1/servers/{id}/stop/",
         "POST /api/v1/servers/{id}/undelete/",
         "POST /api/v1/servers/{id}/update/",
+        "POST /api/v1/submissions/{id}/changes/",
+        "POST /api/v1/submissions/{id}/grade/",
+        "POST /api/v1/submissions/{id}/requests/",
+        "POST /api/v1/submissions/{id}/requests/{request_id}/answer/",
+        "POST /api/v1/submissions/{id}/requests/{request_id}/close/",
         "POST /api/v1/volumes/",
         "POST /api/v1/volumes/{id}/leave/",
         "POST /api/v1/volumes/{id}/members/",
@@ -133,7 +173,7 @@ def test_schema_says_in_words_what_every_operation_does(schema: dict[str, Any]) 
 
 def test_schema_names_the_scope_of_every_operation(schema: dict[str, Any]) -> None:
     for name, operation in operations(schema):
-        of_what = "classes" if "/courses/" in name else "servers"
+        of_what = "classes" if any(f"/v1/{part}/" in name for part in OF_CLASSES) else "servers"
         only_reads = name.startswith("GET") and not name.endswith("{slug}/invitations/")  # Their codes let people in.
         scope = "exchange" if "/exchange/" in name else f"{of_what}:{'read' if only_reads else 'write'}"
         assert operation["description"].endswith(f"A token needs the scope `{scope}`."), name

@@ -42,6 +42,7 @@ REPOSITORIES = ("example/statistics", "example/nothing", "git/%2Fetc", "http://1
 EXAMPLE = {"provider": "example", "repository": "statistics"}
 NO_SUCH_THING = (404, 405)
 """Schemathesis also tries addresses and methods that are not in the description."""
+OF_CLASSES = ("courses", "assignments", "submissions", "grades")
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -120,7 +121,7 @@ def needed_for(case: schemathesis.Case[Any]) -> Scope:
     changes = case.method in ("POST", "PATCH", "DELETE")
     if "/exchange/" in case.path:
         return Scope.EXCHANGE
-    if "/courses/" in case.path:
+    if any(f"/v1/{part}/" in case.path for part in OF_CLASSES):
         return Scope.CLASSES_WRITE if changes or "/invitations/" in case.path else Scope.CLASSES_READ
     return Scope.SERVERS_WRITE if changes else Scope.SERVERS_READ
 
