@@ -74,6 +74,7 @@ class SubmissionViewSet(OfSubmission[Submission]):
 
     queryset = Submission.objects.none()
     serializer_class = SubmissionDetailSerializer
+    pagination_class = None
 
     @extend_schema(summary="A submission", responses={200: SubmissionDetailSerializer, **errors({404: NOT_FOUND})})
     def retrieve(self, request: Request, pk: str) -> Response:

@@ -53,7 +53,13 @@ def _answer(grade_id: str, text: str) -> dict[str, Any]:
 
 
 def graded(
-    assignment: Assignment, membership: Membership, *, now: datetime, hostile: str = "", flags: Any = ()
+    assignment: Assignment,
+    membership: Membership,
+    *,
+    now: datetime,
+    hostile: str = "",
+    flags: Any = (),
+    **fields: Any,
 ) -> Submission:
     """A submission of this member whose tests were passed."""
     assert assignment.release is not None
@@ -67,6 +73,7 @@ def graded(
         way=Way.LAB,
         bundle=bundle,
         bytes=1,
+        **fields,
     )
     scores = [
         {"notebook": key.notebook, "grade_id": key.grade_id, "auto_points": points}
