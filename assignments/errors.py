@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from django.utils.translation import gettext_lazy as _
 
-from environments.errors import Reason, UserError
+from environments.errors import REASONS as ENVIRONMENT_REASONS
+from environments.errors import Explanation, Reason, UserError, explain
 
 
 class AssignmentError(UserError):
@@ -16,6 +17,16 @@ class AssignmentError(UserError):
     def reasons(cls) -> Mapping[str, Reason]:
         """The words for its codes."""
         return REASONS
+
+
+def explained(code: str, facts: Mapping[str, str | int]) -> Explanation:
+    """Any code of ours or of what runs it, in words."""
+    return explain(code, facts, reasons={**ENVIRONMENT_REASONS, **REASONS})
+
+
+def failure_of(code: str, facts: Mapping[str, str | int]) -> Explanation | None:
+    """The same for what a row keeps; None where nothing failed."""
+    return explained(code, facts) if code else None
 
 
 REASONS: dict[str, Reason] = {

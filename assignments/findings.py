@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from django.utils.translation import gettext_lazy as _
 
-from assignments.errors import REASONS
-from environments.errors import REASONS as ENVIRONMENT_REASONS
-from environments.errors import explain
+from assignments.errors import explained
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -112,7 +110,7 @@ class Finding:
         words = GATE_WORDS.get(self.code)
         if words is not None:
             return str(words).format_map(_Facts(self.facts))
-        reason = explain(self.code, self.facts, reasons={**ENVIRONMENT_REASONS, **REASONS})
+        reason = explained(self.code, self.facts)
         return f"{reason.sentence} {reason.next_step}"
 
     @property

@@ -11,32 +11,28 @@ from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.viewsets import GenericViewSet
 
-from accounts.models import Scope
 from assignments.models import Assignment, Submission
 from assignments.records import SubmissionRecord, submission_records, submissions_with_all
+from classes.api.courses import CHANGING as OF_CLASSES
+from classes.api.courses import OfCourse
 from classes.members import check_going_on
 from classes.models import Role
 from classes.policies import Standing, standing_of
-from environments.api.conventions import NOT_FOUND, NOT_JSON, TOO_LARGE, person_of
+from environments.api.conventions import person_of
 from environments.parsers import BoundedJSONParser
 
 Row = TypeVar("Row", bound=models.Model)
 
 OVER = "`course_over`"
 STAFF = (Role.TEACHER, Role.GRADER)
-CHANGING = {400: "`invalid`, `parse_error`.", 404: NOT_FOUND, 409: f"{OVER}.", 413: TOO_LARGE, 415: NOT_JSON}
+CHANGING = OF_CLASSES | {409: f"{OVER}."}
 """How what sends something can be refused."""
 
 
 class OfAssignments(GenericViewSet[Row], Generic[Row]):
     """What is of assignments, in whatever class."""
 
-    required_scopes = {
-        "GET": Scope.CLASSES_READ,
-        "POST": Scope.CLASSES_WRITE,
-        "PATCH": Scope.CLASSES_WRITE,
-        "DELETE": Scope.CLASSES_WRITE,
-    }
+    required_scopes = OfCourse.required_scopes
     parser_classes = [BoundedJSONParser]
 
     def asked(self, kind: type[serializers.Serializer[Any]]) -> Any:

@@ -9,14 +9,13 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from assignments.errors import REASONS
+from assignments.errors import failure_of
 from assignments.models.assignment import Assignment
 from assignments.models.release import Release
 from assignments.models.submission import Submission
 from assignments.querysets import AutogradingQuerySet, GradeQuerySet
 from classes.models import Membership
-from environments.errors import REASONS as ENVIRONMENT_REASONS
-from environments.errors import Explanation, explain
+from environments.errors import Explanation
 
 
 class Autograding(models.Model):
@@ -79,9 +78,7 @@ class Autograding(models.Model):
     @property
     def failure(self) -> Explanation | None:
         """Why there are no points of it, in words, or None."""
-        if not self.failure_code:
-            return None
-        return explain(self.failure_code, self.failure_facts, reasons={**ENVIRONMENT_REASONS, **REASONS})
+        return failure_of(self.failure_code, self.failure_facts)
 
 
 class GradeChange(models.Model):

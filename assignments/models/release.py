@@ -8,10 +8,9 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from assignments.errors import REASONS
+from assignments.errors import failure_of
 from assignments.models.assignment import Assignment
-from environments.errors import REASONS as ENVIRONMENT_REASONS
-from environments.errors import Explanation, explain
+from environments.errors import Explanation
 from environments.models import EnvironmentVersion
 
 
@@ -105,9 +104,7 @@ class GateRun(models.Model):
     @property
     def failure(self) -> Explanation | None:
         """Why it could not be carried out, in words, or None."""
-        if not self.failure_code:
-            return None
-        return explain(self.failure_code, self.failure_facts, reasons={**ENVIRONMENT_REASONS, **REASONS})
+        return failure_of(self.failure_code, self.failure_facts)
 
 
 class Release(models.Model):

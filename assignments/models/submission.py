@@ -8,13 +8,12 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from assignments.errors import REASONS
+from assignments.errors import failure_of
 from assignments.models.assignment import Assignment
 from assignments.models.release import Release
 from assignments.querysets import SubmissionQuerySet
 from classes.models import Membership
-from environments.errors import REASONS as ENVIRONMENT_REASONS
-from environments.errors import Explanation, explain
+from environments.errors import Explanation
 
 
 class Fetch(models.Model):
@@ -49,9 +48,7 @@ class Fetch(models.Model):
     @property
     def failure(self) -> Explanation | None:
         """Why it is not there, in words, or None."""
-        if not self.failure_code:
-            return None
-        return explain(self.failure_code, self.failure_facts, reasons={**ENVIRONMENT_REASONS, **REASONS})
+        return failure_of(self.failure_code, self.failure_facts)
 
 
 class Way(models.TextChoices):
@@ -101,9 +98,7 @@ class Collection(models.Model):
     @property
     def failure(self) -> Explanation | None:
         """Why nothing was submitted, in words, or None."""
-        if not self.failure_code:
-            return None
-        return explain(self.failure_code, self.failure_facts, reasons={**ENVIRONMENT_REASONS, **REASONS})
+        return failure_of(self.failure_code, self.failure_facts)
 
 
 class Submission(models.Model):

@@ -1,4 +1,4 @@
-"""What views of an assignment answer when something cannot be done."""
+"""What views of an assignment answer with, also when something cannot be done."""
 
 from __future__ import annotations
 
@@ -7,9 +7,21 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
+from django.utils import timezone
 
 from assignments.context import AssignmentRequest
 from environments.errors import EnvironmentsError
+
+
+def facts_of(request: AssignmentRequest) -> dict[str, Any]:
+    """What every page of an assignment is made with."""
+    return {
+        "course": request.course,
+        "standing": request.standing,
+        "assignment": request.assignment,
+        "here": "work",
+        "now": timezone.now(),
+    }
 
 
 def back(request: AssignmentRequest, to: str = "assignment-detail", *arguments: Any) -> HttpResponseRedirect:

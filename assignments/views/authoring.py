@@ -25,7 +25,7 @@ from assignments.authoring_forms import (
 )
 from assignments.context import AssignmentRequest, assignment_view
 from assignments.models import CellKind, GateRun, Source
-from assignments.views.answers import back
+from assignments.views.answers import back, facts_of
 from classes.context import CourseRequest, course_view
 from classes.models import Role
 from environments.errors import EnvironmentsError
@@ -171,7 +171,7 @@ def extension_delete(request: AssignmentRequest, extension_id: UUID) -> HttpResp
 def assignment_delete(request: AssignmentRequest) -> HttpResponse:
     """Ask first, saying what goes and what stays; POST takes it away."""
     if request.method != "POST":
-        return render(request, "assignments/delete.html", _facts(request))
+        return render(request, "assignments/delete.html", facts_of(request))
     try:
         authoring.delete_assignment(request.assignment, now=timezone.now())
     except EnvironmentsError as error:
@@ -228,7 +228,7 @@ def _checked(request: AssignmentRequest) -> dict[str, Any]:
     is_under_way = run is not None and run.state in (GateRun.State.WAITING, GateRun.State.RUNNING)
     findings = gate.findings_of(run) if run is not None else []
     current = request.assignment.release
-    return _facts(request) | {
+    return facts_of(request) | {
         "source": source,
         "run": run,
         "findings": findings,
@@ -244,19 +244,9 @@ def _checked(request: AssignmentRequest) -> dict[str, Any]:
 
 
 def _settings_page(request: AssignmentRequest, form: SettingsForm, *, status: int = 200) -> HttpResponse:
-    return render(request, "assignments/settings.html", _facts(request) | {"form": form}, status=status)
+    return render(request, "assignments/settings.html", facts_of(request) | {"form": form}, status=status)
 
 
 def _extensions_page(request: AssignmentRequest, form: ExtensionForm, *, status: int = 200) -> HttpResponse:
-    context = _facts(request) | {"form": form, "extensions": extension_rows(request.assignment)}
+    context = facts_of(request) | {"form": form, "extensions": extension_rows(request.assignment)}
     return render(request, "assignments/extensions.html", context, status=status)
-
-
-def _facts(request: AssignmentRequest) -> dict[str, Any]:
-    return {
-        "course": request.course,
-        "standing": request.standing,
-        "assignment": request.assignment,
-        "here": "work",
-        "now": timezone.now(),
-    }

@@ -25,6 +25,7 @@ from assignments.marking import Place, Walk
 from assignments.models import Cell, CellGrade, GradeChange, RubricItem, SavedComment, Submission
 from assignments.points import CellKey
 from assignments.policies import can_grade
+from assignments.views.answers import facts_of
 from assignments.views.marked_notebook import flags_of, names_in, notebook_of, shown_cells
 from classes.models import Role
 from environments.errors import EnvironmentsError
@@ -217,14 +218,7 @@ def _comment(request: AssignmentRequest, submission: Submission, notebook: str) 
 
 
 def _facts(request: AssignmentRequest) -> dict[str, Any]:
-    return {
-        "course": request.course,
-        "standing": request.standing,
-        "assignment": request.assignment,
-        "here": "work",
-        "now": timezone.now(),
-        "can_grade": can_grade(request.standing),
-    }
+    return facts_of(request) | {"can_grade": can_grade(request.standing)}
 
 
 def _submission(request: AssignmentRequest, submission_id: UUID) -> Submission:

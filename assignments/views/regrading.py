@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from assignments.context import AssignmentRequest, assignment_view
 from assignments.regrading import ask_trials, take_over, tried
-from assignments.views.answers import back, refused
+from assignments.views.answers import back, facts_of, refused
 from classes.models import Role
 from environments.errors import EnvironmentsError
 
@@ -26,11 +26,7 @@ PAGE = "regrading-detail"
 def regrading_detail(request: AssignmentRequest) -> HttpResponse:
     """What each student has, and what they would have; only the table when htmx asks."""
     rows = tried(request.assignment)
-    facts = {
-        "course": request.course,
-        "standing": request.standing,
-        "assignment": request.assignment,
-        "here": "work",
+    facts = facts_of(request) | {
         "rows": rows,
         "others": sum(row.is_other for row in rows),
         "can_take_over": request.standing.can_change and any(row.is_ready for row in rows),

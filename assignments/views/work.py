@@ -18,7 +18,7 @@ from assignments.models import Submission
 from assignments.policies import can_read
 from assignments.submissions import ask_collection
 from assignments.turnout import turnout_of
-from assignments.views.answers import back, refused
+from assignments.views.answers import back, facts_of, refused
 from assignments.working import work_of
 from classes.launching import open_server
 from environments.errors import EnvironmentsError
@@ -35,7 +35,7 @@ def assignment_detail(request: AssignmentRequest) -> HttpResponse:
     To those who teach, how far the class is.
     """
     if request.standing.is_staff:
-        context = _facts_of(request) | {"turnout": turnout_of(request.assignment)}
+        context = facts_of(request) | {"turnout": turnout_of(request.assignment)}
         return render(request, "assignments/assignment_staff.html", context)
     context = _facts(request)
     template = "assignments/assignment.html"
@@ -112,17 +112,7 @@ def _facts(request: AssignmentRequest) -> dict[str, Any]:
     now = timezone.now()
     membership = request.standing.membership
     work = work_of(request.assignment, membership, now=now) if membership is not None else None
-    return _facts_of(request) | {
+    return facts_of(request) | {
         "work": work,
         "refresh_seconds": REFRESH_SECONDS if work is not None and work.is_under_way else None,
-    }
-
-
-def _facts_of(request: AssignmentRequest) -> dict[str, Any]:
-    return {
-        "course": request.course,
-        "standing": request.standing,
-        "assignment": request.assignment,
-        "here": "work",
-        "now": timezone.now(),
     }
