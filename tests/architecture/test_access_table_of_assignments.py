@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from uuid import UUID
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import Role as SiteRole
 from accounts.models import User
 from assignments.files import Bundle, File
 from assignments.gradebook import regrade_person
@@ -17,27 +15,18 @@ from assignments.models import Grade, Submission, Way
 from assignments.submissions import receive
 from assignments.urls import urlpatterns
 from classes.models import Course, Role
-from tests.factories import EMPTY_NOTEBOOK, AssignmentFactory, CourseFactory, UserFactory, member, prepared, released
+from tests.architecture.members_pages import (
+    PERSONS,
+    SIGN_IN,
+    Page,
+    check_answer,
+    check_answer_to_whoever_runs_the_site,
+    each_of,
+)
+from tests.factories import EMPTY_NOTEBOOK, AssignmentFactory, CourseFactory, member, prepared, released
 
-SIGN_IN = 302
 WORK = "/classes/{course}/assignments/"
 GRADING = WORK + "given/grading/"
-
-
-@dataclass(frozen=True)
-class Page:
-    """A page, asked for by `method`; the statuses for somebody not signed in, a stranger, and each member."""
-
-    name: str
-    path: str
-    method: str
-    anonymous: int
-    stranger: int
-    student: int
-    grader: int
-    teacher: int
-    administrator: int = 0
-    """For whoever runs this Carrel and is no member, where that is not what a teacher gets."""
 
 
 PAGES = [
@@ -109,30 +98,19 @@ def course(teacher: User) -> Course:
     return course
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.method} {page.name}")
-@pytest.mark.parametrize("who", ["anonymous", "stranger", "student", "grader", "teacher"])
+@each_of(PAGES)
+@pytest.mark.parametrize("who", PERSONS)
 def test_page_answers_each_person_as_the_table_says(
     client: Client, fake_backends: None, course: Course, page: Page, who: str
 ) -> None:
-    if who != "anonymous":
-        client.force_login(UserFactory.create(username=who))
-
-    response = getattr(client, page.method)(_address(page, course))
-
-    assert response.status_code == getattr(page, who)
-    if page.anonymous == SIGN_IN and who == "anonymous":
-        assert response["Location"].startswith("/accounts/login/?next=")
+    check_answer(client, page, _address(page, course), who=who)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.method} {page.name}")
+@each_of(PAGES)
 def test_whoever_runs_the_site_gets_what_a_teacher_gets(
     client: Client, fake_backends: None, course: Course, page: Page
 ) -> None:
-    client.force_login(UserFactory.create(username="root", role=SiteRole.ADMINISTRATOR))
-
-    response = getattr(client, page.method)(_address(page, course))
-
-    assert response.status_code == (page.administrator or page.teacher)
+    check_answer_to_whoever_runs_the_site(client, page, _address(page, course))
 
 
 def test_table_names_every_page() -> None:

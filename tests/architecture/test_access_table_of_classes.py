@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -10,32 +9,22 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import Role as SiteRole
 from accounts.models import User
 from classes.invitations import make_invitation
 from classes.models import Course, ExpectedMember, HandIn, Role, Section
 from classes.urls import urlpatterns
-from tests.factories import AnnouncementFactory, CourseFactory, LessonFactory, UserFactory, hand_in_of, member, prepared
+from tests.architecture.members_pages import (
+    PERSONS,
+    SIGN_IN,
+    Page,
+    check_answer,
+    check_answer_to_whoever_runs_the_site,
+    each_of,
+)
+from tests.factories import AnnouncementFactory, CourseFactory, LessonFactory, hand_in_of, member, prepared
 
-SIGN_IN = 302
 NO_ID = "00000000-0000-4000-8000-000000000000"
 EXPORT = f"/classes/{{course}}/keep/export/{NO_ID}/"
-
-
-@dataclass(frozen=True)
-class Page:
-    """A page, asked for by `method`; the statuses for somebody not signed in, a stranger, and each member."""
-
-    name: str
-    path: str
-    method: str
-    anonymous: int
-    stranger: int
-    student: int
-    grader: int
-    teacher: int
-    administrator: int = 0
-    """For whoever runs this Carrel and is no member, where that is not what a teacher gets."""
 
 
 PAGES = [
@@ -168,30 +157,19 @@ def course(teacher: User, now: datetime) -> Course:
     return course
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.method} {page.name}")
-@pytest.mark.parametrize("who", ["anonymous", "stranger", "student", "grader", "teacher"])
+@each_of(PAGES)
+@pytest.mark.parametrize("who", PERSONS)
 def test_page_answers_each_person_as_the_table_says(
     client: Client, fake_backends: None, course: Course, page: Page, who: str
 ) -> None:
-    if who != "anonymous":
-        client.force_login(UserFactory.create(username=who))
-
-    response = getattr(client, page.method)(_address(page, course))
-
-    assert response.status_code == getattr(page, who)
-    if page.anonymous == SIGN_IN and who == "anonymous":
-        assert response["Location"].startswith("/accounts/login/?next=")
+    check_answer(client, page, _address(page, course), who=who)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.method} {page.name}")
+@each_of(PAGES)
 def test_whoever_runs_the_site_gets_what_a_teacher_gets(
     client: Client, fake_backends: None, course: Course, page: Page
 ) -> None:
-    client.force_login(UserFactory.create(username="root", role=SiteRole.ADMINISTRATOR))
-
-    response = getattr(client, page.method)(_address(page, course))
-
-    assert response.status_code == (page.administrator or page.teacher)
+    check_answer_to_whoever_runs_the_site(client, page, _address(page, course))
 
 
 def test_table_names_every_page() -> None:
