@@ -8,33 +8,39 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, storages
 
-from assignments.errors import AssignmentError
+from assignments.errors import AssignmentError, AssignmentFailure
 
 SPARED = timedelta(days=2)
 """What is younger may belong to a row that is being written."""
 
 
 def keep(content: bytes) -> str:
-    """Keep this, unless it is there already, and return the name by which it is found again: its SHA-256."""
+    """Keep this, unless it is there already, and return the name by which it is found again: its SHA-256.
+
+    Raises AssignmentFailure `artefacts_unreachable`.
+    """
     name = hashlib.sha256(content).hexdigest()
     storage = _storage()
-    if not storage.exists(_path(name)):
-        storage.save(_path(name), ContentFile(content))
+    with _reached():
+        if not storage.exists(_path(name)):
+            storage.save(_path(name), ContentFile(content))
     return name
 
 
 def read(name: str) -> bytes:
     """What is kept by this name.
 
-    Raises AssignmentError `artefact_missing` where it is gone or not what was kept.
+    Raises AssignmentError `artefact_missing` where it is gone or not what was kept, and AssignmentFailure
+    `artefacts_unreachable`.
     """
     try:
-        with _storage().open(_path(name)) as stored:
+        with _reached(), _storage().open(_path(name)) as stored:
             content = bytes(stored.read())
     except FileNotFoundError as error:
         raise AssignmentError("artefact_missing", detail=name) from error
@@ -52,6 +58,17 @@ def sweep(needed: Iterable[str], *, now: datetime) -> int:
             storage.delete(_path(name))
             removed += 1
     return removed
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    """A full disk, or a storage that does not answer, in our words; what is not there is another matter."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise AssignmentFailure("artefacts_unreachable", detail=str(error)) from error
 
 
 def _names(storage: Storage) -> Iterator[str]:

@@ -45,6 +45,9 @@ MAX_SHOWN = 60
 REPAIR_WORDS: dict[str, _StrPromise] = {
     "notebook_missing": _("{notebook}: it was not among the files. It counts as unanswered."),
     "notebook_unreadable": _("{notebook}: it could not be read as a notebook. It counts as unanswered."),
+    "notebook_too_large": _(
+        "{notebook}: it is too large to be graded. It counts as unanswered. Clear its outputs and submit it again."
+    ),
     "notebook_renamed": _("{notebook}: it was called “{was}”, and was taken for this notebook."),
     "metadata_missing": _("{notebook}: it no longer said which cell is which, so they were looked for."),
     "schema_other": _("{notebook}: it was marked up by another version of nbgrader, which was put right."),
@@ -62,6 +65,10 @@ REPAIR_WORDS: dict[str, _StrPromise] = {
 }
 
 
+LOSSES = frozenset({"notebook_missing", "notebook_unreadable", "notebook_too_large"})
+"""What leaves a notebook unanswered."""
+
+
 @dataclass(frozen=True, slots=True)
 class Repair:
     """Something that was put right, or that whoever handed it in should know. `code` is a key of `REPAIR_WORDS`."""
@@ -74,6 +81,11 @@ class Repair:
     def __str__(self) -> str:
         facts: dict[str, Any] = {"notebook": self.notebook, "cell": self.grade_id, **dict(self.facts)}
         return str(REPAIR_WORDS[self.code]).format_map(facts)
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether a notebook counts as unanswered for it."""
+        return self.code in LOSSES
 
     def as_json(self) -> dict[str, Any]:
         """As it is stored."""
@@ -117,8 +129,7 @@ def doctor_files(submitted: Bundle, *, release: Bundle) -> DoctoredFiles:
             source, called = _find(name, given_out, submitted, release.notebooks)
             doctored = doctor(read(source, name=name), release=given_out, name=name)
         except AssignmentError as error:
-            code = "notebook_missing" if error.code == "notebook_missing" else "notebook_unreadable"
-            repairs.append(Repair(code, name))
+            repairs.append(Repair(error.code if error.code in LOSSES else "notebook_unreadable", name))
             missing.add(name)
             files[name + SUFFIX] = write(given_out)
             continue

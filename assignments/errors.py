@@ -7,11 +7,20 @@ from collections.abc import Mapping
 from django.utils.translation import gettext_lazy as _
 
 from environments.errors import REASONS as ENVIRONMENT_REASONS
-from environments.errors import Explanation, Reason, UserError, explain
+from environments.errors import Explanation, Reason, SystemFailure, UserError, explain
 
 
 class AssignmentError(UserError):
     """What was asked for of an assignment cannot be done as asked. `code` is a key of `REASONS`."""
+
+    @classmethod
+    def reasons(cls) -> Mapping[str, Reason]:
+        """The words for its codes."""
+        return REASONS
+
+
+class AssignmentFailure(SystemFailure):
+    """What Carrel itself could not do with an assignment; it may be tried again. `code` is a key of `REASONS`."""
 
     @classmethod
     def reasons(cls) -> Mapping[str, Reason]:
@@ -30,6 +39,11 @@ def failure_of(code: str, facts: Mapping[str, str | int]) -> Explanation | None:
 
 
 REASONS: dict[str, Reason] = {
+    "artefacts_unreachable": Reason(
+        _("Carrel cannot get at the place where it keeps what was submitted."),
+        _("Your own files are as they were. If trying again does not help, tell whoever runs this Carrel."),
+        status=503,
+    ),
     "artefact_missing": Reason(
         _("Files that Carrel kept for this are no longer there."),
         _("Tell whoever runs this Carrel: they may be in a backup."),

@@ -26,8 +26,6 @@ from assignments.redacting import Sees, Tier, hidden_of, redact, sees
 from classes.errors import CourseError
 from classes.notebooks import Cell, read_notebook
 
-LIMITS = files.Limits(max_bytes=500_000_000)
-
 
 @dataclass(frozen=True, slots=True)
 class ToldCell:
@@ -196,4 +194,4 @@ def _names(executed: Bundle, points: SubmissionPoints) -> list[str]:
 
 
 def _read(artefact: str) -> Bundle:
-    return files.from_tar([artefacts.read(artefact)], limits=LIMITS).bundle
+    return files.from_tar([artefacts.read(artefact)], limits=files.KEPT).bundle

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from accounts.models import User
@@ -36,7 +37,11 @@ logger = logging.getLogger(__name__)
 TASK = "assignments.tasks.put_in_place"
 OVERDUE = timedelta(minutes=1)
 GIVEN_UP = timedelta(minutes=30)
-LIMITS = files.Limits()
+
+
+def submission_limits() -> files.Limits:
+    """How much somebody may submit at once."""
+    return files.Limits(max_bytes=settings.SUBMISSION_MB * 1_000_000)
 
 
 def folder_of(assignment: Assignment) -> str:
@@ -106,7 +111,7 @@ def enqueue_overdue_fetches(*, now: datetime) -> None:
 
 def given_out(release: Release) -> Bundle:
     """The files of a release, as students get them."""
-    return files.from_tar([artefacts.read(release.bundle)], limits=LIMITS).bundle
+    return files.from_tar([artefacts.read(release.bundle)], limits=files.KEPT).bundle
 
 
 def copy_of(assignment: Assignment, membership: Membership) -> Bundle:
@@ -115,7 +120,7 @@ def copy_of(assignment: Assignment, membership: Membership) -> Bundle:
     if home is None or not store.exists(home.key):
         return Bundle()
     try:
-        found = files.from_tar(store.read(home.key, str(folder)), limits=LIMITS).bundle
+        found = files.from_tar(store.read(home.key, str(folder)), limits=submission_limits()).bundle
     except UserError as error:
         if error.code == "volume_path_invalid":
             return Bundle()
@@ -135,7 +140,7 @@ def _place(fetch: Fetch) -> None:
     merged = _merged(given, before, present) if before is not None else {}
     brought = [*missing, *(File(path, content) for path, (content, _news) in merged.items())]
     written = Bundle(tuple(sorted(brought, key=lambda file: file.path)))
-    store.write(home.key, folder_of(fetch.assignment), [written.tar], max_bytes=2 * LIMITS.max_bytes)
+    store.write(home.key, folder_of(fetch.assignment), [written.tar], max_bytes=2 * len(written.tar))
     fetch.news = [news for _content, news in merged.values() if news]
 
 

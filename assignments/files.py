@@ -55,6 +55,10 @@ class Limits:
     max_files: int = 1000
 
 
+KEPT = Limits(max_bytes=1 << 40, max_files=1_000_000)
+"""For what was bounded when it came, and is read again."""
+
+
 @dataclass(frozen=True, slots=True)
 class File:
     """One file of a bundle."""
@@ -184,7 +188,7 @@ def _collect(entries: Iterable[Entry], links: list[str], limits: Limits, prefer:
             continue
         room -= entry.size
         if room < 0:
-            raise _too_large(limits)
+            raise too_large(limits)
         if not _is_text(path):
             nameless.append(printable(path))
         elif path in found or path == ".":
@@ -270,11 +274,12 @@ def _in_our_words(limits: Limits) -> Iterator[None]:
     except UserError as error:
         code = _CODES.get(error.code)
         if code is None:
-            raise _too_large(limits) from error
+            raise too_large(limits) from error
         place = error.facts.get("path", error.facts.get("file", ""))
         facts = {"path": place} if code == "files_refused" else {}
         raise AssignmentError(code, detail=error.detail, **facts) from error
 
 
-def _too_large(limits: Limits) -> AssignmentError:
+def too_large(limits: Limits) -> AssignmentError:
+    """What to raise for more than these allow."""
     return AssignmentError("files_too_large", megabytes=max(1, limits.max_bytes // 1_000_000))

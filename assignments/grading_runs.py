@@ -139,7 +139,7 @@ def find_image(assignment: Assignment, *, first: str = "") -> Image:
 
 def read_bundle(artefact: str) -> Bundle:
     """A bundle that was kept."""
-    return files.from_tar([artefacts.read(artefact)], limits=files.Limits(2 * LIMITS.max_bytes)).bundle
+    return files.from_tar([artefacts.read(artefact)], limits=files.KEPT).bundle
 
 
 def notebooks_of(bundle: Bundle) -> Bundle:

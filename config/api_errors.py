@@ -9,7 +9,7 @@ from typing import Any
 from django.core.signals import got_request_exception
 from django.http import Http404
 from django.utils.translation import gettext_lazy as _
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import UnsupportedMediaType, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
@@ -55,8 +55,8 @@ REASONS: dict[str, Reason] = {
         status=413,
     ),
     "unsupported_media_type": Reason(
-        _("The API reads JSON only."),
-        _("Send JSON, with the header “Content-Type: application/json”."),
+        _("This address reads {media_type} only."),
+        _("Send that, with the header “Content-Type: {media_type}”."),
         status=415,
     ),
 }
@@ -74,7 +74,7 @@ def api_exception_handler(error: Exception, context: Mapping[str, Any]) -> Respo
     response = exception_handler(error, dict(context))
     if response is None:
         return _unexpected(error, context)
-    response.data = _body(_code_of(error, response), error)
+    response.data = _body(_code_of(error, response), error, context)
     return response
 
 
@@ -93,7 +93,7 @@ def _unexpected(error: Exception, context: Mapping[str, Any]) -> Response:
     logger.error("%s %s failed", request.method, request.path, exc_info=error)
     # As Django does for its own pages: what reports errors listens to this.
     got_request_exception.send(sender=None, request=request._request)
-    return Response(_body("unexpected", error), status=500)
+    return Response(_body("unexpected", error, context), status=500)
 
 
 def _code_of(error: Exception, response: Response) -> str:
@@ -106,8 +106,10 @@ def _code_of(error: Exception, response: Response) -> str:
     return code if code in REASONS else "unexpected"
 
 
-def _body(code: str, error: Exception) -> dict[str, Any]:
+def _body(code: str, error: Exception, context: Mapping[str, Any]) -> dict[str, Any]:
     facts = {"scope": error.scope.value} if isinstance(error, ScopeMissing) else {}
+    if isinstance(error, UnsupportedMediaType):
+        facts = {"media_type": context["view"].parser_classes[0].media_type}
     reason = REASONS[code]
     body: dict[str, Any] = {
         "code": code,

@@ -429,6 +429,8 @@ GRADE_SINKS: list[str] = []
 COURSE_EXTENSIONS = ["assignments.course_page.AssignmentsOfCourse"]
 CLASS_ARCHIVE_MB: int = env.int("CLASS_ARCHIVE_MB", default=2000)
 """How much an archive of a class may hold, unpacked, when it is made and when it is brought."""
+SUBMISSION_MB: int = env.int("SUBMISSION_MB", default=100)
+"""How much somebody may submit of an assignment at once."""
 MATERIAL_MAX_MB: int = env.int("MATERIAL_MAX_MB", default=500)
 MATERIAL_MAX_FILES: int = env.int("MATERIAL_MAX_FILES", default=20_000)
 MATERIAL_TIME_LIMIT_SECONDS: int = env.int("MATERIAL_TIME_LIMIT_SECONDS", default=600)

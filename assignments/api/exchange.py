@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -19,11 +19,10 @@ from rest_framework.views import APIView
 
 from accounts.models import Scope
 from assignments import artefacts, files
-from assignments.errors import AssignmentError
 from assignments.exchange_serializers import ExchangeSerializer, FreshSerializer, ReceiptSerializer
 from assignments.exchanging import Own, hand_over, offered_to, own_assignment, own_submission
 from assignments.feedback_files import feedback_files
-from assignments.fetching import LIMITS
+from assignments.fetching import submission_limits
 from assignments.models import Submission, Way
 from assignments.receipts import verify
 from assignments.submissions import receive
@@ -33,28 +32,22 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
 TAR = "application/x-tar"
-MAX_BODY_BYTES = LIMITS.max_bytes + 2_000_000
-"""What the names of files take comes to it."""
+NAMES_BYTES = 2_000_000
+"""What the names of files may take beside what is in them."""
 _PIECE = 1 << 20
 OVER = "`course_over`, `assignment_not_released`."
 
 
 class TarParser(BaseParser):
-    """Reads an uncompressed tar of at most `MAX_BODY_BYTES`; what is in it is another matter."""
+    """Reads an uncompressed tar piece by piece, and no further than what may be submitted at once."""
 
     media_type = TAR
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        """The bytes. Raises AssignmentError `files_too_large`."""
-        pieces, size = [], 0
-        while piece := stream.read(_PIECE):
-            size += len(piece)
-            if size > MAX_BODY_BYTES:
-                raise AssignmentError("files_too_large", megabytes=LIMITS.max_bytes // 1_000_000)
-            pieces.append(piece)
-        return pieces
+        """Its pieces, as they are asked for. Asking for too much raises AssignmentError `files_too_large`."""
+        return _pieces(stream)
 
 
 class AsIs(BaseContentNegotiation):
@@ -138,11 +131,10 @@ class ExchangeSubmissionsView(APIView):
 
         The answer is the receipt, signed: keep it.
         """
-        own, sent = _own(request, course, name), request.data
-        if not isinstance(sent, list):  # Nothing was sent.
-            sent = []
+        own = _own(request, course, name)
+        sent = () if isinstance(request.data, Mapping) else request.data  # The one where there was no body.
         known = [f"{notebook}{files.SUFFIX}" for notebook in _notebooks(own)]
-        received = files.from_tar(sent, limits=LIMITS, prefer=known)
+        received = files.from_tar(sent, limits=submission_limits(), prefer=known)
         submission = receive(
             own.assignment,
             own.membership,
@@ -190,6 +182,15 @@ class ExchangeFeedbackView(APIView):
         """A page for each notebook, `NAME.html`, as an uncompressed tar."""
         pages = feedback_files(_own_submission(request, pk), now=timezone.now())
         return tar_of(pages.sha256, pages.tar)
+
+
+def _pieces(stream: IO[Any]) -> Iterator[bytes]:
+    size, limits = 0, submission_limits()
+    while piece := stream.read(_PIECE):
+        size += len(piece)
+        if size > limits.max_bytes + NAMES_BYTES:
+            raise files.too_large(limits)
+        yield piece
 
 
 def _own(request: Request, course: str, name: str) -> Own:

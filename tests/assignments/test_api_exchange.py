@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,12 +11,12 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import Role as SiteRole
 from accounts.models import Scope, User
 from assignments import artefacts, receipts
-from assignments.api import exchange
 from assignments.exchanging import hand_over, own_assignment
 from assignments.files import Bundle, File, Limits, from_tar
 from assignments.gradebook import change_points
@@ -62,6 +63,20 @@ def program(student: Membership) -> APIClient:
 
 def submit(program: APIClient, bundle: Bundle = WORK, path: str = GIVEN) -> Any:
     return program.post(path + "submissions/", bundle.tar, content_type="application/x-tar")
+
+
+class _Endless(io.BytesIO):
+    """A body that begins so, and goes on for as long as anybody reads it."""
+
+    def __init__(self, begins: bytes) -> None:
+        super().__init__()
+        self._begins, self.given = begins, 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        assert size is not None
+        piece = self._begins[self.given : self.given + size].ljust(size, b"x")
+        self.given += size
+        return piece
 
 
 def someone(username: str) -> User:
@@ -332,13 +347,21 @@ def test_what_cannot_be_taken_is_refused_in_words(
 
 
 def test_body_that_is_too_large_is_not_read_to_its_end(
-    program: APIClient, given: Assignment, monkeypatch: pytest.MonkeyPatch
+    program: APIClient, given: Assignment, settings: Settings
 ) -> None:
-    monkeypatch.setattr(exchange, "MAX_BODY_BYTES", 100)
+    settings.SUBMISSION_MB = 1
+    body = _Endless(Bundle((File("problem1.ipynb", bytes(2_000_000)),)).tar[:-1024])
 
-    answer = submit(program)
+    answer = program.generic(
+        "POST",
+        GIVEN + "submissions/",
+        content_type="application/x-tar",
+        **{"wsgi.input": body, "CONTENT_LENGTH": 10**9},
+    )
 
     assert (answer.status_code, answer.json()["code"]) == (413, "files_too_large")
+    assert "larger than the 1 MB" in answer.json()["message"]
+    assert body.given < 4_000_000
 
 
 def test_submission_after_the_end_is_refused(program: APIClient, given: Assignment) -> None:
