@@ -268,6 +268,11 @@ REASONS: dict[str, Reason] = {
         _("Choose the file as it was downloaded. What was handed in is listed on the page of the assignment, too."),
         status=422,
     ),
+    "receipt_of_another": Reason(
+        _("This receipt is genuine, but it is for something in another class, or somebody else's."),
+        _("Check it on the page of its own class, or ask the teacher of that class to."),
+        status=403,
+    ),
     # What nbgrader makes of it
     "assignment_name_invalid": Reason(
         _("“{name}” cannot be the short name of an assignment."),

@@ -45,6 +45,11 @@ def can_know_whose(standing: Standing, submission: Submission) -> bool:
     return standing.is_teacher or not submission.assignment.is_anonymous or is_own(standing, submission)
 
 
+def can_read_receipt(standing: Standing, submission: Submission) -> bool:
+    """Whether they may see the receipt for it, which names whoever submitted: not those from whom names are hidden."""
+    return can_read(standing, submission) and can_know_whose(standing, submission)
+
+
 def can_read_feedback(standing: Standing, submission: Submission, feedback: Feedback | None) -> bool:
     """Whether they may see what came of it: those who grade always, and whoever submitted it once it is published."""
     return can_read(standing, submission) and (standing.is_staff or feedback is not None)

@@ -7,7 +7,7 @@ vouches for, and can be read without us. What was signed under a former secret k
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -80,6 +80,14 @@ class Receipt:
 def files_of(bundle: Bundle) -> tuple[ReceivedFile, ...]:
     """The files of a bundle as a receipt lists them."""
     return tuple(ReceivedFile(file.path, len(file.content), file.sha256) for file in bundle)
+
+
+def receipt_kept(signed: str, *, otherwise: Callable[[], Receipt]) -> Receipt:
+    """What was signed when it was received; where that was with a key that is gone, what can be said now."""
+    try:
+        return verify(signed)
+    except AssignmentError:
+        return otherwise()
 
 
 def sign(receipt: Receipt) -> str:

@@ -2,13 +2,25 @@
 
 from django.urls import path
 
-from assignments.views import authoring, feedback, gradebook, listing, marking, regrading, requests, work
+from assignments.views import (
+    authoring,
+    feedback,
+    gradebook,
+    listing,
+    marking,
+    receipts,
+    received,
+    regrading,
+    requests,
+    work,
+)
 
 app_name = "assignments"
 urlpatterns = [
     path("", listing.assignment_list, name="assignment-list"),
     path("new/", authoring.assignment_add, name="assignment-add"),
     path("-/gradebook/", gradebook.gradebook, name="gradebook"),  # No assignment can be called “-”.
+    path("-/receipts/", receipts.receipt_check, name="receipt-check"),
     path("<str:name>/", work.assignment_detail, name="assignment-detail"),
     path("<str:name>/notebooks/", authoring.assignment_notebooks, name="assignment-notebooks"),
     path("<str:name>/notebooks/upload/", authoring.source_upload, name="source-upload"),
@@ -25,8 +37,20 @@ urlpatterns = [
     path("<str:name>/regrading/", regrading.regrading_detail, name="regrading-detail"),
     path("<str:name>/regrading/try/", regrading.regrading_try, name="regrading-try"),
     path("<str:name>/regrading/take-over/", regrading.regrading_take_over, name="regrading-take-over"),
-    path("<str:name>/submissions/<uuid:submission_id>/", work.submission_detail, name="submission-detail"),
-    path("<str:name>/submissions/<uuid:submission_id>/files.tar", work.submission_download, name="submission-download"),
+    path("<str:name>/submissions/<uuid:submission_id>/", received.submission_detail, name="submission-detail"),
+    path(
+        "<str:name>/submissions/<uuid:submission_id>/files.tar",
+        received.submission_download,
+        name="submission-download",
+    ),
+    path("<str:name>/submissions/<uuid:submission_id>/file/", received.submission_file, name="submission-file"),
+    path(
+        "<str:name>/submissions/<uuid:submission_id>/file/download/",
+        received.submission_file_download,
+        name="submission-file-download",
+    ),
+    path("<str:name>/submissions/<uuid:submission_id>/receipt.txt", receipts.receipt_text, name="receipt-text"),
+    path("<str:name>/submissions/<uuid:submission_id>/receipt.json", receipts.receipt_json, name="receipt-json"),
     path("<str:name>/submissions/<uuid:submission_id>/feedback/", feedback.feedback_detail, name="feedback-detail"),
     path("<str:name>/submissions/<uuid:submission_id>/ask/", requests.request_open, name="request-open"),
     path("<str:name>/requests/<uuid:request_id>/", requests.request_answer, name="request-answer"),

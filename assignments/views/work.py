@@ -1,21 +1,16 @@
-"""A student's work on an assignment: getting a copy, opening it, submitting it, and seeing what was received."""
+"""A student's work on an assignment: getting a copy, opening it, and submitting it."""
 
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.utils import timezone
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from assignments import artefacts
 from assignments.context import AssignmentRequest, assignment_view
 from assignments.fetching import ask_fetch, urlpath_of
-from assignments.models import Submission
-from assignments.policies import can_read
 from assignments.submissions import ask_collection
 from assignments.turnout import turnout_of
 from assignments.views.answers import back, facts_of, refused
@@ -79,33 +74,6 @@ def copy_submit(request: AssignmentRequest) -> HttpResponse:
     except EnvironmentsError as error:
         return refused(request, error)
     return back(request)
-
-
-@assignment_view()
-@require_safe
-def submission_detail(request: AssignmentRequest, submission_id: UUID) -> HttpResponse:
-    """What was received, when, and the receipt for it."""
-    submission = _submission(request, submission_id)
-    return render(request, "assignments/submission.html", _facts(request) | {"submission": submission})
-
-
-@assignment_view()
-@require_safe
-@never_cache
-def submission_download(request: AssignmentRequest, submission_id: UUID) -> HttpResponse:
-    """Exactly what was received, as one file."""
-    submission = _submission(request, submission_id)
-    name = f"{request.assignment.name}-{submission.attempt}.tar"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return HttpResponse(artefacts.read(submission.bundle), content_type="application/x-tar", headers=headers)
-
-
-def _submission(request: AssignmentRequest, submission_id: UUID) -> Submission:
-    submissions = request.assignment.submissions.select_related("membership__person", "release")
-    submission = get_object_or_404(submissions, pk=submission_id)
-    if not can_read(request.standing, submission):
-        raise Http404
-    return submission
 
 
 def _facts(request: AssignmentRequest) -> dict[str, Any]:

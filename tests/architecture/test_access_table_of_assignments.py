@@ -26,6 +26,7 @@ from tests.architecture.members_pages import (
 from tests.factories import EMPTY_NOTEBOOK, AssignmentFactory, CourseFactory, member, prepared, released
 
 WORK = "/classes/{course}/assignments/"
+FILE = "/classes/{{course}}/assignments/given/submissions/{{{}}}/file/{}?path=problem1.ipynb"
 GRADING = WORK + "given/grading/"
 
 
@@ -55,6 +56,16 @@ PAGES = [
     Page("submission-detail", WORK + "given/submissions/{other}/", "get", SIGN_IN, 404, 404, 200, 200),
     Page("submission-download", WORK + "given/submissions/{own}/files.tar", "get", SIGN_IN, 404, 200, 200, 200),
     Page("submission-download", WORK + "given/submissions/{other}/files.tar", "get", SIGN_IN, 404, 404, 200, 200),
+    Page("submission-file", FILE.format("own", ""), "get", SIGN_IN, 404, 200, 200, 200),
+    Page("submission-file", FILE.format("other", ""), "get", SIGN_IN, 404, 404, 200, 200),
+    Page("submission-file-download", FILE.format("own", "download/"), "get", SIGN_IN, 404, 200, 200, 200),
+    Page("submission-file-download", FILE.format("other", "download/"), "get", SIGN_IN, 404, 404, 200, 200),
+    Page("receipt-text", WORK + "given/submissions/{own}/receipt.txt", "get", SIGN_IN, 404, 200, 200, 200),
+    Page("receipt-text", WORK + "given/submissions/{other}/receipt.txt", "get", SIGN_IN, 404, 404, 200, 200),
+    Page("receipt-json", WORK + "given/submissions/{own}/receipt.json", "get", SIGN_IN, 404, 200, 200, 200),
+    Page("receipt-json", WORK + "given/submissions/{other}/receipt.json", "get", SIGN_IN, 404, 404, 200, 200),
+    Page("receipt-check", WORK + "-/receipts/", "get", SIGN_IN, 404, 200, 200, 200),
+    Page("receipt-check", WORK + "-/receipts/", "post", SIGN_IN, 404, 422, 422, 422),
     Page("regrading-detail", WORK + "given/regrading/", "get", SIGN_IN, 404, 403, 403, 200),
     Page("regrading-try", WORK + "given/regrading/try/", "post", SIGN_IN, 404, 403, 403, 302),
     Page("regrading-take-over", WORK + "given/regrading/take-over/", "post", SIGN_IN, 404, 403, 403, 302),

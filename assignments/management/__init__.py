@@ -1,0 +1,1 @@
+"""Carrel's own commands of manage.py."""
