@@ -20,7 +20,7 @@ from assignments.errors import AssignmentError
 from assignments.fetching import given_out
 from assignments.files import Bundle
 from assignments.gradebook import points_as_of
-from assignments.models import Assignment, CellComment, CellKind, Feedback, Release, RubricItem, Submission
+from assignments.models import Assignment, CellComment, CellKind, Feedback, GradeChange, Release, RubricItem, Submission
 from assignments.points import CellKey, CellPoints, SubmissionPoints
 from assignments.redacting import Sees, Tier, hidden_of, redact, sees
 from classes.errors import CourseError
@@ -107,6 +107,14 @@ def note_reading(feedback: Feedback, *, now: datetime) -> None:
     Feedback.objects.filter(unread, pk=feedback.pk).update(read_at=now)
 
 
+def history_of(submission: Submission, told: Told) -> Sequence[GradeChange]:
+    """How the points that they were told came about, the latest first; nothing of tests of which they see nothing."""
+    if told.published_at is None:
+        return []
+    changes = submission.changes.filter(at__lte=told.published_at).select_related("rubric_item").order_by("-at", "-pk")
+    return [change for change in changes if not change.grade_id or told.points_of(_key(change)) is not None]
+
+
 # --- Steps -------------------------------------------------------------------------------------------------
 
 
@@ -143,6 +151,10 @@ class _Page:
             comments=[one for one in said if one.cell and one.cell in (grade_id, own)],
             has_hidden=has_hidden,
         )
+
+
+def _key(change: GradeChange) -> CellKey:
+    return CellKey(change.notebook, change.grade_id)
 
 
 def _seen(assignment: Assignment, *, now: datetime) -> tuple[Sees, datetime | None]:

@@ -1,7 +1,7 @@
 """Feedback as files: a page for each notebook of a submission, to be kept beside a student's work.
 
-They say what the page of the feedback says of points and comments (`feedback.told_of`), and show no notebook; so there
-is nothing to take out of them, and no script of anybody's is in them.
+They say what the page of the feedback says (`feedback.told_of`): points, comments, and the cells as text and pictures.
+No script is in them, and they forbid themselves any, wherever they are opened: beside a notebook server, too.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from assignments.feedback import Told, ToldNotebook, feedback_of, told_of
 from assignments.files import Bundle, File
 from assignments.models import Submission
 
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+"""What a page may load: the pictures and the style that are in it."""
 TEMPLATE = "assignments/feedback_file.html"
 
 
@@ -29,6 +31,5 @@ def feedback_files(submission: Submission, *, now: datetime) -> Bundle:
 
 
 def _page(submission: Submission, told: Told, notebook: ToldNotebook) -> bytes:
-    cells = [cell for cell in notebook.cells if cell.points is not None or cell.comments]
-    page = render_to_string(TEMPLATE, {"submission": submission, "told": told, "notebook": notebook, "cells": cells})
+    page = render_to_string(TEMPLATE, {"submission": submission, "told": told, "notebook": notebook, "policy": POLICY})
     return page.encode()

@@ -7,8 +7,8 @@ later release is merged into it, and nothing of it is lost.
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any
@@ -116,16 +116,9 @@ def given_out(release: Release) -> Bundle:
 
 def copy_of(assignment: Assignment, membership: Membership) -> Bundle:
     """What this member has of it now; no files where there is none. Raises what reading a volume raises."""
-    home, store, folder = home_of(membership.person), volume_store(), PurePosixPath(folder_of(assignment))
-    if home is None or not store.exists(home.key):
-        return Bundle()
-    try:
-        found = files.from_tar(store.read(home.key, str(folder)), limits=submission_limits()).bundle
-    except UserError as error:
-        if error.code == "volume_path_invalid":
-            return Bundle()
-        raise
-    return Bundle(tuple(replace(file, path=file.path.removeprefix(f"{folder.name}/")) for file in found))
+    release = assignment.release
+    known = [f"{name}{files.SUFFIX}" for name in release.source.notebooks] if release is not None else []
+    return _copy(assignment, membership, prefer=known).bundle
 
 
 # --- Steps -------------------------------------------------------------------------------------------------
@@ -134,45 +127,81 @@ def copy_of(assignment: Assignment, membership: Membership) -> Bundle:
 def _place(fetch: Fetch) -> None:
     home, store = _home(fetch.membership.person), volume_store()
     store.create(home.key)
-    given, present = given_out(fetch.release), copy_of(fetch.assignment, fetch.membership)
-    missing = [file for file in given if present.read(file.path) is None]
+    given = given_out(fetch.release)
+    received = _copy(fetch.assignment, fetch.membership, prefer={file.path for file in given})
+    present, taken = received.bundle, {one.path for one in received.left_out}
+    missing = [file for file in given if present.read(file.path) is None and file.path not in taken]
     before = given_out(fetch.before) if fetch.before is not None else None
-    merged = _merged(given, before, present) if before is not None else {}
-    brought = [*missing, *(File(path, content) for path, (content, _news) in merged.items())]
+    merged = _merged(given, before, present) if before is not None else []
+    brought = [*missing, *(File(one.path, one.content) for one in merged if one.content is not None)]
     written = Bundle(tuple(sorted(brought, key=lambda file: file.path)))
     store.write(home.key, folder_of(fetch.assignment), [written.tar], max_bytes=2 * len(written.tar))
-    fetch.news = [news for _content, news in merged.values() if news]
+    fetch.news = [one.news for one in merged if one.news]
 
 
-def _merged(given: Bundle, before: Bundle, present: Bundle) -> dict[str, tuple[bytes, dict[str, Any]]]:
+def _copy(assignment: Assignment, membership: Membership, *, prefer: Collection[str]) -> files.Received:
+    home, store, folder = home_of(membership.person), volume_store(), PurePosixPath(folder_of(assignment))
+    if home is None or not store.exists(home.key):
+        return files.Received(Bundle())
+    top, limits = f"{folder.name}/", submission_limits()
+    try:
+        stream = store.read(home.key, str(folder))
+        found = files.from_tar(stream, limits=limits, prefer={top + path for path in prefer})
+    except UserError as error:
+        if error.code == "volume_path_invalid":
+            return files.Received(Bundle())
+        raise
+    bundle = Bundle(tuple(replace(file, path=file.path.removeprefix(top)) for file in found.bundle))
+    return files.Received(bundle, tuple(replace(one, path=one.path.removeprefix(top)) for one in found.left_out))
+
+
+@dataclass(frozen=True, slots=True)
+class _Merged:
+    """What becomes of a file that the release has changed."""
+
+    path: str
+    content: bytes | None = None
+    """None where it stays as it is."""
+    news: dict[str, Any] = field(default_factory=dict)
+
+
+def _merged(given: Bundle, before: Bundle, present: Bundle) -> list[_Merged]:
     """What of a student's copy changes with the new release, and what becomes of its cells.
 
     Notebooks are merged by cells. A data file is brought up to date unless the student has changed it. A notebook of
     theirs that cannot be read is left alone.
     """
-    changed: dict[str, tuple[bytes, dict[str, Any]]] = {}
+    merged = []
     for file in given:
         mine, old = present.read(file.path), before.read(file.path)
-        if mine is None or old is None or old == file.content:
+        if mine is None or old is None or old == file.content or mine == file.content:
             continue
         if mine == old:
-            changed[file.path] = (file.content, {})
+            merged.append(_Merged(file.path, file.content))
         elif file.path.endswith(files.SUFFIX):
-            with suppress(AssignmentError):
-                changed[file.path] = _merged_notebook(file.path, mine, old=old, new=file.content)
-    return changed
+            merged.append(_merged_notebook(file.path, mine, old=old, new=file.content))
+        else:
+            merged.append(_Merged(file.path, news={"file": file.path}))
+    return merged
 
 
-def _merged_notebook(path: str, mine: bytes, *, old: bytes, new: bytes) -> tuple[bytes, dict[str, Any]]:
-    merged = merge(read(mine, name=path), old=read(old, name=path), new=read(new, name=path))
+def _merged_notebook(path: str, mine: bytes, *, old: bytes, new: bytes) -> _Merged:
+    name = path.removesuffix(files.SUFFIX)
+    try:
+        edited = read(mine, name=path)
+        merged = merge(edited, old=read(old, name=path), new=read(new, name=path))
+    except AssignmentError:
+        return _Merged(path, news={"notebook": name, "is_left_alone": True})
+    if merged.notebook == edited:  # It was merged before.
+        return _Merged(path)
     news = {
-        "notebook": path.removesuffix(files.SUFFIX),
+        "notebook": name,
         "added": list(merged.added),
         "updated": list(merged.updated),
         "removed": list(merged.removed),
         "set_aside": list(merged.set_aside),
     }
-    return write(merged.notebook), news
+    return _Merged(path, write(merged.notebook), news)
 
 
 def _home(person: User) -> Volume:

@@ -52,6 +52,11 @@ urlpatterns = [
     path("<str:name>/submissions/<uuid:submission_id>/receipt.txt", receipts.receipt_text, name="receipt-text"),
     path("<str:name>/submissions/<uuid:submission_id>/receipt.json", receipts.receipt_json, name="receipt-json"),
     path("<str:name>/submissions/<uuid:submission_id>/feedback/", feedback.feedback_detail, name="feedback-detail"),
+    path(
+        "<str:name>/submissions/<uuid:submission_id>/feedback/<str:notebook>.html",
+        feedback.feedback_file,
+        name="feedback-file",
+    ),
     path("<str:name>/submissions/<uuid:submission_id>/ask/", requests.request_open, name="request-open"),
     path("<str:name>/requests/<uuid:request_id>/", requests.request_answer, name="request-answer"),
     path("<str:name>/grading/", marking.grading_overview, name="grading-overview"),

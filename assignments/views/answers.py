@@ -29,8 +29,10 @@ def back(request: AssignmentRequest, to: str = "assignment-detail", *arguments: 
     return redirect(f"assignments:{to}", request.course.slug, request.assignment.name, *arguments)
 
 
-def refused(request: AssignmentRequest, error: EnvironmentsError) -> HttpResponse:
-    """Back to the assignment, with the reason why nothing came of it."""
+def refused(
+    request: AssignmentRequest, error: EnvironmentsError, to: str = "assignment-detail", *arguments: Any
+) -> HttpResponse:
+    """Back to the assignment, or to this page of it, with the reason why nothing came of it."""
     words = error.explain()
     messages.error(request, f"{words.sentence} {words.next_step}")
-    return back(request)
+    return back(request, to, *arguments)

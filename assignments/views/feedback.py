@@ -7,14 +7,18 @@ from uuid import UUID
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
+from django.utils.http import content_disposition_header
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from assignments.context import AssignmentRequest, assignment_view
-from assignments.feedback import feedback_of, note_reading, told_of
-from assignments.models import Grade
+from assignments.errors import AssignmentError
+from assignments.feedback import feedback_of, history_of, note_reading, told_of
+from assignments.feedback_files import POLICY, feedback_files
+from assignments.models import Feedback, Grade, Submission
 from assignments.policies import can_grade, can_read_feedback
 from assignments.requests import requests_of
+from assignments.views.answers import refused
 
 
 @assignment_view()
@@ -23,22 +27,19 @@ from assignments.requests import requests_of
 def feedback_detail(request: AssignmentRequest, submission_id: UUID) -> HttpResponse:
     """Points, comments and what hidden tests say, beside the notebooks as they were run."""
     now = timezone.now()
-    submissions = request.assignment.submissions.select_related("membership", "release", "autograding")
-    submission = get_object_or_404(submissions, pk=submission_id)
-    submission.assignment = request.assignment
-    feedback = feedback_of(submission)
-    if not can_read_feedback(request.standing, submission, feedback):
-        raise Http404
+    submission, feedback = _submission(request, submission_id)
     is_own = request.standing.membership is not None and request.standing.membership.pk == submission.membership_id
     if is_own and feedback is not None:
         note_reading(feedback, now=now)
+    told = told_of(submission, feedback, now=now)
     facts = {
         "course": request.course,
         "standing": request.standing,
         "assignment": request.assignment,
         "here": "work",
         "submission": submission,
-        "told": told_of(submission, feedback, now=now),
+        "told": told,
+        "history": history_of(submission, told),
         "grade": Grade.objects.filter(submission=submission, published_at__isnull=False).first(),
         "requests": requests_of(submission),
         "can_ask": is_own and feedback is not None and not request.course.is_over,
@@ -46,3 +47,33 @@ def feedback_detail(request: AssignmentRequest, submission_id: UUID) -> HttpResp
         "now": now,
     }
     return render(request, "assignments/feedback.html", facts)
+
+
+@assignment_view()
+@require_safe
+@never_cache
+def feedback_file(request: AssignmentRequest, submission_id: UUID, notebook: str) -> HttpResponse:
+    """The same of one notebook, as a file to be kept. Nothing in it can run, and it can reach nothing."""
+    submission, _feedback = _submission(request, submission_id)
+    try:
+        page = feedback_files(submission, now=timezone.now()).read(f"{notebook}.html")
+    except AssignmentError as error:
+        return refused(request, error, "feedback-detail", submission.pk)
+    if page is None:
+        raise Http404
+    response = HttpResponse(page)
+    name = f"{request.assignment.name}-{submission.attempt}-{notebook}.html"
+    response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
+    response["Content-Security-Policy"] = f"{POLICY}; sandbox"
+    return response
+
+
+def _submission(request: AssignmentRequest, submission_id: UUID) -> tuple[Submission, Feedback | None]:
+    """The submission and what is published of it, for those who may read that; 404 for everybody else."""
+    submissions = request.assignment.submissions.select_related("membership__person", "release", "autograding")
+    submission = get_object_or_404(submissions, pk=submission_id)
+    submission.assignment = request.assignment
+    feedback = feedback_of(submission)
+    if not can_read_feedback(request.standing, submission, feedback):
+        raise Http404
+    return submission, feedback

@@ -31,7 +31,7 @@ def request_open(request: AssignmentRequest, submission_id: UUID) -> HttpRespons
     try:
         ask(submission, cell, request.POST.get("text", ""), by=request.user, now=timezone.now())
     except EnvironmentsError as error:
-        return refused(request, error)
+        return refused(request, error, PAGE, submission.pk)
     return back(request, PAGE, submission.pk)
 
 
@@ -53,7 +53,7 @@ def request_answer(request: AssignmentRequest, request_id: UUID) -> HttpResponse
         else:
             answer(asked, text, by=request.user, now=now)
     except EnvironmentsError as error:
-        return refused(request, error)
+        return refused(request, error, PAGE, asked.submission_id)
     return back(request, PAGE, asked.submission_id)
 
 

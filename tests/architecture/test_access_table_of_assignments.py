@@ -27,6 +27,7 @@ from tests.factories import EMPTY_NOTEBOOK, AssignmentFactory, CourseFactory, me
 
 WORK = "/classes/{course}/assignments/"
 FILE = "/classes/{{course}}/assignments/given/submissions/{{{}}}/file/{}?path=problem1.ipynb"
+GIVEN = WORK + "given/submissions/"
 GRADING = WORK + "given/grading/"
 
 
@@ -72,6 +73,8 @@ PAGES = [
     # Students once it is published, which the tests of feedback see to; those who grade always.
     Page("feedback-detail", WORK + "given/submissions/{own}/feedback/", "get", SIGN_IN, 404, 404, 200, 200),
     Page("feedback-detail", WORK + "given/submissions/{other}/feedback/", "get", SIGN_IN, 404, 404, 200, 200),
+    Page("feedback-file", GIVEN + "{own}/feedback/problem1.html", "get", SIGN_IN, 404, 404, 302, 302),
+    Page("feedback-file", GIVEN + "{other}/feedback/problem1.html", "get", SIGN_IN, 404, 404, 302, 302),
     Page("request-open", WORK + "given/submissions/{other}/ask/", "post", SIGN_IN, 404, 404, 404, 404),
     Page("request-answer", WORK + "given/requests/{asked}/", "post", SIGN_IN, 404, 403, 302, 302),
     Page("grading-overview", GRADING, "get", SIGN_IN, 404, 403, 200, 200),

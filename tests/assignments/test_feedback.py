@@ -152,6 +152,73 @@ def test_nothing_of_a_student_runs(client: Client, published: Submission) -> Non
     assert "onerror" not in page
 
 
+def test_file_of_a_notebook_can_run_and_reach_nothing(client: Client, published: Submission, ada: Membership) -> None:
+    client.force_login(ada.person)
+
+    answer = client.get(_place(published) + "feedback/problem1.html")
+
+    page, policy = answer.content.decode(), answer["Content-Security-Policy"]
+    assert answer["Content-Disposition"] == 'attachment; filename="given-1-problem1.html"'
+    assert "default-src 'none'" in policy
+    assert policy.endswith("; sandbox")
+    assert '<meta http-equiv="Content-Security-Policy" content="default-src &#x27;none&#x27;' in page
+    assert HOSTILE not in page
+    assert "&lt;script&gt;" in page
+    assert "hidden-forty-two" not in page
+    assert "Well done" in page
+
+
+@pytest.mark.parametrize("notebook", ["other", "..%2Fproblem1"])
+def test_file_of_no_notebook_is_not_there(
+    client: Client, published: Submission, ada: Membership, notebook: str
+) -> None:
+    client.force_login(ada.person)
+
+    assert client.get(_place(published) + f"feedback/{notebook}.html").status_code == 404
+
+
+def test_file_is_not_there_before_publishing(client: Client, submission: Submission, ada: Membership) -> None:
+    client.force_login(ada.person)
+
+    assert client.get(_place(submission) + "feedback/problem1.html").status_code == 404
+
+
+def test_page_of_feedback_lets_no_script_of_a_student_run(
+    client: Client, published: Submission, ada: Membership
+) -> None:
+    client.force_login(ada.person)
+
+    policy = client.get(_place(published) + "feedback/")["Content-Security-Policy"]
+
+    scripts = next(part for part in policy.split("; ") if part.startswith("script-src"))
+    assert "unsafe" not in policy
+    assert scripts.split()[1] == "'self'"
+    assert "form-action 'self'" in policy
+    assert "base-uri 'none'" in policy
+
+
+def test_history_tells_how_points_came_about_until_they_were_published(
+    client: Client, submission: Submission, teacher: Membership, now: datetime
+) -> None:
+    change_points(submission, kind=ChangeKind.MANUAL, points=Decimal("2.5"), cell=ANSWER, by=teacher.person, now=now)
+    publish_grades(submission.assignment, None, by=teacher.person, now=now)
+    later = now + timedelta(minutes=1)
+    change_points(submission, kind=ChangeKind.MANUAL, points=Decimal("0.25"), cell=ANSWER, by=None, now=later)
+
+    page = _page(client, submission, "ada")
+
+    history = page[page.index("How these points came about") :]
+    assert "problem1 · answer" in history
+    assert "2.50" in history
+    assert "0.25" not in history
+
+
+def test_history_tells_nothing_of_tests_of_which_nothing_is_seen(client: Client, published: Submission) -> None:
+    Assignment.objects.update(hidden_tests="never")
+
+    assert "problem1 · tests" not in _page(client, published, "ada")
+
+
 def test_reading_is_noted_of_the_student_only(client: Client, published: Submission, teacher: Membership) -> None:
     _page(client, published, "teacher")
     assert Feedback.objects.get().read_at is None
@@ -186,6 +253,10 @@ def _page(client: Client, submission: Submission, username: str, *, status: int 
     response = client.get(f"/classes/{course.slug}/assignments/given/submissions/{submission.pk}/feedback/")
     assert response.status_code == status
     return response.content.decode() if status == 200 else ""
+
+
+def _place(submission: Submission) -> str:
+    return f"/classes/{submission.assignment.course.slug}/assignments/given/submissions/{submission.pk}/"
 
 
 def _graded(assignment: Assignment, membership: Membership, now: datetime) -> Submission:

@@ -127,6 +127,22 @@ def test_thread_goes_through_the_page(client: Client, submission: Submission) ->
     assert "Points changed" in words
 
 
+def test_student_adds_to_a_question_and_is_refused_at_the_feedback(client: Client, submission: Submission) -> None:
+    place = f"/classes/{submission.assignment.course.slug}/assignments/given/submissions/{submission.pk}/"
+    client.force_login(_who(submission, "ada").person)
+    asked = {"notebook": "problem1", "cell": "tests"}
+    client.post(f"{place}ask/", asked | {"text": "Why?"})
+
+    client.post(f"{place}ask/", asked | {"text": "And look at line two."})
+    refused = client.post(f"{place}ask/", asked | {"text": " "}, follow=True)
+
+    page = refused.content.decode()
+    assert refused.redirect_chain == [(f"{place}feedback/", 302)]
+    assert "Nothing was written." in page
+    assert "And look at line two." in page
+    assert "Not answered yet" in page
+
+
 def _asked(submission: Submission, now: datetime) -> tuple[RegradeRequest, User]:
     asked = open_request(submission, CELL, "Why?", by=_who(submission, "ada").person, now=now)
     return asked, _who(submission, "teacher").person
