@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Count, Exists, F, OuterRef, Q
 from django.urls import reverse
@@ -13,10 +14,13 @@ from django.utils.translation import gettext as _
 
 from assignments.deadlines import NOTHING_EXTRA, Allowance, dates_for
 from assignments.models import Assignment, Extension, Feedback, Grade, Submission
+from assignments.querysets import AssignmentQuerySet
 from classes.extensions import NavPlace, Section
+from classes.models import Lesson
 from classes.policies import Standing
 
 TEMPLATE = "assignments/_today.html"
+AT_LESSON = "assignments/_at_lesson.html"
 MAX_ROWS = 5
 
 
@@ -42,6 +46,26 @@ class AssignmentsOfCourse:
         facts = _for_staff(standing) if standing.is_staff else _for_student(standing, now=now)
         return [Section(TEMPLATE, {**facts, "course": standing.course, "now": now})] if any(facts.values()) else []
 
+    def lesson_sections(self, standing: Standing, lesson: Lesson, *, now: datetime) -> Sequence[Section]:
+        """The assignments that belong to it, and when they are due for this person. Two questions."""
+        assignments = list(_open_to(standing, now=now).filter(lesson=lesson))
+        if not assignments:
+            return []
+        allowances = _allowances(standing, assignments)
+        rows = [(one, dates_for(one.schedule, allowances.get(one.pk, NOTHING_EXTRA)).due_at) for one in assignments]
+        return [Section(AT_LESSON, {"rows": rows, "course": standing.course, "now": now})]
+
+
+def _open_to(standing: Standing, *, now: datetime) -> AssignmentQuerySet:
+    """The assignments of the class that this person finds."""
+    assignments = Assignment.objects.filter(course=standing.course)
+    return assignments.present() if standing.is_staff else assignments.open_to_students(now)
+
+
+def _allowances(standing: Standing, assignments: Sequence[Assignment]) -> dict[UUID, Allowance]:
+    extensions = Extension.objects.filter(membership=standing.membership, assignment__in=assignments)
+    return {extension.assignment_id: extension.allowance for extension in extensions}
+
 
 def _for_student(standing: Standing, *, now: datetime) -> dict[str, Any]:
     """Three questions: what is open to them with what they gave back, their allowances, and what they have not read."""
@@ -51,8 +75,7 @@ def _for_student(standing: Standing, *, now: datetime) -> dict[str, Any]:
     submitted = Submission.objects.filter(assignment=OuterRef("pk"), membership=membership)
     mine = Assignment.objects.filter(course=standing.course).open_to_students(now).exclude(Exists(submitted))
     to_do = list(mine.exclude(due_at=None, closes_at=None))
-    extensions = Extension.objects.filter(membership=membership, assignment__in=[one.pk for one in to_do])
-    allowances = {extension.assignment_id: extension.allowance for extension in extensions}
+    allowances = _allowances(standing, to_do)
     due = [end for one in to_do for end in _due(one, allowances.get(one.pk, NOTHING_EXTRA), now=now)]
     unread = Feedback.objects.filter(
         Q(read_at=None) | Q(read_at__lt=F("published_at")),

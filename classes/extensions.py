@@ -1,7 +1,7 @@
 """What apps above this one add to the pages of a class, without this one knowing of them.
 
 `COURSE_EXTENSIONS` names them by dotted path. Their places stand among those of the class, and their sections on its
-first page.
+first page and on the pages of its lessons.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from classes.models import Lesson
 from classes.policies import Standing
 
 
@@ -29,7 +30,7 @@ class NavPlace:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the first page of a class: a template, and the facts it finds as `section`."""
+    """A part of a page of a class: a template, and the facts it finds as `section`."""
 
     template: str
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -43,6 +44,9 @@ class CourseExtension(Protocol):
 
     def sections(self, standing: Standing, *, now: datetime) -> Sequence[Section]:
         """What this person sees first."""
+
+    def lesson_sections(self, standing: Standing, lesson: Lesson, *, now: datetime) -> Sequence[Section]:
+        """What this person finds at a lesson beside its notebook."""
 
 
 @cache

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from classes.context import CourseRequest, course_view
 from classes.errors import CourseError
+from classes.extensions import extensions
 from classes.lesson_forms import LessonForm, initial_of_lesson
 from classes.lessons import add_lesson, delete_lesson, edit_lesson, move_lesson, outline_of, publish_lesson
 from classes.models import Lesson, Role
@@ -54,6 +55,11 @@ def lesson_detail(request: CourseRequest, lesson_id: UUID) -> HttpResponse:
         "lesson": rows[place].lesson,
         "number": place + 1,
         "previous": rows[place - 1].lesson if place else None,
+        "sections": [
+            section
+            for extension in extensions()
+            for section in extension.lesson_sections(request.standing, rows[place].lesson, now=now)
+        ],
         "following": rows[place + 1].lesson if place + 1 < len(rows) else None,
         "now": now,
     }

@@ -17,9 +17,9 @@ from assignments.gradebook import publish_grades, take_over
 from assignments.models import Assignment, Extension, Feedback, Submission, Way
 from assignments.submissions import receive
 from classes.models import Course, Membership, Role
-from classes.policies import standing_of
+from classes.policies import Standing, standing_of
 from tests.assignments.grading_rows import CELLS, graded_by
-from tests.factories import EMPTY_NOTEBOOK, AssignmentFactory, CourseFactory, member, released
+from tests.factories import EMPTY_NOTEBOOK, AssignmentFactory, CourseFactory, LessonFactory, member, released
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fake_backends")]
 
@@ -141,3 +141,46 @@ def _submitted(assignment: Assignment, membership: Membership, now: datetime) ->
     submission = receive(assignment, membership, bundle, way=Way.LAB, by=membership.person, now=now)
     take_over(graded_by(submission, 1), now=now)
     return submission
+
+
+def test_lesson_leads_to_its_assignments(client: Client, course: Course, ada: Membership, now: datetime) -> None:
+    lesson = LessonFactory.create(course=course)
+    mine = _given(course, lesson=lesson, title="Sums", due_at=now + HOUR)
+    AssignmentFactory.create(course=course, lesson=lesson, title="A draft")
+    _given(course, title="Of no lesson")
+    Extension.objects.create(assignment=mine, membership=ada, extra_minutes=60)
+    client.force_login(ada.person)
+
+    page = client.get(f"/classes/{course.slug}/lessons/{lesson.pk}/").content.decode()
+
+    [section] = AssignmentsOfCourse().lesson_sections(_standing(ada), lesson, now=now)
+    assert section.facts["rows"] == [(mine, now.replace(microsecond=0) + 2 * HOUR)]
+    assert f"/classes/{course.slug}/assignments/{mine.name}/" in page
+    assert "A draft" not in page
+    assert "Of no lesson" not in page
+
+
+def test_teachers_find_drafts_at_a_lesson(course: Course, teacher: Membership, now: datetime) -> None:
+    lesson = LessonFactory.create(course=course)
+    draft = AssignmentFactory.create(course=course, lesson=lesson)
+
+    [section] = AssignmentsOfCourse().lesson_sections(_standing(teacher), lesson, now=now)
+
+    assert section.facts["rows"] == [(draft, None)]
+
+
+def test_lesson_asks_as_often_however_many_assignments_it_has(
+    course: Course, ada: Membership, now: datetime, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    lesson, standing = LessonFactory.create(course=course), _standing(ada)
+    for _ in range(3):
+        _given(course, lesson=lesson, due_at=now)
+
+    with django_assert_num_queries(2):
+        AssignmentsOfCourse().lesson_sections(standing, lesson, now=now)
+
+
+def _standing(membership: Membership) -> Standing:
+    standing = standing_of(membership.person, membership.course)
+    assert standing is not None
+    return standing
