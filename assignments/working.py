@@ -102,6 +102,11 @@ class Work:
         return self.fetch is not None and self.fetch.state == Fetch.State.THERE
 
     @property
+    def has_lost_copy(self) -> bool:
+        """Whether there was nothing among their files when it was last to be submitted."""
+        return self.collection is not None and self.collection.failure_code == "copy_missing"
+
+    @property
     def forgot(self) -> bool:
         """Whether their copy was submitted for them, since they had not."""
         return any(one.submission.way == Way.DEADLINE for one in self.received)

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from uuid import UUID
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from assignments.models import Assignment, Grade
+from assignments.deadlines import NOTHING_EXTRA, dates_for
+from assignments.models import Assignment, Extension, Grade, Submission
 from classes.context import CourseRequest, course_view
 from classes.policies import Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One assignment, and how somebody stands with it."""
+
+    assignment: Assignment
+    due_at: datetime | None
+    """For them."""
+    is_submitted: bool = False
+    grade: Grade | None = None
+    """What they were told they have."""
 
 
 @course_view()
@@ -21,15 +36,27 @@ def assignment_list(request: CourseRequest) -> HttpResponse:
     assignments = Assignment.objects.filter(course=request.course).select_related("release")
     now = timezone.now()
     mine = assignments.present() if request.standing.is_staff else assignments.open_to_students(now)
-    back = _came_back(request.standing)
-    rows = [(assignment, back.get(assignment.pk)) for assignment in mine]
+    rows = _rows(request.standing, list(mine))
     facts = {"course": request.course, "standing": request.standing, "here": "work"}
     return render(request, "assignments/list.html", {**facts, "rows": rows, "now": now})
 
 
-def _came_back(standing: Standing) -> dict[UUID, Grade]:
-    """What this person was told they have, by the assignment."""
-    if standing.membership is None:
-        return {}
-    grades = Grade.objects.filter(membership=standing.membership, published_at__isnull=False)
-    return {grade.assignment_id: grade for grade in grades}
+def _rows(standing: Standing, assignments: Sequence[Assignment]) -> list[Row]:
+    """As they stand for this person. Three questions, however many there are."""
+    membership = standing.membership
+    if membership is None:
+        return [Row(one, one.due_at) for one in assignments]
+    grades = Grade.objects.filter(membership=membership, published_at__isnull=False)
+    back = {grade.assignment_id: grade for grade in grades}
+    submitted = set(Submission.objects.filter(membership=membership).values_list("assignment_id", flat=True))
+    extensions = Extension.objects.filter(membership=membership, assignment__in=assignments)
+    allowances = {extension.assignment_id: extension.allowance for extension in extensions}
+    return [
+        Row(
+            one,
+            dates_for(one.schedule, allowances.get(one.pk, NOTHING_EXTRA)).due_at,
+            is_submitted=one.pk in submitted,
+            grade=back.get(one.pk),
+        )
+        for one in assignments
+    ]

@@ -140,7 +140,7 @@ def test_student_adds_to_a_question_and_is_refused_at_the_feedback(client: Clien
     assert refused.redirect_chain == [(f"{place}feedback/", 302)]
     assert "Nothing was written." in page
     assert "And look at line two." in page
-    assert "Not answered yet" in page
+    assert "Open" in page
 
 
 def _asked(submission: Submission, now: datetime) -> tuple[RegradeRequest, User]:

@@ -44,7 +44,7 @@ def test_page_says_that_it_was_late_and_what_could_not_be_taken(client: Client, 
     page = _get(client, submission)
 
     assert "Received late" in page
-    assert "it keeps 90 % of its points" in page
+    assert "it keeps 90% of its points" in page
     assert "problem2: it could not be read as a notebook" in page
 
 

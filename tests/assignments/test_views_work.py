@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
@@ -51,11 +53,11 @@ def ada(assignment: Assignment) -> Membership:
         (LateRule(grace_minutes=120), ["Up to 2 hours late still counts as in time.", "Being late costs no points."]),
         (
             LateRule(percent_per_day=10, keeps_percent=50),
-            ["Each day late that has begun costs 10 % of the points.", "At least 50 % of them stay."],
+            ["Each day late that has begun costs 10% of the points.", "At least 50% of them stay."],
         ),
         (
             LateRule(steps=(Step(0, 80), Step(90, 0))),
-            ["Late, 80 % of the points stay.", "More than 90 minutes late, 0 % of them stay."],
+            ["Late, 80% of the points stay.", "More than 90 minutes late, 0% of them stay."],
         ),
     ],
 )
@@ -193,7 +195,7 @@ def test_page_says_that_a_question_is_open_and_then_answered(
     asked.state = "kept"
     asked.save()
 
-    assert "Your question is not answered yet" in before
+    assert "Your question is open" in before
     assert "Your question was answered" in _page(client, ada)
 
 
@@ -211,6 +213,7 @@ def test_page_offers_to_put_back_what_is_missing(client: Client, assignment: Ass
 
     assert "There is no copy of this assignment among your files." in page
     assert '<details class="disclosure" open>' in page
+    assert "You have the corrected version" not in page
     assert "Put back what is missing" in page
 
 
@@ -237,6 +240,37 @@ def test_page_asks_the_database_as_often_however_much_was_submitted(
 
     with django_assert_max_num_queries(QUERIES):
         client.get(_place(ada))
+
+
+# --- The list ----------------------------------------------------------------------------------------------
+
+
+def test_list_says_when_each_is_due_for_them_and_what_they_submitted(
+    client: Client, assignment: Assignment, ada: Membership
+) -> None:
+    Assignment.objects.update(due_at=datetime.fromisoformat("2031-01-01T11:30+00:00"))
+    Extension.objects.create(assignment=assignment, membership=ada, extra_minutes=60)
+    _received(assignment, ada)
+    client.force_login(ada.person)
+
+    page = client.get(f"/classes/{ada.course.slug}/assignments/").content.decode()
+
+    assert "1 January 2031, 12:30" in page
+    assert "submitted" in page
+
+
+def test_list_asks_the_database_as_often_however_many_there_are(
+    client: Client, assignment: Assignment, ada: Membership, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    client.force_login(ada.person)
+    client.get(f"/classes/{ada.course.slug}/assignments/")  # That they were here is noted once.
+    with CaptureQueriesContext(connection) as few:
+        client.get(f"/classes/{ada.course.slug}/assignments/")
+    for number in range(3):
+        released(AssignmentFactory.create(course=ada.course, name=f"more-{number}"))
+
+    with django_assert_num_queries(len(few)):
+        client.get(f"/classes/{ada.course.slug}/assignments/")
 
 
 def _place(membership: Membership) -> str:
