@@ -352,12 +352,8 @@ def test_body_that_is_too_large_is_not_read_to_its_end(
     settings.SUBMISSION_MB = 1
     body = _Endless(Bundle((File("problem1.ipynb", bytes(2_000_000)),)).tar[:-1024])
 
-    answer = program.generic(
-        "POST",
-        GIVEN + "submissions/",
-        content_type="application/x-tar",
-        **{"wsgi.input": body, "CONTENT_LENGTH": 10**9},
-    )
+    sent: dict[str, Any] = {"wsgi.input": body, "CONTENT_LENGTH": 10**9}
+    answer: Any = program.generic("POST", GIVEN + "submissions/", content_type="application/x-tar", **sent)
 
     assert (answer.status_code, answer.json()["code"]) == (413, "files_too_large")
     assert "larger than the 1 MB" in answer.json()["message"]

@@ -203,7 +203,7 @@ def test_history_tells_how_points_came_about_until_they_were_published(
     change_points(submission, kind=ChangeKind.MANUAL, points=Decimal("2.5"), cell=ANSWER, by=teacher.person, now=now)
     publish_grades(submission.assignment, None, by=teacher.person, now=now)
     later = now + timedelta(minutes=1)
-    change_points(submission, kind=ChangeKind.MANUAL, points=Decimal("0.25"), cell=ANSWER, by=None, now=later)
+    change_points(submission, kind=ChangeKind.MANUAL, points=Decimal("0.25"), cell=ANSWER, by=teacher.person, now=later)
 
     page = _page(client, submission, "ada")
 

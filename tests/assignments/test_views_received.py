@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -29,7 +30,13 @@ def submission(now: datetime) -> Submission:
     )
     released(assignment, problem1=EMPTY_NOTEBOOK, problem2=EMPTY_NOTEBOOK)
     ada = member(assignment.course, "ada")
-    cell = {"cell_type": "code", "source": HOSTILE, "metadata": {}, "outputs": [], "execution_count": None}
+    cell: dict[str, Any] = {
+        "cell_type": "code",
+        "source": HOSTILE,
+        "metadata": {},
+        "outputs": [],
+        "execution_count": None,
+    }
     notebook = json.dumps(json.loads(EMPTY_NOTEBOOK) | {"cells": [cell]}).encode()
     files = (
         File("notes/é & ü.txt", HOSTILE.encode()),
