@@ -18,6 +18,7 @@ from assignments.errors import AssignmentError
 from assignments.files import SUFFIX, Bundle, Limits
 from assignments.models import Assignment, Origin, Source
 from assignments.models.assignment import MAX_NAME
+from assignments.modernising import modernised
 from classes.material import material_of
 from classes.members import check_going_on
 from classes.models import Course
@@ -65,11 +66,13 @@ def bring_source(
 ) -> Source:
     """Keep these files as what the next release is to be made from. The same files again are the same source.
 
-    Raises CourseError `course_over`, and AssignmentError `source_without_notebooks`.
+    Notebooks of another time are brought to today's format. Raises CourseError `course_over`, and AssignmentError
+    `source_without_notebooks` and what `modernised` raises.
     """
     check_going_on(assignment.course)
     if not bundle.notebooks:
         raise AssignmentError("source_without_notebooks")
+    bundle, upgraded = modernised(bundle)
     kept = artefacts.keep(bundle.tar)
     newest = assignment.sources.first()
     if newest is not None and newest.bundle == kept:
@@ -81,6 +84,7 @@ def bring_source(
         bundle=kept,
         bytes=len(bundle.tar),
         notebooks=list(bundle.notebooks),
+        upgraded=list(upgraded),
         brought_by=by,
         brought_at=now,
     )

@@ -75,6 +75,7 @@ __all__ = [
     "feedback",
     "generate",
     "lint",
+    "modernise",
     "read_gradebook",
     "sanitise",
     "score",
@@ -161,6 +162,13 @@ def lint(source: Path, *, name: str) -> Linted:
     with _folder() as folder:
         arguments = {"source": str(source.absolute()), "name": _checked_name(name)}
         return _understood(Linted, _call("lint", arguments, folder=folder))
+
+
+def modernise(source: Path, *, into: Path) -> None:
+    """Put the notebooks of a folder into a new one, in the format of today. Raises `AssignmentError`."""
+    with _folder() as folder:
+        _call("modernise", {"source": str(source.absolute())}, folder=folder)
+        _place(folder, into)
 
 
 def validate(notebook: Path) -> Validated:

@@ -60,6 +60,11 @@ REASONS: dict[str, Reason] = {
         _("Go back to the page of the assignment and choose among its own."),
         status=409,
     ),
+    "source_too_new": Reason(
+        _("The notebook “{notebook}” is in a format that is newer than any known here."),
+        _("Save it in the format of today (nbformat 4), as every present JupyterLab does, and bring it again."),
+        status=422,
+    ),
     "class_files_not_ready": Reason(
         _("The files of the class are not here yet."),
         _("They are being fetched. Try again in a minute, or send the notebooks from your computer."),

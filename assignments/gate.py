@@ -26,6 +26,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from assignments import artefacts, engine, grading_runs
+from assignments.cells import read as read_notebook
 from assignments.engine import CellRow, ScoredCell, Snippet
 from assignments.errors import AssignmentError
 from assignments.executing import Ending, Flag, execute
@@ -198,6 +199,8 @@ def _make(folder: Path, source: Bundle, *, assignment: Assignment, image: Image 
         with _kernels(source, assignment=assignment, image=image) as ask:
             generated = engine.generate(folder, name=assignment.name, into=into, run=ask)
     bundle = bundle_in(into / "release", limits=grading_runs.LIMITS)
+    for name in bundle.notebooks:  # What cannot be read here could not be when it is handed in either.
+        read_notebook(bundle.notebook(name), name=name)
     return _Made(bundle, (into / "gradebook.db").read_bytes(), generated.cells)
 
 

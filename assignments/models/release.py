@@ -36,6 +36,8 @@ class Source(models.Model):
     bytes = models.BigIntegerField()
     notebooks = models.JSONField(default=list)
     """The names of its notebooks, without their ending."""
+    upgraded = models.JSONField(default=list, blank=True)
+    """The names of those that came in the format of another time and were written anew."""
     brought_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
     brought_at = models.DateTimeField(default=timezone.now)
 

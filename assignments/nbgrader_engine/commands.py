@@ -15,6 +15,7 @@ from assignments.nbgrader_engine.generating import generate
 from assignments.nbgrader_engine.gradebooks import read_gradebook, write_gradebook
 from assignments.nbgrader_engine.grading import sanitise, score
 from assignments.nbgrader_engine.linting import lint
+from assignments.nbgrader_engine.modernising import modernise
 from assignments.nbgrader_engine.validating import validate
 
 OUT = "out"
@@ -65,6 +66,10 @@ def _lint(given: Arguments, _out: Path, _execute: Run | None) -> dict[str, Any]:
     return lint(Path(given["source"]), name=given["name"])
 
 
+def _modernise(given: Arguments, out: Path, _execute: Run | None) -> dict[str, Any]:
+    return modernise(Path(given["source"]), into=out)
+
+
 def _validate(given: Arguments, _out: Path, _execute: Run | None) -> dict[str, Any]:
     return validate(Path(given["notebook"]))
 
@@ -83,6 +88,7 @@ COMMANDS: dict[str, Callable[[Arguments, Path, Run | None], dict[str, Any]]] = {
     "score": _score,
     "feedback": _feedback,
     "lint": _lint,
+    "modernise": _modernise,
     "validate": _validate,
     "read_gradebook": _read_gradebook,
     "write_gradebook": _write_gradebook,

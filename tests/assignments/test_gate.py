@@ -147,6 +147,17 @@ def test_source_of_which_nothing_can_be_made_is_a_check_that_was_done(
     assert "id_duplicate" in [one.code for one in findings_of(run)]
 
 
+def test_notebook_that_could_not_be_read_when_handed_in_is_not_given_out(
+    fake_backends: None, assignment: Assignment, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assignments.cells.MAX_CELLS", 1)
+
+    run = _checked(assignment, _source(SQUARES, "assert square(3) == 9"), now)
+
+    assert (run.state, run.gradebook) == (State.DONE, "")
+    assert "notebook_unreadable" in [one.code for one in findings_of(run)]
+
+
 def test_class_without_its_environment_is_checked_as_far_as_it_can_be(
     fake_backends: None, assignment: Assignment, now: datetime
 ) -> None:
