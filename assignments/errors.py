@@ -75,6 +75,21 @@ REASONS: dict[str, Reason] = {
         _("Choose another. What is new in the repository has to be put in use first, on the page “Material”."),
         status=422,
     ),
+    "own_folder_missing": Reason(
+        _("There is no “{folder}” among your files, or it cannot be taken."),
+        _("Look at your files again: what you have just saved is there, what is not saved is not."),
+        status=404,
+    ),
+    "own_files_none": Reason(
+        _("Nothing was chosen."),
+        _("Choose at least one notebook, and the files that belong to it."),
+        status=422,
+    ),
+    "own_files_too_many": Reason(
+        _("No more than {most} files and folders can be chosen one by one."),
+        _("Put what belongs to the assignment into a folder of its own, and take that."),
+        status=422,
+    ),
     "gate_not_done": Reason(
         _("These notebooks have not been checked yet."),
         _("Wait until the check is done, and release then."),

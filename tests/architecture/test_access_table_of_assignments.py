@@ -40,6 +40,8 @@ PAGES = [
     Page("assignment-notebooks", WORK + "given/notebooks/", "get", SIGN_IN, 404, 403, 403, 200),
     Page("source-upload", WORK + "given/notebooks/upload/", "post", SIGN_IN, 404, 403, 403, 422),
     Page("source-take", WORK + "given/notebooks/take/", "post", SIGN_IN, 404, 403, 403, 302),
+    Page("own-files", WORK + "given/notebooks/server/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("own-files", WORK + "given/notebooks/server/", "post", SIGN_IN, 404, 403, 403, 422),
     Page("source-check", WORK + "given/notebooks/check/", "post", SIGN_IN, 404, 403, 403, 302),
     Page("release-add", WORK + "given/notebooks/release/", "post", SIGN_IN, 404, 403, 403, 404),
     Page("assignment-edit", WORK + "given/settings/", "get", SIGN_IN, 404, 403, 403, 200),
