@@ -49,6 +49,42 @@ REASONS: dict[str, Reason] = {
         _("Tell whoever runs this Carrel: they may be in a backup."),
         status=503,
     ),
+    # Courses of nbgrader
+    "course_unrecognised": Reason(
+        _("This is no course of nbgrader: there is neither a folder “source” in it nor a gradebook.db."),
+        _("Compress the folder in which nbgrader was used, with what is in it, as .zip or .tar.gz, and send that."),
+        status=422,
+    ),
+    "course_too_large": Reason(
+        _("This course holds more than {megabytes} MB or {files} files."),
+        _("Leave out what is not needed, for example the folders “feedback” and “downloaded”, and send it again."),
+        status=413,
+    ),
+    "courses_too_many": Reason(
+        _("There are {most} courses here already that were brought to this class."),
+        _("Remove one that is not needed any more, and send this one again."),
+        status=409,
+    ),
+    "course_not_looked_at": Reason(
+        _("It is not known yet what is in this course."),
+        _("Wait until it has been looked at."),
+        status=409,
+    ),
+    "course_empty": Reason(
+        _("No assignment of this class has been released, so there is nothing to be exported."),
+        _("Release an assignment first."),
+        status=409,
+    ),
+    "course_gone": Reason(
+        _("The file of this course is no longer here."),
+        _("Remove it from the list and send it again: what is here already is not doubled."),
+        status=409,
+    ),
+    "course_work_interrupted": Reason(
+        _("This was interrupted again and again."),
+        _("Try it once more. If that does not help, tell whoever runs this Carrel."),
+        status=503,
+    ),
     # Making and releasing
     "assignment_name_taken": Reason(
         _("There is an assignment called “{name}” in this class already."),

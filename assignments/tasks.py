@@ -5,8 +5,19 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from assignments import arranging, at_the_deadline, autograding, fetching, gate, submissions
-from assignments.models import Assignment, Collection, Fetch, GateRun
+from assignments import (
+    arranging,
+    at_the_deadline,
+    autograding,
+    course_exporting,
+    course_importing,
+    course_taking,
+    course_work,
+    fetching,
+    gate,
+    submissions,
+)
+from assignments.models import Assignment, Collection, CourseDirectory, CourseDirectoryExport, Fetch, GateRun
 
 
 @shared_task
@@ -39,6 +50,20 @@ def check_source(gate_run_id: str) -> None:
         gate.carry_out_gate_run(run)
 
 
+@shared_task(soft_time_limit=3600, time_limit=3660)
+def carry_out_course_directory(directory_id: str) -> None:
+    """Look at a course of nbgrader's that somebody has brought, or import it."""
+    for directory in CourseDirectory.objects.filter(pk=directory_id).select_related("course", "asked_by"):
+        course_importing.carry_out(directory, course_taking.take)
+
+
+@shared_task(soft_time_limit=3600, time_limit=3660)
+def make_course_directory(export_id: str) -> None:
+    """Make a course directory of nbgrader's of a class."""
+    for export in CourseDirectoryExport.objects.filter(pk=export_id).select_related("course"):
+        course_exporting.carry_out_export(export)
+
+
 @shared_task
 def refold_grades(assignment_id: str) -> None:
     """Have grades follow from dates and rules that were moved."""
@@ -59,6 +84,8 @@ def tend_copies() -> None:
     now = timezone.now()
     fetching.enqueue_overdue_fetches(now=now)
     submissions.enqueue_overdue_collections(now=now)
+    course_work.tend(CourseDirectory, course_importing.TASK, now=now)
+    course_exporting.tend_exports(now=now)
 
 
 @shared_task

@@ -197,7 +197,10 @@ CELERY_TASK_ROUTES = {
     # Looking after the catalog asks the builder what it has.
     f"environments.tasks.{task}": {"queue": "build"}
     for task in ("run_build", "rebuild_environment", "fetch_tree")
-} | {f"assignments.tasks.{task}": {"queue": "grade"} for task in ("grade_next", "check_source")}
+} | {
+    f"assignments.tasks.{task}": {"queue": "grade"}
+    for task in ("grade_next", "check_source", "carry_out_course_directory", "make_course_directory")
+}
 CELERY_TASK_SOFT_TIME_LIMIT = 300
 CELERY_TASK_TIME_LIMIT = 330
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

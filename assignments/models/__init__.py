@@ -1,6 +1,7 @@
 """The tables of this app."""
 
 from assignments.models.assignment import Assignment, Extension, Tier
+from assignments.models.course_directory import CourseDirectory, CourseDirectoryExport
 from assignments.models.feedback import Feedback, RegradeMessage, RegradeRequest
 from assignments.models.grading import Autograding, CellComment, CellGrade, CellLease, Grade, GradeChange
 from assignments.models.release import Cell, CellKind, GateRun, Origin, Release, Source
@@ -16,6 +17,8 @@ __all__ = [
     "CellKind",
     "CellLease",
     "Collection",
+    "CourseDirectory",
+    "CourseDirectoryExport",
     "Extension",
     "Feedback",
     "Fetch",

@@ -104,6 +104,8 @@ class GradeChange(models.Model):
     by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
     """None if it came from tests or a rule."""
     at = models.DateTimeField()
+    is_imported = models.BooleanField(default=False)
+    """Whether it was given elsewhere, and brought here with a course of nbgrader's."""
     autograding = models.ForeignKey(Autograding, null=True, on_delete=models.SET_NULL, related_name="changes")
     rubric_item = models.ForeignKey("assignments.RubricItem", null=True, on_delete=models.SET_NULL, related_name="+")
 
