@@ -22,6 +22,7 @@ from assignments import artefacts, gradebook, grading_runs
 from assignments.engine import Scored
 from assignments.errors import AssignmentError
 from assignments.executing import Executed
+from assignments.files import NO_FILES
 from assignments.grading_runs import Run, Terms, data_of, find_image, notebooks_of, read_bundle
 from assignments.models import Assignment, Autograding, Release, Submission
 from environments.errors import EnvironmentsError, SystemFailure, UserError
@@ -78,7 +79,7 @@ def ask_autograding(
 
 def ask_all(assignment: Assignment, *, by: User, now: datetime) -> int:
     """Have every submission of the assignment that counts, or could, graded again. Returns how many."""
-    submissions = assignment.submissions.exclude(bundle="").select_related("assignment__release")
+    submissions = assignment.submissions.exclude(bundle__in=("", NO_FILES)).select_related("assignment__release")
     return len([ask_autograding(one, by=by, now=now) for one in submissions])
 
 

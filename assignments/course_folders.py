@@ -12,7 +12,9 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from assignments.errors import AssignmentError
 from assignments.files import JUNK, SUFFIX, Bundle, Limits, from_files
@@ -68,10 +70,25 @@ class CourseFolder:
         contents = ((path, place.read_bytes()) for path, place in named if path != TIMESTAMP)
         return from_files(contents, limits=limits).bundle
 
-    def timestamp(self, assignment: str, student: str) -> str:
-        """When it was handed in, as nbgrader has written it down; empty if it has not."""
+    def timestamp(self, assignment: str, student: str) -> datetime | None:
+        """When it was handed in, as nbgrader has written it down; None if it has not."""
         place = self.files.get(f"submitted/{student}/{assignment}/{TIMESTAMP}")
-        return place.read_bytes()[:100].decode("ascii", "replace").strip() if place is not None else ""
+        return _moment(place.read_bytes()[:100].decode("ascii", "replace")) if place is not None else None
+
+
+def _moment(text: str) -> datetime | None:
+    """A date, a time, and a zone as an offset or by its name; UTC where there is none."""
+    day, _, rest = text.strip().partition(" ")
+    clock, _, zone = rest.partition(" ")
+    try:
+        moment = datetime.fromisoformat(f"{day} {clock}")
+        if moment.tzinfo is not None or not zone:
+            return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        if zone[0] in "+-":
+            return datetime.fromisoformat(f"{day} {clock}{zone}")
+        return moment.replace(tzinfo=ZoneInfo(zone))
+    except (ValueError, ZoneInfoNotFoundError, OSError):
+        return None
 
 
 def unpacked(archive: Path, into: Path, *, max_bytes: int) -> CourseFolder:
@@ -81,10 +98,12 @@ def unpacked(archive: Path, into: Path, *, max_bytes: int) -> CourseFolder:
     nothing of a course directory is in it.
     """
     found: dict[str, Path] = {}
+    room = max_bytes
     with _in_our_words(max_bytes):
         for number, entry in enumerate(_entries(archive, max_bytes)):
             path = str(entry.path)
-            if number >= MAX_FILES:
+            room -= entry.size
+            if number >= MAX_FILES or room < 0:
                 raise _too_large(max_bytes)
             if entry.is_folder or not _is_wanted(entry.path):
                 continue
@@ -120,7 +139,7 @@ def _nothing(_name: str) -> None:
 
 def _is_wanted(path: PurePosixPath) -> bool:
     parts = path.parts
-    if not JUNK.isdisjoint(parts):
+    if not JUNK.isdisjoint(parts) or not str(path).isprintable():  # Bytes that are no text are not.
         return False
     is_one = parts[-1] in (GRADEBOOK, AUTOTESTS) and len(parts) <= MOST_AROUND + 1
     return is_one or any(step in parts[: MOST_AROUND + 1] for step in STEPS)

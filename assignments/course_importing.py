@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,12 @@ from environments.errors import Explanation, UserError, explain
 from environments.queueing import enqueue
 
 TASK = "assignments.tasks.carry_out_course_directory"
+MAX_CELL_NAME = 200
+MOST_POINTS = 100_000
 MAX_KEPT = 5
 """So many of one class lie here at a time."""
+SPARED = timedelta(days=1)
+"""What is younger may belong to a row that is being written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +180,9 @@ def opened(directory: CourseDirectory) -> Iterator[tuple[CourseFolder, StoredCou
         raise AssignmentError("course_gone")
     with tempfile.TemporaryDirectory(prefix="carrel-course-", ignore_cleanup_errors=True) as place:
         folder = unpacked(archive, Path(place), max_bytes=max_bytes())
-        yield folder, engine.read_gradebook(folder.gradebook) if folder.gradebook is not None else StoredCourse()
+        stored = engine.read_gradebook(folder.gradebook) if folder.gradebook is not None else StoredCourse()
+        _check_sane(stored)
+        yield folder, stored
 
 
 def carry_out(
@@ -190,9 +196,21 @@ def carry_out(
     course_work.carry_out(directory, do, clock=clock)
 
 
+def tend(*, now: datetime) -> None:
+    """Have done what was left undone, and remove files that nobody knows any more. Safe to repeat."""
+    course_work.tend(CourseDirectory, TASK, now=now)
+    with suppress(FileNotFoundError):
+        # Listed first: one that is just being brought has no row yet.
+        old = [path for path in _folder().iterdir() if path.stat().st_mtime < (now - SPARED).timestamp()]
+        known = {key.hex for key in CourseDirectory.objects.values_list("pk", flat=True)}
+        for path in old:
+            if path.name not in known:
+                path.unlink(missing_ok=True)
+
+
 def file_of(directory: CourseDirectory) -> Path:
     """Where its file is."""
-    return Path(settings.CARREL_DATA) / "course-directories" / directory.pk.hex
+    return _folder() / directory.pk.hex
 
 
 def max_bytes() -> int:
@@ -215,6 +233,23 @@ def words_for(code: str, facts: Mapping[str, Any] | None) -> Explanation | None:
 
 
 # --- Steps -------------------------------------------------------------------------------------------------
+
+
+def _folder() -> Path:
+    return Path(settings.CARREL_DATA) / "course-directories"
+
+
+def _check_sane(stored: StoredCourse) -> None:
+    """Raise AssignmentError `gradebook_unreadable` for names and points that nothing here has room for."""
+    notebooks = [notebook for each in stored.assignments for notebook in each.notebooks]
+    cells = [(notebook.name, cell.grade_id, cell.points) for notebook in notebooks for cell in notebook.cells]
+    names = [name for notebook, grade_id, _points in cells for name in (notebook, grade_id)]
+    marks = [mark for each in stored.submissions for mark in each.marks]
+    given = [points for mark in marks for points in (mark.auto_points, mark.manual_points, mark.extra)]
+    taken = [penalty.points for each in stored.submissions for penalty in each.penalties]
+    points = [*(points for _notebook, _grade_id, points in cells), *given, *taken]
+    if any(len(name) > MAX_CELL_NAME for name in names) or any(abs(each or 0) > MOST_POINTS for each in points):
+        raise AssignmentError("gradebook_unreadable", detail="names or points out of bounds")
 
 
 def _ask(directory: CourseDirectory, step: CourseDirectory.Step, columns: dict[str, Any], *, now: datetime) -> None:

@@ -10,7 +10,7 @@ import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
@@ -52,8 +52,6 @@ from assignments.points import ChangeKind
 from assignments.stored_grades import NO_RESPONSE, changes_of, is_graded
 from classes.models import Membership
 from environments.errors import Explanation, UserError
-
-_FORMATS = ("%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%d %H:%M:%S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,13 +300,7 @@ def _submitted_at(given: _Given, stored_name: str, who: str, stored: StoredSubmi
     """As its gradebook has it, or the file beside it; when it came here where nobody has written it down."""
     if stored is not None and stored.submitted_at is not None:
         return stored.submitted_at
-    written_down = given.folder.timestamp(stored_name, who).removesuffix(" UTC")
-    for form in _FORMATS:
-        try:
-            return datetime.strptime(written_down, form).replace(tzinfo=UTC)
-        except ValueError:
-            continue
-    return given.directory.asked_at
+    return given.folder.timestamp(stored_name, who) or given.directory.asked_at
 
 
 def _run(

@@ -128,6 +128,10 @@ class Bundle:
         return content
 
 
+NO_FILES = Bundle().sha256
+"""The name of no files at all: what there is of a submission of which only the grade was brought here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Received:
     """What came of the files that somebody sent."""

@@ -15,6 +15,7 @@ from accounts.models import User
 from assignments import gradebook
 from assignments.autograding import ask_autograding
 from assignments.errors import AssignmentError
+from assignments.files import NO_FILES
 from assignments.models import Assignment, Autograding, Grade, Release, Submission
 from assignments.points import SubmissionPoints
 from assignments.querysets import AutogradingQuerySet
@@ -110,7 +111,8 @@ def _release(assignment: Assignment) -> Release:
 def _submissions_that_count(assignment: Assignment, release: Release) -> Sequence[Submission]:
     counting = Submission.objects.filter(grade_of__assignment=assignment).exclude(autograding__release=release)
     tried_already = _of(assignment).filter(release=release, state=State.DONE).values("submission")
-    rows = counting.exclude(pk__in=tried_already).select_related("assignment__release", "membership")
+    rows = counting.exclude(pk__in=tried_already).exclude(bundle=NO_FILES)
+    rows = rows.select_related("assignment__release", "membership")
     return list(rows.order_by("submitted_at", "pk"))
 
 

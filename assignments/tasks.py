@@ -12,7 +12,6 @@ from assignments import (
     course_exporting,
     course_importing,
     course_taking,
-    course_work,
     fetching,
     gate,
     submissions,
@@ -84,7 +83,7 @@ def tend_copies() -> None:
     now = timezone.now()
     fetching.enqueue_overdue_fetches(now=now)
     submissions.enqueue_overdue_collections(now=now)
-    course_work.tend(CourseDirectory, course_importing.TASK, now=now)
+    course_importing.tend(now=now)
     course_exporting.tend_exports(now=now)
 
 

@@ -4,6 +4,7 @@ from django.urls import path
 
 from assignments.views import (
     authoring,
+    course_directories,
     feedback,
     gradebook,
     listing,
@@ -22,6 +23,29 @@ urlpatterns = [
     path("new/", authoring.assignment_add, name="assignment-add"),
     path("-/gradebook/", gradebook.gradebook, name="gradebook"),  # No assignment can be called “-”.
     path("-/receipts/", receipts.receipt_check, name="receipt-check"),
+    path("-/nbgrader/", course_directories.course_directory_list, name="course-directory-list"),
+    path("-/nbgrader/export/", course_directories.course_directory_export, name="course-directory-export"),
+    path(
+        "-/nbgrader/exports/<uuid:export_id>/",
+        course_directories.course_directory_download,
+        name="course-directory-download",
+    ),
+    path(
+        "-/nbgrader/exports/<uuid:export_id>/remove/",
+        course_directories.course_directory_export_remove,
+        name="course-directory-export-remove",
+    ),
+    path("-/nbgrader/<uuid:directory_id>/", course_directories.course_directory_detail, name="course-directory-detail"),
+    path(
+        "-/nbgrader/<uuid:directory_id>/again/",
+        course_directories.course_directory_again,
+        name="course-directory-again",
+    ),
+    path(
+        "-/nbgrader/<uuid:directory_id>/remove/",
+        course_directories.course_directory_remove,
+        name="course-directory-remove",
+    ),
     path("<str:name>/", work.assignment_detail, name="assignment-detail"),
     path("<str:name>/notebooks/", authoring.assignment_notebooks, name="assignment-notebooks"),
     path("<str:name>/notebooks/upload/", authoring.source_upload, name="source-upload"),

@@ -26,7 +26,7 @@ def read_gradebook(gradebook: Path) -> dict[str, Any]:
     shutil.copyfile(gradebook, copy)
     _upgrade(copy)
     with explained("", otherwise="gradebook_unreadable"), Gradebook(f"sqlite:///{copy}", COURSE) as opened:
-        return {
+        read = {
             "students": [
                 {"id": student.id, **{name: getattr(student, name) or "" for name in _STUDENT_FIELDS}}
                 for student in sorted(opened.students, key=lambda each: str(each.id))
@@ -38,12 +38,25 @@ def read_gradebook(gradebook: Path) -> dict[str, Any]:
                 for submission in assignment.submissions
             ],
         }
+        return _as_text(read)  # type: ignore[no-any-return]
+
+
+def _as_text(value: Any) -> Any:
+    """The same without the character that no database takes."""
+    if isinstance(value, dict):
+        return {key: _as_text(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_as_text(each) for each in value]
+    return value.replace("\0", "") if isinstance(value, str) else value
 
 
 def _upgrade(path: Path) -> None:
     try:
         with closing(sqlite3.connect(path)) as database:
             tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            others = database.execute("SELECT name FROM sqlite_master WHERE type NOT IN ('table', 'index')").fetchall()
+            if others:  # nbgrader has none, and they would do something while it is brought up to date.
+                raise EngineError("gradebook_unreadable", detail=f"views and triggers: {others}"[:500])
             if "assignment" not in tables:
                 raise EngineError("gradebook_unreadable", detail=f"tables: {sorted(tables)}"[:500])
             has_version = "alembic_version" in tables  # Those of nbgrader 0.4 and older have none.

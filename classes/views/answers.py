@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from django.contrib import messages
@@ -14,6 +16,7 @@ from classes.context import CourseRequest
 from environments.errors import EnvironmentsError
 
 CONFLICT, UNPROCESSABLE = 409, 422
+_PIECE = 1 << 20
 
 
 def refused(request: CourseRequest, error: EnvironmentsError, to: str, *arguments: Any) -> HttpResponse:
@@ -29,6 +32,16 @@ def download(content: bytes, name: str) -> HttpResponse:
     response["Content-Disposition"] = content_disposition_header(True, PurePosixPath(name).name) or "attachment"
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return response
+
+
+async def pieces_of(path: Path) -> AsyncIterator[bytes]:
+    """A file bit by bit: it may be larger than memory, and others are served meanwhile."""
+    file = await asyncio.to_thread(path.open, "rb")
+    try:
+        while piece := await asyncio.to_thread(file.read, _PIECE):
+            yield piece
+    finally:
+        file.close()
 
 
 def back(request: CourseRequest, to: str, *arguments: Any) -> HttpResponseRedirect:

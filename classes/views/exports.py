@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from uuid import UUID
 
 from django.contrib import messages
@@ -18,8 +15,7 @@ from classes.context import CourseRequest, course_view
 from classes.exporting import delete_export, file_of, request_export
 from classes.keeping_forms import ExportForm
 from classes.models import ArchiveState, Role
-
-_PIECE = 1 << 20
+from classes.views.answers import pieces_of
 
 
 @course_view(Role.TEACHER)
@@ -53,7 +49,7 @@ def course_export_download(request: CourseRequest, export_id: UUID) -> Streaming
         "Content-Length": str(path.stat().st_size),
         "Cache-Control": "no-store",
     }
-    return StreamingHttpResponse(_pieces(path), content_type="application/zip", headers=headers)
+    return StreamingHttpResponse(pieces_of(path), content_type="application/zip", headers=headers)
 
 
 @course_view(Role.TEACHER)
@@ -62,13 +58,3 @@ def course_export_delete(request: CourseRequest, export_id: UUID) -> HttpRespons
     """Remove one."""
     delete_export(get_object_or_404(request.course.exports, pk=export_id))
     return redirect("classes:course-keeping", request.course.slug)
-
-
-async def _pieces(path: Path) -> AsyncIterator[bytes]:
-    """The file bit by bit: it may be larger than memory, and others are served meanwhile."""
-    file = await asyncio.to_thread(path.open, "rb")
-    try:
-        while piece := await asyncio.to_thread(file.read, _PIECE):
-            yield piece
-    finally:
-        file.close()

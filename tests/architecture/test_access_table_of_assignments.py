@@ -91,6 +91,25 @@ PAGES = [
     Page("questions-file", WORK + "given/grades/cells.csv", "get", SIGN_IN, 404, 403, 403, 200),
     Page("grades-publish", WORK + "given/grades/publish/", "post", SIGN_IN, 404, 403, 403, 302),
     Page("grade-history", WORK + "given/grades/{grade}/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("course-directory-list", WORK + "-/nbgrader/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("course-directory-list", WORK + "-/nbgrader/", "post", SIGN_IN, 404, 403, 403, 422),
+    Page("course-directory-export", WORK + "-/nbgrader/export/", "post", SIGN_IN, 404, 403, 403, 302),
+    Page("course-directory-detail", WORK + "-/nbgrader/{brought}/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("course-directory-detail", WORK + "-/nbgrader/{brought}/", "post", SIGN_IN, 404, 403, 403, 302),
+    Page("course-directory-again", WORK + "-/nbgrader/{brought}/again/", "post", SIGN_IN, 404, 403, 403, 302),
+    Page("course-directory-remove", WORK + "-/nbgrader/{brought}/remove/", "post", SIGN_IN, 404, 403, 403, 302),
+    # Its file is not there.
+    Page("course-directory-download", WORK + "-/nbgrader/exports/{made}/", "get", SIGN_IN, 404, 403, 403, 404),
+    Page(
+        "course-directory-export-remove",
+        WORK + "-/nbgrader/exports/{made}/remove/",
+        "post",
+        SIGN_IN,
+        404,
+        403,
+        403,
+        302,
+    ),
     Page("rubric-change", GRADING + "{own}/rubric/", "post", SIGN_IN, 404, 403, 404, 404),
 ]
 
@@ -111,6 +130,8 @@ def course(teacher: User) -> Course:
         submission = receive(given, membership, bundle, way=Way.LAB, by=membership.person, now=timezone.now())
         submission.regrade_requests.create(opened_at=timezone.now())
         regrade_person(given, membership, now=timezone.now())
+    course.course_directories.create(name="course.zip", asked_at=timezone.now(), state="done")
+    course.course_directory_exports.create(asked_at=timezone.now(), state="done")
     return course
 
 
@@ -140,4 +161,5 @@ def _address(page: Page, course: Course) -> str:
     asked = own.regrade_requests.get()
     grade = Grade.objects.get(submission=own)
     keys = {"own": own.pk, "other": other.pk, "asked": asked.pk, "grade": grade.pk}
+    keys |= {"brought": course.course_directories.get().pk, "made": course.course_directory_exports.get().pk}
     return page.path.format(course=course.slug, **keys)

@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import csv
 import io
+import sqlite3
 import subprocess
 import sys
 import zipfile
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import nbgrader
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
 from nbgrader.api import Gradebook
 from pytest_django import Settings
 
 from accounts.models import User
 from assignments import artefacts
 from assignments.arranging import give_extension
-from assignments.course_exporting import ask_export, carry_out_export, file_of
-from assignments.course_importing import Found, ask_import, bring, carry_out, members_of
+from assignments.autograding import ask_all
+from assignments.course_exporting import ask_export, carry_out_export, file_of, tend_exports
+from assignments.course_importing import MAX_KEPT, Found, ask_import, bring, carry_out, members_of, remove, tend
 from assignments.course_taking import made_of, take
 from assignments.deadlines import Allowance
-from assignments.files import Bundle, File
+from assignments.errors import AssignmentError
+from assignments.files import NO_FILES, Bundle, File
 from assignments.gradebook import change_points, take_over
 from assignments.models import (
     Assignment,
@@ -38,6 +47,7 @@ from assignments.models import (
     Way,
 )
 from assignments.points import CellKey, ChangeKind
+from classes.errors import CourseError
 from classes.models import Course, Membership, Role
 from tests.assignments.grading import bundle_of, graded_release
 from tests.factories import AssignmentFactory, CourseFactory, member
@@ -45,6 +55,7 @@ from tests.factories import AssignmentFactory, CourseFactory, member
 pytestmark = pytest.mark.django_db
 
 DUE = datetime(2026, 3, 1, 12, tzinfo=UTC)
+USER_GUIDE = Path(nbgrader.__file__).parent / "docs" / "source" / "user_guide"
 TABLES = (Assignment, Source, Release, Submission, GradeChange, CellComment, Autograding, Grade)
 
 
@@ -253,3 +264,235 @@ def test_nbgrader_itself_opens_what_was_exported_and_gives_the_same_scores(
     for path in ("source", "release", "submitted/ada", "autograded/ada"):
         assert (folder / path / "homework" / "problem1.ipynb").is_file()
     assert (folder / "submitted/ada/homework/timestamp.txt").read_text() == "2026-03-01 11:00:00.000000 UTC"
+
+
+# --- Courses as they come ----------------------------------------------------------------------------------
+
+
+def _packed(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path, content in files.items():
+            archive.writestr(path, content)
+    return buffer.getvalue()
+
+
+def _user_guide() -> bytes:
+    """The course of nbgrader's own documentation: two students, and no gradebook."""
+    folders = ("source/ps1", "submitted/bitdiddle/ps1", "submitted/hacker/ps1")
+    files = [path for folder in folders for path in sorted((USER_GUIDE / folder).iterdir()) if path.is_file()]
+    return _packed({str(path.relative_to(USER_GUIDE)): path.read_bytes() for path in files})
+
+
+def test_course_without_its_gradebook_brings_assignments_and_submissions(teacher: User, now: datetime) -> None:
+    other = _elsewhere("bitdiddle", by=teacher)
+
+    directory = _imported(_brought(other, _user_guide(), teacher, now), teacher, now)
+
+    assert not Found.of(directory).has_gradebook
+    assert [(made.name, made.submissions, made.grades, made.code) for made in made_of(directory)] == [("ps1", 1, 0, "")]
+    submission = Submission.objects.get(assignment__course=other)
+    assert (submission.state, submission.submitted_at.year) == ("received", 2015)
+    assert sum(cell.points for cell in submission.release.cells.all()) == 13
+
+
+def test_course_without_students_of_the_class_releases_nothing(teacher: User, now: datetime) -> None:
+    other = _elsewhere(by=teacher)
+
+    _imported(_brought(other, _user_guide(), teacher, now), teacher, now)
+
+    assignment = Assignment.objects.get(course=other)
+    assert (assignment.name, assignment.release, assignment.sources.get().origin) == ("ps1", None, "nbgrader")
+    assert assignment.sources.get().gate_runs.count() == 1
+
+
+def test_grade_of_which_the_files_are_gone_is_kept(course: Course, teacher: User, now: datetime) -> None:
+    other = _elsewhere("ada", by=teacher)
+    with zipfile.ZipFile(io.BytesIO(_exported(course, teacher, now))) as archive:
+        files = {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
+    bare = _packed({name: content for name, content in files.items() if not name.startswith(("submitted", "auto"))})
+
+    _imported(_brought(other, bare, teacher, now), teacher, now)
+
+    assert _grades(other)["ada"] == _grades(course)["ada"]
+    submission = Submission.objects.get(assignment__course=other)
+    assert submission.bundle == NO_FILES
+    assert ask_all(submission.assignment, by=teacher, now=now) == 0
+
+
+def test_assignment_that_is_called_as_no_folder_can_be_is_renamed(teacher: User, now: datetime) -> None:
+    other = _elsewhere(by=teacher)
+    notebook = bundle_of("submitted-unchanged.ipynb").notebook("problem1")
+    content = _packed({"source/Übung 1/problem1.ipynb": notebook, "source/new/problem1.ipynb": notebook})
+
+    _imported(_brought(other, content, teacher, now), teacher, now)
+
+    names = Assignment.objects.filter(course=other).values_list("name", "title")
+    assert set(names) == {("bung-1", "Übung 1"), ("new-1", "new")}
+
+
+def test_assignment_of_which_nothing_can_be_made_is_left_out_with_words(teacher: User, now: datetime) -> None:
+    other = _elsewhere(by=teacher)
+    AssignmentFactory.create(course=other, name="gone", deleted_at=now)
+    notebook = bundle_of("submitted-unchanged.ipynb").notebook("problem1")
+    content = _packed({"source/gone/problem1.ipynb": notebook, "source/empty/data.csv": b"1"})
+
+    directory = _imported(_brought(other, content, teacher, now), teacher, now)
+
+    codes = {each.stored_name: each.code for each in Found.of(directory).assignments}
+    assert codes == {"gone": "assignment_name_taken", "empty": "source_without_notebooks"}
+    assert made_of(directory) == []
+
+
+@pytest.mark.parametrize("database", [b"no database", b"SQLite format 3\x00 broken"])
+def test_damaged_gradebook_is_said(database: bytes, teacher: User, now: datetime) -> None:
+    directory = _brought(_elsewhere(by=teacher), _packed({"gradebook.db": database}), teacher, now)
+
+    assert (directory.state, directory.failure_code) == ("failed", "gradebook_unreadable")
+    assert directory.failure is not None
+
+
+def test_database_that_would_do_something_is_refused(teacher: User, now: datetime, tmp_path: Path) -> None:
+    path = tmp_path / "gradebook.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE assignment (id)")
+        database.execute("CREATE TRIGGER mean AFTER UPDATE ON assignment BEGIN DELETE FROM assignment; END")
+        database.commit()
+
+    directory = _brought(_elsewhere(by=teacher), _packed({"gradebook.db": path.read_bytes()}), teacher, now)
+
+    assert directory.failure_code == "gradebook_unreadable"
+
+
+def test_no_more_are_kept_than_there_is_room_for(teacher: User, now: datetime) -> None:
+    other = _elsewhere(by=teacher)
+    for _time in range(MAX_KEPT):
+        bring(other, [b"x"], name="course.zip", by=teacher, now=now)
+
+    with pytest.raises(AssignmentError, match="courses_too_many"):
+        bring(other, [b"x"], name="course.zip", by=teacher, now=now)
+
+
+def test_larger_one_than_may_be_is_not_kept(teacher: User, now: datetime, settings: Settings) -> None:
+    settings.CLASS_ARCHIVE_MB = 0
+
+    with pytest.raises(AssignmentError, match="course_too_large"):
+        bring(_elsewhere(by=teacher), [b"x"], name="course.zip", by=teacher, now=now)
+
+    assert not CourseDirectory.objects.exists()
+    assert list((Path(settings.CARREL_DATA) / "course-directories").iterdir()) == []
+
+
+def test_what_a_dead_worker_had_is_done_by_another(teacher: User, now: datetime) -> None:
+    directory = bring(_elsewhere(by=teacher), [_packed({"source/a/b.txt": b""})], name="c", by=teacher, now=now)
+    CourseDirectory.objects.update(state="running", lease_until=now, tries=1)
+
+    tend(now=now + timedelta(minutes=1))
+    carry_out(directory, take)
+
+    assert directory.state == "done"
+
+
+def test_what_kills_every_worker_is_given_up(teacher: User, now: datetime) -> None:
+    directory = bring(_elsewhere(by=teacher), [b"x"], name="course.zip", by=teacher, now=now)
+    CourseDirectory.objects.update(state="running", lease_until=now, tries=3)
+
+    tend(now=now + timedelta(minutes=1))
+
+    directory.refresh_from_db()
+    assert (directory.state, directory.failure_code) == ("failed", "course_work_interrupted")
+
+
+def test_removed_file_is_gone_and_what_nobody_knows_too(teacher: User, now: datetime, settings: Settings) -> None:
+    directory = bring(_elsewhere(by=teacher), [b"x"], name="course.zip", by=teacher, now=now)
+    folder = Path(settings.CARREL_DATA) / "course-directories"
+    (folder / "nobody's").write_bytes(b"x")
+
+    remove(directory)
+    tend(now=timezone.now() + timedelta(days=2))
+
+    assert list(folder.iterdir()) == []
+
+
+def test_class_that_is_over_takes_nothing_in(teacher: User, now: datetime) -> None:
+    course = CourseFactory.create(archived_at=now)
+
+    with pytest.raises(CourseError, match="course_over"):
+        bring(course, [b"x"], name="course.zip", by=teacher, now=now)
+
+
+# --- Leaving -----------------------------------------------------------------------------------------------
+
+
+def test_class_without_releases_has_nothing_to_export(teacher: User, now: datetime) -> None:
+    export = ask_export(CourseFactory.create(), by=teacher, now=now)
+
+    carry_out_export(export)
+
+    assert (export.state, export.failure_code) == ("failed", "course_empty")
+
+
+def test_asking_twice_is_asking_once_and_old_ones_are_removed(teacher: User, now: datetime) -> None:
+    course = CourseFactory.create()
+    first, second = (ask_export(course, by=teacher, now=now) for _time in range(2))
+
+    tend_exports(now=now + timedelta(days=8))
+
+    assert first == second
+    assert not course.course_directory_exports.exists()
+
+
+# --- Pages -------------------------------------------------------------------------------------------------
+
+
+def test_pages_show_what_is_in_it_and_what_came_of_it(
+    course: Course, teacher: User, now: datetime, client: Client
+) -> None:
+    other = _elsewhere("ada", "augusta", by=teacher)
+    client.force_login(teacher)
+    file = SimpleUploadedFile("old course.zip", _exported(course, teacher, now))
+    listing = reverse("assignments:course-directory-list", args=[other.slug])
+
+    page = client.post(listing, {"course": file}, follow=True)
+    directory = CourseDirectory.objects.get(course=other)
+    carry_out(directory, take)
+    address = reverse("assignments:course-directory-detail", args=[other.slug, directory.pk])
+    before = client.get(address).content.decode()
+    grace = [each.id for each in Found.of(directory).people].index("grace")
+    client.post(address, {f"who-{grace}": str(other.memberships.get(person__username="augusta").pk)})
+    directory.refresh_from_db()
+    carry_out(directory, take)
+    after = client.get(address).content.decode()
+
+    assert "Being looked at" in page.content.decode()
+    assert "Becomes an assignment." in before
+    assert "2 students are not known in this class" in before
+    assert "2 submissions, 2 graded" in after
+    assert "Is here already." in after
+    assert set(_grades(other)) == {"ada", "augusta"}
+    assert "old course.zip" in client.get(listing).content.decode()
+
+
+def test_export_can_be_downloaded_once_it_is_made(course: Course, teacher: User, client: Client) -> None:
+    client.force_login(teacher)
+    client.post(reverse("assignments:course-directory-export", args=[course.slug]))
+    export = course.course_directory_exports.get()
+    carry_out_export(export)
+
+    listing = client.get(reverse("assignments:course-directory-list", args=[course.slug])).content.decode()
+    address = reverse("assignments:course-directory-download", args=[course.slug, export.pk])
+    answer = client.get(address)
+
+    assert address in listing
+    assert (answer.status_code, answer["Content-Type"]) == (200, "application/zip")
+
+
+def test_imported_points_say_so_in_the_history(course: Course, teacher: User, now: datetime, client: Client) -> None:
+    other = _elsewhere("ada", by=teacher)
+    _imported(_brought(other, _exported(course, teacher, now), teacher, now), teacher, now)
+    grade = Grade.objects.get(assignment__course=other)
+    client.force_login(teacher)
+
+    page = client.get(reverse("assignments:grade-history", args=[other.slug, "homework", grade.pk]))
+
+    assert "Imported from nbgrader" in page.content.decode()
