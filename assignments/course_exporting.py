@@ -171,11 +171,8 @@ def _marks(submission: Submission) -> Iterable[StoredMark]:
         for cell in submission.cell_grades.all()
     }
     for key in dict.fromkeys([*graded, *said]):
-        comment = "\n\n".join(said.get(key, ()))
-        if key in graded:
-            yield mark_of(*key, graded[key], comment=comment)
-        else:
-            yield StoredMark(*key, comment=comment)
+        text = "\n\n".join(said.get(key, ()))
+        yield mark_of(*key, graded[key], comment=text) if key in graded else StoredMark(*key, comment=text)
 
 
 def _penalties(penalty: Decimal, marks: Sequence[StoredMark]) -> Iterable[StoredPenalty]:

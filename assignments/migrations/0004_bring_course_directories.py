@@ -1,6 +1,7 @@
 """Course directories of nbgrader come into classes and leave them, and imported changes of grades are told from others."""
 
 import uuid
+from typing import Any
 
 import django.db.models.deletion
 from django.conf import settings
@@ -9,13 +10,13 @@ from django.db import migrations, models
 STATES = [("waiting", "Waiting"), ("running", "Under way"), ("done", "Done"), ("failed", "Failed")]
 
 
-def person() -> models.ForeignKey:
+def person() -> Any:
     return models.ForeignKey(
         null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
     )
 
 
-def work() -> list[tuple[str, models.Field]]:
+def work() -> list[tuple[str, Any]]:
     """The columns of what a worker does under a lease."""
     return [
         ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
