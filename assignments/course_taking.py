@@ -189,7 +189,6 @@ def _write_release(
         bundle=bundle,
         gradebook=book,
         engine_version=version("nbgrader"),
-        is_knowing=True,
         note=_("Imported from nbgrader, as it was given out there."),
         released_by=given.by,
         released_at=given.now,
