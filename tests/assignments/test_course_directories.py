@@ -17,7 +17,9 @@ from typing import Any
 import nbgrader
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from nbgrader.api import Gradebook
@@ -496,3 +498,25 @@ def test_imported_points_say_so_in_the_history(course: Course, teacher: User, no
     page = client.get(reverse("assignments:grade-history", args=[other.slug, "homework", grade.pk]))
 
     assert "Imported from nbgrader" in page.content.decode()
+
+
+def test_page_asks_no_more_of_the_tables_for_many_people_than_for_few(
+    teacher: User, now: datetime, client: Client
+) -> None:
+    other = _elsewhere(*(f"student{number}" for number in range(20)), by=teacher)
+    client.force_login(teacher)
+    asked = []
+    for people in (2, 40):
+        found = [
+            {"id": f"student{number}", "name": "", "email": f"{number}@example.org", "submissions": 1, "grades": 1}
+            for number in range(people)
+        ]
+        directory = CourseDirectory.objects.create(
+            course=other, name="c", asked_at=now, state="done", found={"people": found, "assignments": []}
+        )
+        address = reverse("assignments:course-directory-detail", args=[other.slug, directory.pk])
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(address).status_code == 200
+        asked.append(len(queries))
+
+    assert asked[1] <= asked[0] + 1  # The list of students to choose from, where somebody is not known.
