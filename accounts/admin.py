@@ -63,7 +63,7 @@ class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in t
     list_select_related = ["user"]
     list_filter = ["expiry"]
     search_fields = ["name", "user__username", "user__display_name"]
-    fields = ["name", "user", "scopes_in_words", "created", "expiry", "last_used_at"]
+    fields = ["name", "user", "scopes_in_words", "group", "created", "expiry", "last_used_at"]
     readonly_fields = ["scopes_in_words"]
 
     @admin.display(description=_("may"))

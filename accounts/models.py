@@ -85,6 +85,8 @@ class ApiToken(AbstractAuthToken):  # type: ignore[misc]  # knox is untyped
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(max_length=100)
     scopes = models.JSONField(default=list)
+    group = models.ForeignKey("auth.Group", null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    """The class or group to whose assignments it is held; None for all of its person's."""
     last_used_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

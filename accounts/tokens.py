@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
+from django.contrib.auth.models import Group
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -46,11 +47,19 @@ class ScopeMissing(PermissionDenied):
 
 
 def create_token(
-    user: User, *, name: str, scopes: Sequence[Scope], days: int, now: datetime, secret: str = ""
+    user: User,
+    *,
+    name: str,
+    scopes: Sequence[Scope],
+    days: int,
+    now: datetime,
+    secret: str = "",
+    group: Group | None = None,
 ) -> tuple[ApiToken, str]:
     """A new token of this person, and its secret, which is stored nowhere and cannot be had again.
 
-    The secret is one that the caller can work out once more, if it brings one, else random.
+    The secret is one that the caller can work out once more, if it brings one, else random. What it opens of classes
+    is held to the `group` that is named.
 
     Raises ValueError when it would be good for nothing, or for longer than `MAX_TOKEN_DAYS`.
     """
@@ -61,6 +70,7 @@ def create_token(
         user=user,
         name=name,
         scopes=[scope.value for scope in Scope if scope in scopes],
+        group=group,
         digest=digest,
         token_key=secret[: CONSTANTS.TOKEN_KEY_LENGTH],
         expiry=now + timedelta(days=days),

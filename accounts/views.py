@@ -53,7 +53,9 @@ def account(request: AuthenticatedRequest) -> HttpResponse:
             messages.success(request, _("Saved."))
         return redirect("accounts:account")
     now = timezone.now()
-    tokens = [(token, token.expiry <= now) for token in ApiToken.objects.filter(user=request.user)]
+    tokens = [
+        (token, token.expiry <= now) for token in ApiToken.objects.filter(user=request.user).select_related("group")
+    ]
     facts = {
         "form": form,
         "tokens": tokens,

@@ -1,7 +1,7 @@
 """What a program in a notebook server is told of its person's assignments, and what it fetches for them.
 
 Of their own only, whatever else they may see in the class: what holds their key may be a notebook that somebody gave
-them.
+them. The key of a class's server is held to that class besides: it runs what one teacher put there.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from classes.members import check_going_on
 from classes.models import Course, Membership
 from classes.policies import Standing as Place
 from classes.policies import standing_of
+from classes.querysets import MembershipQuerySet
 from environments.errors import UserError
 
 
@@ -63,10 +64,13 @@ class Own:
     membership: Membership
 
 
-def offered_to(person: User, *, now: datetime) -> tuple[Sequence[Course], Sequence[Offered]]:
-    """The classes this person is in, and what is released in them. As many questions however much that is."""
+def offered_to(person: User, *, now: datetime, within: int | None = None) -> tuple[Sequence[Course], Sequence[Offered]]:
+    """The classes this person is in, and what is released in them. As many questions however much that is.
+
+    `within` is the key of the only class's group that counts, where a program asks that is held to one.
+    """
     memberships = list(
-        person.memberships.present().filter(course__deleted_at=None).select_related("course").order_by("course__title")
+        _memberships(person, within).filter(course__deleted_at=None).select_related("course").order_by("course__title")
     )
     by_course = {membership.course_id: membership for membership in memberships}
     assignments = list(
@@ -85,7 +89,7 @@ def offered_to(person: User, *, now: datetime) -> tuple[Sequence[Course], Sequen
     return [membership.course for membership in memberships], offered
 
 
-def own_assignment(person: User, *, course: str, name: str, now: datetime) -> Own | None:
+def own_assignment(person: User, *, course: str, name: str, now: datetime, within: int | None = None) -> Own | None:
     """The assignment of this name that they have as a member of the class; None if there is no such for them."""
     assignment = (
         Assignment.objects.present()
@@ -98,12 +102,14 @@ def own_assignment(person: User, *, course: str, name: str, now: datetime) -> Ow
     place: Place | None = standing_of(person, assignment.course)
     if place is None or place.membership is None or not can_see(place, assignment, now=now):
         return None
+    if within is not None and assignment.course.everybody_id != within:
+        return None
     return Own(assignment, place.membership)
 
 
-def own_submission(person: User, key: UUID) -> Submission | None:
+def own_submission(person: User, key: UUID, *, within: int | None = None) -> Submission | None:
     """A submission that this person made, in a class they are in."""
-    mine = Submission.objects.filter(membership__in=person.memberships.present(), assignment__course__deleted_at=None)
+    mine = Submission.objects.filter(membership__in=_memberships(person, within), assignment__course__deleted_at=None)
     return mine.select_related("assignment__course", "release__source", "feedback").filter(pk=key).first()
 
 
@@ -136,6 +142,11 @@ def hand_over(own: Own, *, is_fresh: bool, now: datetime) -> Release:
 
 
 # --- Steps -------------------------------------------------------------------------------------------------
+
+
+def _memberships(person: User, within: int | None) -> MembershipQuerySet:
+    present = person.memberships.present()
+    return present if within is None else present.filter(course__everybody=within)
 
 
 def _offered(

@@ -430,6 +430,8 @@ DELETED_FILES_DAYS: int = env.int("DELETED_FILES_DAYS", default=7)
 GRADE_SINKS: list[str] = []
 """Where published grades go beside Carrel, by dotted path; see `assignments.sinks`."""
 COURSE_EXTENSIONS = ["assignments.course_page.AssignmentsOfCourse"]
+SERVER_GRANTS = ["assignments.server_keys.scopes_for"]
+"""What servers can do for their owners by themselves, by dotted path; see `environments.credentials.Grant`."""
 CLASS_ARCHIVE_MB: int = env.int("CLASS_ARCHIVE_MB", default=2000)
 """How much an archive of a class may hold, unpacked, when it is made and when it is brought."""
 SUBMISSION_MB: int = env.int("SUBMISSION_MB", default=100)

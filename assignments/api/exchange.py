@@ -17,7 +17,7 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.models import Scope
+from accounts.models import ApiToken, Scope
 from assignments import artefacts, files
 from assignments.exchange_serializers import ExchangeSerializer, FreshSerializer, ReceiptSerializer
 from assignments.exchanging import Own, hand_over, offered_to, own_assignment, own_submission
@@ -72,7 +72,7 @@ class ExchangeView(APIView):
     @extend_schema(summary="Your assignments", responses={200: ExchangeSerializer, **errors()})
     def get(self, request: Request) -> Response:
         """The classes you are in, what is released in them, and what you have submitted: all that nbgrader lists."""
-        courses, assignments = offered_to(person_of(request), now=timezone.now())
+        courses, assignments = offered_to(person_of(request), now=timezone.now(), within=_within(request))
         return Response(ExchangeSerializer({"courses": courses, "assignments": assignments}).data)
 
 
@@ -193,15 +193,20 @@ def _pieces(stream: IO[Any]) -> Iterator[bytes]:
         yield piece
 
 
+def _within(request: Request) -> int | None:
+    """The group of the only class that the token is for; None where it is for all of its person's."""
+    return request.auth.group_id if isinstance(request.auth, ApiToken) else None
+
+
 def _own(request: Request, course: str, name: str) -> Own:
-    own = own_assignment(person_of(request), course=course, name=name, now=timezone.now())
+    own = own_assignment(person_of(request), course=course, name=name, now=timezone.now(), within=_within(request))
     if own is None:
         raise Http404
     return own
 
 
 def _own_submission(request: Request, pk: UUID) -> Submission:
-    submission = own_submission(person_of(request), pk)
+    submission = own_submission(person_of(request), pk, within=_within(request))
     if submission is None:
         raise Http404
     return submission
