@@ -5,6 +5,7 @@ from django.urls import include, path
 
 from accounts.views import sign_in_again
 from config import views
+from config.exchange_package import exchange_package
 
 handler400 = "config.errors.bad_request"
 handler403 = "config.errors.permission_denied"
@@ -25,6 +26,7 @@ urlpatterns = [
     path("api/v1/", include("config.api_urls")),
     path("badge_logo.svg", views.badge, name="badge"),
     path("badge.svg", views.badge, name="badge-of-old"),
+    path("carrel-exchange.zip", exchange_package, name="exchange-package"),
     path("versions", views.versions, name="versions"),
     path("health", views.health, name="health"),
     path("preferences/", views.preferences, name="preferences"),

@@ -136,6 +136,7 @@ PAGES = [
     Page("environments:usage-csv", "/usage/csv/", "get", SIGN_IN, 200, 200),
     Page("environments:subdomain-open", "/open/{subdomain}/", "get", SIGN_IN, 404, 302),
     Page("badge", "/badge_logo.svg", "get", 200, 200, 200),
+    Page("exchange-package", "/carrel-exchange.zip", "get", 200, 200, 200),
     Page("badge-of-old", "/badge.svg", "get", 200, 200, 200),
     Page("versions", "/versions", "get", 200, 200, 200),
     Page("health", "/health", "get", 503, 503, 503),

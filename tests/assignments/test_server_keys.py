@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from accounts.models import ApiToken, Scope, User
@@ -195,6 +196,18 @@ def test_key_opens_nothing_else(student: Membership, now: datetime) -> None:
     program = program_with(running(student, now)[1])
 
     assert [program.get(f"/api/v1/{place}/").status_code for place in ("servers", "courses")] == [403, 403]
+
+
+def test_its_person_sees_what_it_is_for(client: Client, student: Membership, now: datetime) -> None:
+    server, secret = running(student, now)
+    client.force_login(student.person)
+
+    of_server = client.get(f"/servers/{server.pk}/").content.decode()
+    of_account = client.get("/account/").content.decode()
+
+    assert "fetch and submit your assignments of this class, and nothing else" in of_server
+    assert f"only in {student.course.everybody.name}" in of_account
+    assert secret not in of_server + of_account
 
 
 # --- How it ends -------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """nbgrader's exchange, kept by a Carrel: what its commands and JupyterLab's Assignments tab fetch from and submit to.
 
-In `nbgrader_config.py`, for example in /etc/jupyter:
+The package brings a `nbgrader_config.py` that configures it where there is a Carrel. Elsewhere, in one's own:
 
     import carrel_exchange
     carrel_exchange.configure(get_config())
