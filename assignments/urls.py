@@ -8,6 +8,7 @@ from assignments.views import (
     feedback,
     gradebook,
     listing,
+    live_opening,
     marking,
     own_files,
     receipts,
@@ -88,6 +89,9 @@ urlpatterns = [
     path("<str:name>/grading/", marking.grading_overview, name="grading-overview"),
     path("<str:name>/grading/next/", marking.grading_next, name="grading-next"),
     path("<str:name>/grading/<uuid:submission_id>/", marking.cell_marking, name="cell-marking"),
+    path(
+        "<str:name>/grading/<uuid:submission_id>/live/", live_opening.submission_open_live, name="submission-open-live"
+    ),
     path("<str:name>/grading/<uuid:submission_id>/points/", marking.cell_mark, name="cell-mark"),
     path("<str:name>/grading/<uuid:submission_id>/comments/", marking.cell_comment, name="cell-comment"),
     path("<str:name>/grading/<uuid:submission_id>/lease/", marking.cell_lease, name="cell-lease"),

@@ -94,6 +94,19 @@ def take_back(group: Group) -> None:
         files.delete()
 
 
+def take_back_from(server: NotebookServer) -> None:
+    """Remove what waits for a server that is gone for good, with its files, unless another has its name by now.
+
+    Raises what the volume store does.
+    """
+    if NotebookServer.objects.present().filter(owner=server.owner_id, name=server.name).exists():
+        return
+    waiting = GivenFiles.objects.filter(owner=server.owner_id, group=server.group_id, name=server.name, given_at=None)
+    for files in waiting:
+        volume_store().delete(files.volume_key)
+        files.delete()
+
+
 # --- Steps -------------------------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from environments import credentials, images, ledger, measuring
 from environments.backends import spawner, volume_store
 from environments.errors import SystemFailure
+from environments.giving import take_back_from
 from environments.leases import kept_alive, lease_from
 from environments.live import announce_server
 from environments.models import NotebookServer
@@ -66,6 +67,8 @@ def purge_server(server: NotebookServer, *, now: datetime) -> None:
     if server.start_id:
         spawner().stop(server.handle)
     volume_store().delete(server.volume.key)
+    if server.is_throwaway and server.group_id is not None:
+        take_back_from(server)  # Of another start it would be another copy.
     with transaction.atomic():
         server.delete()
         server.volume.delete()

@@ -82,6 +82,7 @@ PAGES = [
     Page("grading-overview", GRADING, "get", SIGN_IN, 404, 403, 200, 200),
     Page("grading-next", GRADING + "next/", "get", SIGN_IN, 404, 403, 302, 302),
     Page("cell-marking", GRADING + "{own}/", "get", SIGN_IN, 404, 403, 200, 200),
+    Page("submission-open-live", GRADING + "{own}/live/", "post", SIGN_IN, 404, 403, 302, 302),
     # To a cell that is not there.
     Page("cell-mark", GRADING + "{own}/points/", "post", SIGN_IN, 404, 403, 404, 404),
     Page("cell-comment", GRADING + "{own}/comments/", "post", SIGN_IN, 404, 403, 404, 404),

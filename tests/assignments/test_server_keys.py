@@ -206,7 +206,7 @@ def test_its_person_sees_what_it_is_for(client: Client, student: Membership, now
     of_account = client.get("/account/").content.decode()
 
     assert "fetch and submit your assignments of this class, and nothing else" in of_server
-    assert f"only in {student.course.everybody.name}" in of_account
+    assert f"only in “{student.course.everybody.name}”" in of_account
     assert secret not in of_server + of_account
 
 
