@@ -9,12 +9,15 @@ from __future__ import annotations
 import dataclasses
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Min, Q
 from django.utils import timezone
 
 from accounts.models import User
@@ -25,6 +28,8 @@ from assignments.executing import Executed
 from assignments.files import NO_FILES
 from assignments.grading_runs import Run, Terms, data_of, find_image, notebooks_of, read_bundle
 from assignments.models import Assignment, Autograding, Release, Submission
+from classes.members import check_going_on
+from classes.models import Membership
 from environments.errors import EnvironmentsError, SystemFailure, UserError
 from environments.leases import kept_alive, lease_from
 from environments.queueing import enqueue
@@ -41,6 +46,27 @@ Clock = Callable[[], datetime]
 State = Autograding.State
 
 
+class Which(StrEnum):
+    """What of an assignment is to be graded by its tests."""
+
+    NEW = "new"
+    """What nobody has asked for yet."""
+    FAILED = "failed"
+    """What could not be graded."""
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Where somebody's submission is that is to be graded."""
+
+    submission_id: uuid.UUID
+    ahead: int | None
+    """How many are carried out before it; None for one that has begun, and for all but somebody's next one."""
+    cells_done: int
+    cells_total: int
+
+
 class _Taken(Exception):
     """Another worker has it by now, or nobody wants it any more."""
 
@@ -55,32 +81,52 @@ def ask_autograding(
 
     A trial changes no grade. Raises AssignmentError `assignment_not_released`.
     """
-    assignment = submission.assignment
-    release = release or assignment.release
-    if release is None:
-        raise AssignmentError("assignment_not_released", assignment=assignment.title)
+    release = release or _release_of(submission.assignment)
+    row = _row(submission, _places([submission], is_trial=is_trial)[0], release, by=by, now=now, is_trial=is_trial)
     try:
         with transaction.atomic():
-            autograding = Autograding.objects.create(
-                submission=submission,
-                release=release,
-                is_trial=is_trial,
-                asked_by=by,
-                asked_at=now,
-                turn=_turn(submission),
-            )
+            row.save(force_insert=True)
             if not is_trial:
                 Submission.objects.filter(pk=submission.pk).update(state=Submission.State.WAITING)
-            enqueue(TASK, autograding.pk)
+            enqueue(TASK, row.pk)
     except IntegrityError:
         return submission.autogradings.under_way().get(is_trial=is_trial)
-    return autograding
+    return row
 
 
-def ask_all(assignment: Assignment, *, by: User, now: datetime) -> int:
-    """Have every submission of the assignment that counts, or could, graded again. Returns how many."""
-    submissions = assignment.submissions.exclude(bundle__in=("", NO_FILES)).select_related("assignment__release")
-    return len([ask_autograding(one, by=by, now=now) for one in submissions])
+@transaction.atomic
+def ask_many(
+    submissions: Sequence[Submission], *, by: User | None, now: datetime, release: Release, is_trial: bool = False
+) -> int:
+    """As `ask_autograding` for each, all of one assignment. As many questions to the tables for a thousand as for one.
+
+    Returns how many that is; those under way are left as they are.
+    """
+    keys = [submission.pk for submission in submissions]
+    under_way = Autograding.objects.under_way().filter(submission__in=keys, is_trial=is_trial)
+    busy = set(under_way.values_list("submission", flat=True))
+    idle = [submission for submission in submissions if submission.pk not in busy]
+    places = zip(idle, _places(idle, is_trial=is_trial), strict=True)
+    rows = [_row(one, place, release, by=by, now=now, is_trial=is_trial) for one, place in places]
+    Autograding.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
+    if not is_trial:
+        Submission.objects.filter(pk__in=[one.pk for one in idle]).update(state=Submission.State.WAITING)
+    for row in rows:
+        enqueue(TASK, row.pk)
+    return len(rows)
+
+
+def ask_all(assignment: Assignment, which: Which, *, by: User, now: datetime) -> int:
+    """Have these submissions of the assignment graded by the present release; returns how many.
+
+    Their points by tests count at once; what a person has given stays. Raises CourseError `course_over` and
+    AssignmentError `assignment_not_released`.
+    """
+    check_going_on(assignment.course)
+    release = _release_of(assignment)
+    submissions = assignment.submissions.exclude(bundle__in=("", NO_FILES)).select_related("membership", "assignment")
+    wanted = submissions.filter(state=_STATE_OF[which]) if which in _STATE_OF else submissions
+    return ask_many(list(wanted.order_by("submitted_at", "pk")), by=by, now=now, release=release)
 
 
 def ask_where_due(*, now: datetime) -> None:
@@ -96,8 +142,32 @@ def place_in_queue(autograding: Autograding) -> int:
     """How many are carried out before it; nought for one that is next or has begun."""
     if autograding.state != State.WAITING:
         return 0
-    keys = list(Autograding.objects.in_turn().values_list("pk", flat=True))
-    return keys.index(autograding.pk) if autograding.pk in keys else 0
+    order = ("round", "turn", "asked_at", "pk")
+    sooner = Q()
+    for position, last in enumerate(order):
+        same = {field: getattr(autograding, field) for field in order[:position]}
+        sooner |= Q(**same, **{f"{last}__lt": getattr(autograding, last)})
+    return Autograding.objects.filter(sooner, state=State.WAITING).count()
+
+
+def waiting_of(assignment: Assignment, membership: Membership) -> Mapping[uuid.UUID, Waiting]:
+    """What of somebody's is to be graded or being graded, by the submission. Two questions to the tables."""
+    mine = Autograding.objects.under_way().filter(is_trial=False)
+    rows = list(
+        mine.filter(submission__assignment=assignment, submission__membership=membership).order_by(
+            "round", "turn", "asked_at", "pk"
+        )
+    )
+    following = next((row for row in rows if row.state == State.WAITING), None)
+    return {
+        row.submission_id: Waiting(
+            row.submission_id,
+            place_in_queue(row) if row is following else None,
+            cells_done=row.cells_done if row.state == State.RUNNING else 0,
+            cells_total=row.cells_total if row.state == State.RUNNING else 0,
+        )
+        for row in rows
+    }
 
 
 def tend_autogradings(*, now: datetime) -> None:
@@ -225,10 +295,60 @@ def _renewed(autograding: Autograding, *, now: datetime) -> bool:
 # --- Steps -------------------------------------------------------------------------------------------------
 
 
-def _turn(submission: Submission) -> int:
-    """How many of the same person's wait already: so nobody's tenth goes before somebody's first."""
-    waiting = Autograding.objects.under_way().filter(submission__membership__person=submission.membership.person_id)
-    return waiting.count()
+_STATE_OF = {Which.NEW: Submission.State.RECEIVED, Which.FAILED: Submission.State.PROBLEM}
+
+
+def _release_of(assignment: Assignment) -> Release:
+    if assignment.release is None:
+        raise AssignmentError("assignment_not_released", assignment=assignment.title)
+    return assignment.release
+
+
+def _row(
+    submission: Submission,
+    place: tuple[int, int],
+    release: Release,
+    *,
+    by: User | None,
+    now: datetime,
+    is_trial: bool,
+) -> Autograding:
+    number, turn = place
+    return Autograding(
+        submission=submission,
+        release=release,
+        is_trial=is_trial,
+        asked_by=by,
+        asked_at=now,
+        round=number,
+        turn=turn,
+    )
+
+
+def _places(submissions: Sequence[Submission], *, is_trial: bool) -> list[tuple[int, int]]:
+    """The round and the turn of each of these, all of one class.
+
+    Classes go round: of each that waits, one is carried out in a round, so a class with hundreds holds nobody up for
+    longer than one. Who comes begins with the round that is on, and not with those that have gone by without them.
+    Within a class nobody's second goes before somebody's first, nor what has points already before what has none.
+    """
+    if not submissions:
+        return []
+    waiting = Autograding.objects.filter(state=State.WAITING)
+    begin = waiting.aggregate(first=Min("round"))["first"] or 0
+    of_class = waiting.filter(submission__assignment__course=submissions[0].assignment.course_id)
+    turns = Counter(of_class.values_list("turn", flat=True))
+    people = {submission.membership.person_id for submission in submissions}
+    under_way = Autograding.objects.under_way().filter(submission__membership__person__in=people)
+    theirs = Counter(under_way.values_list("submission__membership__person", flat=True))
+    places = []
+    for submission in submissions:
+        person = submission.membership.person_id
+        turn = theirs[person] + (is_trial or submission.autograding_id is not None)
+        places.append((begin + sum(number for one, number in turns.items() if one <= turn), turn))
+        theirs[person] += 1
+        turns[turn] += 1
+    return places
 
 
 def _flags(executed: Mapping[str, Executed], scored: Scored) -> list[dict[str, Any]]:

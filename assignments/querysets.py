@@ -123,5 +123,5 @@ class AutogradingQuerySet(models.QuerySet["Autograding"]):
         return self.filter(state__in=("waiting", "running"))
 
     def in_turn(self) -> AutogradingQuerySet:
-        """Those that wait, in the order in which they are carried out: everybody's first before anybody's second."""
-        return self.filter(state="waiting").order_by("turn", "asked_at", "pk")
+        """Those that wait, in the order in which they are carried out: class by class, and in turn in each."""
+        return self.filter(state="waiting").order_by("round", "turn", "asked_at", "pk")

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from accounts.models import User
 from assignments import gradebook
-from assignments.autograding import ask_autograding
+from assignments.autograding import ask_many
 from assignments.errors import AssignmentError
 from assignments.files import NO_FILES
 from assignments.models import Assignment, Autograding, Grade, Release, Submission
@@ -68,11 +68,7 @@ def ask_trials(assignment: Assignment, *, by: User, now: datetime) -> int:
     check_going_on(assignment.course)
     release = _release(assignment)
     _of(assignment).filter(state=State.WAITING).exclude(release=release).delete()  # Nobody wants those any more.
-    trials = [
-        ask_autograding(submission, by=by, now=now, release=release, is_trial=True)
-        for submission in _submissions_that_count(assignment, release)
-    ]
-    return len(trials)
+    return ask_many(_submissions_that_count(assignment, release), by=by, now=now, release=release, is_trial=True)
 
 
 def tried(assignment: Assignment) -> Sequence[Tried]:
@@ -112,7 +108,7 @@ def _submissions_that_count(assignment: Assignment, release: Release) -> Sequenc
     counting = Submission.objects.filter(grade_of__assignment=assignment).exclude(autograding__release=release)
     tried_already = _of(assignment).filter(release=release, state=State.DONE).values("submission")
     rows = counting.exclude(pk__in=tried_already).exclude(bundle=NO_FILES)
-    rows = rows.select_related("assignment__release", "membership")
+    rows = rows.select_related("assignment", "membership")
     return list(rows.order_by("submitted_at", "pk"))
 
 

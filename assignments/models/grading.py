@@ -36,8 +36,10 @@ class Autograding(models.Model):
     state = models.CharField(max_length=16, choices=State, default=State.WAITING)
     asked_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
     asked_at = models.DateTimeField(default=timezone.now)
+    round = models.PositiveIntegerField(default=0)
+    """In which round of all classes it is carried out: each class has one in a round."""
     turn = models.PositiveIntegerField(default=0)
-    """How many of the same person's were waiting before it: those with a lower number go first."""
+    """Which of the same person's it is, counted from those that were waiting: lower ones go first in a class."""
     began_at = models.DateTimeField(null=True, blank=True)
     done_at = models.DateTimeField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
@@ -60,7 +62,7 @@ class Autograding(models.Model):
 
     class Meta:
         ordering = ["-asked_at"]
-        indexes = [models.Index(fields=["state", "turn", "asked_at"], name="autograding_queue")]
+        indexes = [models.Index(fields=["state", "round", "turn", "asked_at"], name="autograding_in_turn")]
         constraints = [
             models.UniqueConstraint(
                 fields=["submission", "is_trial"],

@@ -9,11 +9,12 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from assignments import autograding
 from assignments.context import AssignmentRequest, assignment_view
 from assignments.fetching import ask_fetch, urlpath_of
 from assignments.submissions import ask_collection
-from assignments.turnout import turnout_of
 from assignments.views.answers import back, facts_of, refused
+from assignments.views.staff import staff_page
 from assignments.working import work_of
 from classes.launching import open_server
 from environments.errors import EnvironmentsError
@@ -30,8 +31,7 @@ def assignment_detail(request: AssignmentRequest) -> HttpResponse:
     To those who teach, how far the class is.
     """
     if request.standing.is_staff:
-        context = facts_of(request) | {"turnout": turnout_of(request.assignment)}
-        return render(request, "assignments/assignment_staff.html", context)
+        return staff_page(request)
     context = _facts(request)
     template = "assignments/assignment.html"
     return render(request, f"{template}#work" if request.htmx else template, context)
@@ -80,7 +80,10 @@ def _facts(request: AssignmentRequest) -> dict[str, Any]:
     now = timezone.now()
     membership = request.standing.membership
     work = work_of(request.assignment, membership, now=now) if membership is not None else None
+    is_under_way = work is not None and work.is_under_way
+    queue = autograding.waiting_of(request.assignment, membership) if membership is not None and is_under_way else {}
     return facts_of(request) | {
         "work": work,
-        "refresh_seconds": REFRESH_SECONDS if work is not None and work.is_under_way else None,
+        "queue": queue,
+        "refresh_seconds": REFRESH_SECONDS if is_under_way else None,
     }
