@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from assignments.deadlines import NOTHING_EXTRA, Allowance, dates_for
 from assignments.models import Assignment, Extension, Feedback, Grade, Submission
 from assignments.querysets import AssignmentQuerySet
+from assignments.requests import requests_in
 from classes.extensions import NavPlace, Section
 from classes.models import Lesson
 from classes.policies import Standing
@@ -89,12 +90,15 @@ def _for_student(standing: Standing, *, now: datetime) -> dict[str, Any]:
 
 
 def _for_staff(standing: Standing) -> dict[str, Any]:
-    """One question: what counts for students and waits for a person, by assignment."""
+    """Two questions: what counts for students and waits for a person, by assignment, and what students have asked."""
     waiting = Grade.objects.filter(
         assignment__course=standing.course, assignment__deleted_at=None, needs_manual__gt=0, submission__isnull=False
     )
     by_assignment = waiting.values("assignment__name", "assignment__title").annotate(count=Count("pk"))
-    return {"to_grade": list(by_assignment.order_by("-count", "assignment__title")[:MAX_ROWS])}
+    return {
+        "to_grade": list(by_assignment.order_by("-count", "assignment__title")[:MAX_ROWS]),
+        "asked": requests_in(standing.course).order_by().count(),
+    }
 
 
 def _due(assignment: Assignment, allowance: Allowance, *, now: datetime) -> list[Due]:

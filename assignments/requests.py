@@ -6,22 +6,57 @@ is published.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from accounts.models import User
 from assignments.errors import AssignmentError
 from assignments.feedback import feedback_of, told_of
 from assignments.gradebook import change_points
-from assignments.models import Feedback, RegradeMessage, RegradeRequest, Submission
+from assignments.models import Assignment, CellGrade, Feedback, RegradeMessage, RegradeRequest, Submission
 from assignments.points import CellKey, ChangeKind
 from classes.members import check_going_on
+from classes.models import Course
 
 MAX_CHARACTERS = 4000
 State = RegradeRequest.State
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question, and what its cell has now."""
+
+    request: RegradeRequest
+    grade: CellGrade | None
+    """None where the cell is no longer part of what is graded."""
+
+
+def requests_in(
+    course: Course, *, assignment: Assignment | None = None, is_open: bool = True
+) -> QuerySet[RegradeRequest]:
+    """What waits for an answer in a class, or at one of its assignments, who waits longest first; or what is closed."""
+    rows = RegradeRequest.objects.filter(submission__assignment__course=course, submission__assignment__deleted_at=None)
+    if assignment is not None:
+        rows = rows.filter(submission__assignment=assignment)
+    if is_open:
+        return rows.filter(state=State.OPEN).order_by("opened_at", "pk")
+    return rows.exclude(state=State.OPEN).order_by("-closed_at", "pk")
+
+
+def threads(requests: QuerySet[RegradeRequest]) -> Sequence[Asked]:
+    """These with their messages, whose they are, and the points there are now. Three questions for any number."""
+    rows = list(
+        requests.select_related("submission__membership__person", "submission__assignment").prefetch_related(
+            "messages__by"
+        )
+    )
+    grades = _cells_of(rows)
+    return [Asked(row, grades.get((row.submission_id, row.notebook, row.grade_id))) for row in rows]
 
 
 def requests_of(submission: Submission) -> Sequence[RegradeRequest]:
@@ -82,6 +117,12 @@ def close(request: RegradeRequest, *, points: Decimal | None, words: str = "", b
 
 
 # --- Steps -------------------------------------------------------------------------------------------------
+
+
+def _cells_of(requests: Iterable[RegradeRequest]) -> dict[tuple[object, str, str], CellGrade]:
+    submissions = {request.submission_id for request in requests}
+    rows = CellGrade.objects.filter(submission__in=submissions)
+    return {(row.submission_id, row.notebook, row.grade_id): row for row in rows}
 
 
 def _opened(at: dict[str, object], *, now: datetime) -> RegradeRequest:

@@ -1,25 +1,48 @@
-"""Asking about points at the feedback, and answering there."""
+"""Asking about points at the feedback, and answering there or in the list of what was asked."""
 
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 from uuid import UUID
 
+from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_POST
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
 
 from assignments.context import AssignmentRequest, assignment_view
 from assignments.feedback import feedback_of
-from assignments.models import RegradeRequest, Submission
+from assignments.marking import pseudonym
+from assignments.models import Assignment, RegradeRequest, Submission
 from assignments.points import CellKey
-from assignments.requests import answer, ask, close
+from assignments.policies import can_grade
+from assignments.requests import answer, ask, close, requests_in, threads
 from assignments.views.answers import back, refused
+from classes.context import CourseRequest, course_view
 from classes.models import Role
 from environments.errors import EnvironmentsError
 
 PAGE = "feedback-detail"
+REQUESTS_ON_A_PAGE = 25
+
+
+@course_view(Role.TEACHER, Role.GRADER)
+@require_safe
+@never_cache
+def course_request_list(request: CourseRequest) -> HttpResponse:
+    """What students of the class have asked about their points."""
+    return _list(request, None)
+
+
+@assignment_view(Role.TEACHER, Role.GRADER)
+@require_safe
+@never_cache
+def request_list(request: AssignmentRequest) -> HttpResponse:
+    """What students have asked about their points for this assignment."""
+    return _list(request, request.assignment)
 
 
 @assignment_view()
@@ -53,8 +76,37 @@ def request_answer(request: AssignmentRequest, request_id: UUID) -> HttpResponse
         else:
             answer(asked, text, by=request.user, now=now)
     except EnvironmentsError as error:
+        if "list" in request.POST:
+            return refused(request, error, "request-list")
         return refused(request, error, PAGE, asked.submission_id)
-    return back(request, PAGE, asked.submission_id)
+    if request.POST.get("list") == "course":
+        return redirect("assignments:course-request-list", request.course.slug)
+    return back(request, "request-list") if "list" in request.POST else back(request, PAGE, asked.submission_id)
+
+
+def _list(request: CourseRequest, assignment: Assignment | None) -> HttpResponse:
+    is_open = request.GET.get("show") != "closed"
+    asked = requests_in(request.course, assignment=assignment, is_open=is_open)
+    page = Paginator(asked, REQUESTS_ON_A_PAGE).get_page(request.GET.get("page"))
+    rows = threads(page.object_list)
+    context = {
+        "course": request.course,
+        "standing": request.standing,
+        "here": "work",
+        "assignment": assignment,
+        "rows": [(asked, _student(request, asked.request.submission)) for asked in rows],
+        "page": page,
+        "is_open": is_open,
+        "can_answer": can_grade(request.standing),
+        "now": timezone.now(),
+    }
+    return render(request, "assignments/requests.html", context)
+
+
+def _student(request: CourseRequest, submission: Submission) -> str:
+    if submission.assignment.is_anonymous and not request.standing.is_teacher:
+        return _("Submission %(code)s") % {"code": pseudonym(submission)}
+    return submission.membership.person.get_full_name()
 
 
 def _own(request: AssignmentRequest, submission_id: UUID) -> Submission:

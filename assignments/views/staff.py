@@ -17,6 +17,7 @@ from assignments.autograding import Which, ask_all
 from assignments.context import AssignmentRequest, assignment_view
 from assignments.policies import can_grade
 from assignments.progress import GradingProgress, names_of, progress_of
+from assignments.requests import requests_in
 from assignments.turnout import turnout_of
 from assignments.views.answers import back, refused
 from classes.models import Role
@@ -40,6 +41,7 @@ def staff_page(request: AssignmentRequest) -> HttpResponse:
         "turnout": turnout_of(request.assignment),
         "tests": tests,
         "failures": _named(request, tests),
+        "asked": requests_in(request.course, assignment=request.assignment).order_by().count(),
         "can_grade": can_grade(request.standing),
         "refresh_seconds": SECONDS_UNDER_WAY if tests.is_under_way else SECONDS_AT_REST,
     }

@@ -80,6 +80,8 @@ PAGES = [
     Page("feedback-file", GIVEN + "{own}/feedback/problem1.html", "get", SIGN_IN, 404, 404, 302, 302),
     Page("feedback-file", GIVEN + "{other}/feedback/problem1.html", "get", SIGN_IN, 404, 404, 302, 302),
     Page("request-open", WORK + "given/submissions/{other}/ask/", "post", SIGN_IN, 404, 404, 404, 404),
+    Page("request-list", WORK + "given/requests/", "get", SIGN_IN, 404, 403, 200, 200),
+    Page("course-request-list", WORK + "-/requests/", "get", SIGN_IN, 404, 403, 200, 200),
     Page("request-answer", WORK + "given/requests/{asked}/", "post", SIGN_IN, 404, 403, 302, 302),
     Page("grading-overview", GRADING, "get", SIGN_IN, 404, 403, 200, 200),
     Page("grading-next", GRADING + "next/", "get", SIGN_IN, 404, 403, 302, 302),

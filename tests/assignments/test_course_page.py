@@ -88,7 +88,17 @@ def test_those_who_grade_see_how_much_there_is(
     assert [one["count"] for one in _facts(teacher, now)["to_grade"]] == [2]
 
 
-@pytest.mark.parametrize(("username", "most"), [("ada", 3), ("teacher", 1)])
+def test_those_who_grade_see_how_much_is_asked(
+    course: Course, ada: Membership, teacher: Membership, now: datetime
+) -> None:
+    submission = _submitted(_given(course), ada, now)
+    submission.regrade_requests.create(opened_at=now)
+    submission.regrade_requests.create(opened_at=now, state="kept", grade_id="tests")
+
+    assert _facts(teacher, now)["asked"] == 1
+
+
+@pytest.mark.parametrize(("username", "most"), [("ada", 3), ("teacher", 2)])
 def test_questions_do_not_grow_with_the_class(
     course: Course,
     ada: Membership,

@@ -7,15 +7,16 @@ from decimal import Decimal
 
 import pytest
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from assignments import artefacts
 from assignments.errors import AssignmentError
 from assignments.files import Bundle, File
 from assignments.gradebook import publish_grades, take_over
-from assignments.models import Grade, RegradeMessage, RegradeRequest, Submission, Way
+from assignments.models import Assignment, Grade, RegradeMessage, RegradeRequest, Submission, Way
 from assignments.points import CellKey
-from assignments.requests import answer, close, open_request
+from assignments.requests import answer, close, open_request, requests_in, threads
 from assignments.submissions import receive
 from classes.models import Membership, Role
 from tests.assignments.grading_rows import CELLS, graded_by
@@ -141,6 +142,62 @@ def test_student_adds_to_a_question_and_is_refused_at_the_feedback(client: Clien
     assert "Nothing was written." in page
     assert "And look at line two." in page
     assert "Open" in page
+
+
+def test_open_questions_are_listed_with_their_threads(client: Client, submission: Submission, now: datetime) -> None:
+    _asked(submission, now)
+    client.force_login(_who(submission, "teacher").person)
+    work = f"/classes/{submission.assignment.course.slug}/assignments/"
+
+    pages = [client.get(work + place).content.decode() for place in ("given/requests/", "-/requests/")]
+
+    assert all("Why?" in page and "Ada" in page and "(1 of 2 now)" in page for page in pages)
+
+
+def test_question_is_answered_and_closed_in_the_list(client: Client, submission: Submission, now: datetime) -> None:
+    asked, teacher = _asked(submission, now)
+    client.force_login(teacher)
+    place = f"/classes/{submission.assignment.course.slug}/assignments/given/requests/"
+
+    answered = client.post(f"{place}{asked.pk}/", {"text": "No", "ends": "kept", "list": "assignment"})
+
+    assert answered["Location"] == place
+    assert "Why?" not in client.get(place).content.decode()
+    assert "Why?" in client.get(place, {"show": "closed"}).content.decode()
+
+
+def test_question_that_cannot_be_closed_so_says_why(client: Client, submission: Submission, now: datetime) -> None:
+    asked, teacher = _asked(submission, now)
+    client.force_login(teacher)
+    place = f"/classes/{submission.assignment.course.slug}/assignments/given/"
+
+    data = {"ends": "changed", "points": "7", "list": "assignment"}
+    words = client.post(f"{place}requests/{asked.pk}/", data, follow=True).content.decode()
+
+    assert "Give a number between 0 and 2." in words
+
+
+def test_list_hides_names_where_graders_see_none(client: Client, submission: Submission, now: datetime) -> None:
+    _asked(submission, now)
+    Assignment.objects.update(is_anonymous=True)
+    client.force_login(member(submission.assignment.course, "grader", Role.GRADER).person)
+    place = f"/classes/{submission.assignment.course.slug}/assignments/-/requests/"
+
+    words = client.get(place).content.decode()
+
+    assert "Why?" in words
+    assert "Ada" not in words
+
+
+def test_list_asks_as_much_for_few_as_for_many(
+    submission: Submission, now: datetime, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    ada = _who(submission, "ada").person
+    for cell in (CELL, CellKey("problem1", "answer")):
+        open_request(submission, cell, "Why?", by=ada, now=now)
+
+    with django_assert_num_queries(4):
+        assert len(threads(requests_in(submission.assignment.course))) == 2
 
 
 def _asked(submission: Submission, now: datetime) -> tuple[RegradeRequest, User]:
