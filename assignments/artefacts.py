@@ -1,7 +1,7 @@
 """Files that never change, kept by the SHA-256 of what is in them: bundles of notebooks, and databases that grade them.
 
 Kept in the storage `artefacts` of the settings, so that all workers can reach them. What no row names any more is
-removed by `sweep`, some time after it was written.
+removed by `sweep`, some time after it was kept last.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import cast
 
 from django.core.files.base import ContentFile
-from django.core.files.storage import Storage, storages
+from django.core.files.storage import storages
+from django.utils import timezone
 
+from assignments.artefact_storage import SharedFolder
 from assignments.errors import AssignmentError, AssignmentFailure
 
 SPARED = timedelta(days=2)
@@ -23,13 +26,13 @@ SPARED = timedelta(days=2)
 def keep(content: bytes) -> str:
     """Keep this, unless it is there already, and return the name by which it is found again: its SHA-256.
 
-    Raises AssignmentFailure `artefacts_unreachable`.
+    It is not swept for some time from now on, so that there is time to write it into a row. Raises AssignmentFailure
+    `artefacts_unreachable`.
     """
     name = hashlib.sha256(content).hexdigest()
-    storage = _storage()
     with _reached():
-        if not storage.exists(_path(name)):
-            storage.save(_path(name), ContentFile(content))
+        if not _is_fresh(name):
+            _storage().save(_path(name), ContentFile(content))
     return name
 
 
@@ -50,14 +53,11 @@ def read(name: str) -> bytes:
 
 
 def sweep(needed: Iterable[str], *, now: datetime) -> int:
-    """Remove what none of these names, and is not new; returns how many. Safe to repeat."""
-    kept, removed = set(needed), 0
+    """Remove what none of these names, and was not kept of late; returns how many. Safe to repeat."""
+    kept = set(needed)
     storage = _storage()
-    for name in _names(storage):
-        if name not in kept and storage.get_modified_time(_path(name)) < now - SPARED:
-            storage.delete(_path(name))
-            removed += 1
-    return removed
+    old = (name for name in _names(storage) if name not in kept)
+    return sum(storage.remove_if_old(_path(name), before=now - SPARED) for name in old)
 
 
 @contextmanager
@@ -71,7 +71,15 @@ def _reached() -> Iterator[None]:
         raise AssignmentFailure("artefacts_unreachable", detail=str(error)) from error
 
 
-def _names(storage: Storage) -> Iterator[str]:
+def _is_fresh(name: str) -> bool:
+    """Whether it is there, and no sweep will take it for a long while."""
+    try:
+        return _storage().get_modified_time(_path(name)) > timezone.now() - SPARED / 2
+    except FileNotFoundError:
+        return False
+
+
+def _names(storage: SharedFolder) -> Iterator[str]:
     folders, _files = storage.listdir("") if storage.exists("") else ([], [])
     for folder in folders:
         yield from storage.listdir(folder)[1]
@@ -81,5 +89,5 @@ def _path(name: str) -> str:
     return f"{name[:2]}/{name}"
 
 
-def _storage() -> Storage:
-    return storages["artefacts"]
+def _storage() -> SharedFolder:
+    return cast("SharedFolder", storages["artefacts"])

@@ -15,6 +15,7 @@ from assignments import (
     fetching,
     gate,
     submissions,
+    sweeping,
 )
 from assignments.models import Assignment, Collection, CourseDirectory, CourseDirectoryExport, Fetch, GateRun
 
@@ -91,3 +92,9 @@ def tend_copies() -> None:
 def hand_in_for_those_who_forgot() -> None:
     """Have the copies of those taken who have not submitted when it was due."""
     at_the_deadline.hand_in_for_those_who_forgot(now=timezone.now())
+
+
+@shared_task
+def sweep_artefacts() -> None:
+    """Remove what was kept for rows that are gone."""
+    sweeping.sweep_artefacts(now=timezone.now())

@@ -286,6 +286,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=30),
         "options": {"expires": 30},
     },
+    "sweep-artefacts": {"task": "assignments.tasks.sweep_artefacts", "schedule": crontab(hour=4, minute=11)},
     "forget-looks": {"task": "classes.tasks.forget_looks", "schedule": crontab(hour=4, minute=29)},
     "forget-roster-drafts": {"task": "classes.tasks.forget_roster_drafts", "schedule": crontab(minute=37)},
     "look-for-material": {
@@ -499,8 +500,8 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     # What was released and submitted. All workers have to reach it.
     "artefacts": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": CARREL_DATA / "artefacts", "file_permissions_mode": 0o600},
+        "BACKEND": "assignments.artefact_storage.SharedFolder",
+        "OPTIONS": {"location": CARREL_DATA / "artefacts"},
     },
     "staticfiles": {"BACKEND": "config.static_files.StaticFilesStorage"},
 }

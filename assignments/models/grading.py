@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from assignments.errors import failure_of
+from assignments.models.artefact_field import ArtefactField
 from assignments.models.assignment import Assignment
 from assignments.models.release import Release
 from assignments.models.submission import Submission
@@ -49,7 +50,7 @@ class Autograding(models.Model):
     """How often a worker has begun it."""
     cells_done = models.PositiveIntegerField(default=0)
     cells_total = models.PositiveIntegerField(default=0)
-    bundle = models.CharField(max_length=64, blank=True)
+    bundle = ArtefactField(blank=True)
     """The artefact with its notebooks as they were executed."""
     scores = models.JSONField(default=list)
     """The points of each cell: `engine.CellScore` each."""

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from assignments.errors import failure_of
+from assignments.models.artefact_field import ArtefactField
 from assignments.models.assignment import Assignment
 from environments.errors import Explanation
 from environments.models import EnvironmentVersion
@@ -31,7 +32,7 @@ class Source(models.Model):
     origin = models.CharField(max_length=16, choices=Origin)
     origin_detail = models.CharField(max_length=500, blank=True)
     """The commit and folder, the file, or the path in the server: for the teacher to recognise it."""
-    bundle = models.CharField(max_length=64)
+    bundle = ArtefactField()
     """The artefact with its files."""
     bytes = models.BigIntegerField()
     notebooks = models.JSONField(default=list)
@@ -76,9 +77,9 @@ class GateRun(models.Model):
     """Who carries it out; whoever else finds it is not to write its result."""
     tries = models.PositiveIntegerField(default=0)
     """How often a worker has begun it."""
-    bundle = models.CharField(max_length=64, blank=True)
+    bundle = ArtefactField(blank=True)
     """The artefact students would get; empty where none could be made of the source."""
-    gradebook = models.CharField(max_length=64, blank=True)
+    gradebook = ArtefactField(blank=True)
     """The artefact that would grade it."""
     engine_version = models.CharField(max_length=40, blank=True)
     cells = models.JSONField(default=list)
@@ -116,9 +117,9 @@ class Release(models.Model):
     assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="releases")
     number = models.PositiveIntegerField()
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="releases")
-    bundle = models.CharField(max_length=64)
+    bundle = ArtefactField()
     """The artefact students get: no solutions, no hidden tests."""
-    gradebook = models.CharField(max_length=64)
+    gradebook = ArtefactField()
     """The artefact that grades it: nbgrader's database with the tests, and nobody in it."""
     version = models.ForeignKey(EnvironmentVersion, null=True, on_delete=models.SET_NULL, related_name="releases")
     """What it is run in when it is graded."""

@@ -9,6 +9,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from assignments.errors import failure_of
+from assignments.models.artefact_field import ArtefactField
 from assignments.models.assignment import Assignment
 from assignments.models.release import Release
 from assignments.querysets import SubmissionQuerySet
@@ -122,12 +123,12 @@ class Submission(models.Model):
     """By the clock of Carrel, when it had been received whole."""
     way = models.CharField(max_length=16, choices=Way)
     submitted_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
-    bundle = models.CharField(max_length=64)
+    bundle = ArtefactField()
     """The artefact as it was received: its SHA-256."""
     bytes = models.BigIntegerField()
     files = models.JSONField(default=list)
     """Each file that was received: its name, its bytes, and its SHA-256."""
-    repaired = models.CharField(max_length=64, blank=True)
+    repaired = ArtefactField(blank=True)
     """The artefact that is graded, where something had to be put right."""
     repairs = models.JSONField(default=list)
     """What was put right: `doctoring.Repair` each."""
