@@ -63,6 +63,7 @@ urlpatterns = [
     path("<str:name>/fetch/", work.copy_fetch, name="copy-fetch"),
     path("<str:name>/open/", work.copy_open, name="copy-open"),
     path("<str:name>/submit/", work.copy_submit, name="copy-submit"),
+    path("<str:name>/statistics/", staff.assignment_statistics, name="assignment-statistics"),
     path("<str:name>/tests/ask/", staff.tests_ask, name="tests-ask"),
     path("<str:name>/regrading/", regrading.regrading_detail, name="regrading-detail"),
     path("<str:name>/regrading/try/", regrading.regrading_try, name="regrading-try"),

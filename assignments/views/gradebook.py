@@ -17,6 +17,7 @@ from assignments.grade_files import points_csv, questions_csv
 from assignments.gradebook import publish_grades
 from assignments.models import Assignment, Grade
 from assignments.policies import can_publish
+from assignments.statistics import spreads
 from classes.context import CourseRequest, course_view
 from classes.models import Role
 
@@ -48,6 +49,7 @@ def gradebook(request: CourseRequest) -> HttpResponse:
             "standing": request.standing,
             "here": "work",
             "assignments": columns,
+            "spreads": spreads(columns),
             "rows": [(member, list(zip(columns, grades, strict=True))) for member, grades in rows],
             "page": page,
             "can_publish": can_publish(request.standing),

@@ -11,13 +11,15 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_POST
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
 
 from assignments.autograding import Which, ask_all
 from assignments.context import AssignmentRequest, assignment_view
 from assignments.policies import can_grade
 from assignments.progress import GradingProgress, names_of, progress_of
 from assignments.requests import requests_in
+from assignments.statistics import spreads, statistics_of
 from assignments.turnout import turnout_of
 from assignments.views.answers import back, refused
 from classes.models import Role
@@ -45,7 +47,25 @@ def staff_page(request: AssignmentRequest) -> HttpResponse:
         "can_grade": can_grade(request.standing),
         "refresh_seconds": SECONDS_UNDER_WAY if tests.is_under_way else SECONDS_AT_REST,
     }
-    return render(request, f"{TEMPLATE}#progress" if request.htmx else TEMPLATE, facts)
+    if request.htmx:
+        return render(request, f"{TEMPLATE}#progress", facts)
+    return render(request, TEMPLATE, facts | {"spread": spreads([request.assignment])[request.assignment.pk]})
+
+
+@assignment_view(Role.TEACHER, Role.GRADER)
+@require_safe
+@never_cache
+def assignment_statistics(request: AssignmentRequest) -> HttpResponse:
+    """How points are spread, and how far people are with grading."""
+    facts = {
+        "course": request.course,
+        "standing": request.standing,
+        "assignment": request.assignment,
+        "here": "work",
+        "statistics": statistics_of(request.assignment),
+        "can_grade": can_grade(request.standing),
+    }
+    return render(request, "assignments/statistics.html", facts)
 
 
 @assignment_view(Role.TEACHER, Role.GRADER)
