@@ -28,8 +28,9 @@ def questions_csv(assignment: Assignment) -> str:
     keys = [(cell.notebook, cell.grade_id) for cell in cells]
     found: dict[tuple[object, str, str], str] = {}
     counting = CellGrade.objects.filter(submission__assignment=assignment, submission__grade_of__isnull=False)
-    for row in counting:
-        found[row.submission_id, row.notebook, row.grade_id] = "" if row.needs_manual else _number(row.points)
+    rows_of_cells = counting.values_list("submission", "notebook", "grade_id", "needs_manual", "points")
+    for submission, notebook, grade_id, needs_manual, points in rows_of_cells.iterator():
+        found[submission, notebook, grade_id] = "" if needs_manual else _number(points)
     columns = ("username", "email", "name", *(f"{notebook}/{grade_id}" for notebook, grade_id in keys))
     rows = [
         [*_who(grade), *(found.get((grade.submission_id, *key), "") for key in keys)] for grade in _grades(assignment)
@@ -39,6 +40,10 @@ def questions_csv(assignment: Assignment) -> str:
 
 def _grades(assignment: Assignment) -> Iterable[Grade]:
     grades = Grade.objects.filter(assignment=assignment).select_related("membership__person", "submission")
+    grades = grades.only(
+        *("points", "penalty", "max_points", "published_points", "submission__attempt", "submission__submitted_at"),
+        *(f"membership__person__{name}" for name in ("username", "email", "display_name")),
+    )
     return grades.order_by("membership__person__username")
 
 

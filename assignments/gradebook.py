@@ -189,8 +189,20 @@ def points_if_taken_over(assignment: Assignment, trials: Sequence[Autograding]) 
     if not trials:
         return {}
     changes: dict[UUID, list[Change]] = {}
-    for row in GradeChange.objects.filter(submission__in=[trial.submission_id for trial in trials]):
-        changes.setdefault(row.submission_id, []).append(_change(row))
+    rows = GradeChange.objects.filter(submission__in=[trial.submission_id for trial in trials]).order_by()
+    columns = ("submission", "pk", "kind", "notebook", "grade_id", "points", "rubric_item", "is_chosen", "by")
+    for submission_id, number, kind, notebook, grade_id, given, item, is_chosen, by in rows.values_list(*columns):
+        changes.setdefault(submission_id, []).append(
+            Change(
+                number=number,
+                kind=ChangeKind(kind),
+                cell=CellKey(notebook, grade_id) if grade_id else None,
+                points=given,
+                item=str(item or ""),
+                is_chosen=is_chosen,
+                by=str(by or ""),
+            )
+        )
     extensions = Extension.objects.filter(assignment=assignment)
     allowances = {extension.membership_id: extension.allowance for extension in extensions}
     first = trials[0].submission

@@ -118,12 +118,15 @@ def _of(assignment: Assignment) -> AutogradingQuerySet:
 
 def _trials(assignment: Assignment) -> Sequence[Autograding]:
     """Those of the present release, the latest last."""
-    return list(_of(assignment).filter(release=assignment.release_id).order_by("asked_at", "pk"))
+    trials = _of(assignment).filter(release=assignment.release_id).order_by("asked_at", "pk")
+    return list(trials.defer("flags", "bundle", "image_key"))
 
 
 def _grades(assignment: Assignment) -> Sequence[Grade]:
     grades = Grade.objects.filter(assignment=assignment, submission__isnull=False)
-    return list(grades.select_related("membership__person", "submission"))
+    return list(
+        grades.select_related("membership__person", "submission").defer("submission__files", "submission__receipt")
+    )
 
 
 def _has_points(trial: Autograding, grade: Grade, assignment: Assignment) -> bool:

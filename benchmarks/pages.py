@@ -1,10 +1,11 @@
 """How long Carrel takes to answer with each page of a class, small and large, and how many queries that takes.
 
-    python -m benchmarks.pages [--members 1000] [--lessons 20] [--rounds 9] [--json]
+    python -m benchmarks.pages [--members 1000] [--lessons 20] [--assignments 20] [--rounds 9] [--only TEXT] [--json]
 
-Every page of a class that is read by GET, as a teacher and as a student see it, asked of the whole application in one
-process: middleware, queries and templates, without the network. Each page is asked for in a small class and in a large
-one, in turn; the table shows medians. The database is SQLite, in a directory that is gone afterwards.
+Every page of a class and of its assignments that is read by GET, as a teacher and as a student see it, asked of the
+whole application in one process: middleware, queries and templates, without the network. Each page is asked for in a
+small class and in a large one, in turn; the table shows medians. The database is SQLite, in a directory that is gone
+afterwards.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from classes.models import Course
 
 BAR_MS = 200
-SMALL = (10, 3)
-"""Members and lessons of the class that a large one is compared with."""
+SMALL = (10, 3, 3)
+"""Members, lessons and assignments of the class that a large one is compared with."""
 
 
 @dataclass
@@ -57,16 +58,17 @@ def main() -> None:
 
     call_command("migrate", verbosity=0)
     small = fill("small", *SMALL)
-    large = fill("large", options.members, options.lessons)
-    pages = [measured for who in ("teacher", "student") for measured in measure(who, small, large, options.rounds)]
+    large = fill("large", options.members, options.lessons, options.assignments)
+    pages = [measured for who in ("teacher", "student") for measured in measure(who, small, large, options)]
     report(pages, options)
 
 
-def fill(name: str, members: int, lessons: int) -> Course:
-    """A class with so many students, who have been in half of its lessons, and a grader."""
+def fill(name: str, members: int, lessons: int, assignments: int) -> Course:
+    """A class with so many students, who have been in half of its lessons and done all assignments, and a grader."""
     from django.utils import timezone
 
     from accounts.models import User
+    from benchmarks.assignment_rows import add_assignments
     from classes.models import Announcement, Lesson, LessonVisit, Membership, Role
     from tests.factories import CourseFactory, member
 
@@ -108,18 +110,21 @@ def fill(name: str, members: int, lessons: int) -> Course:
         for lesson in planned[: lessons // 2]
     )
     Announcement.objects.bulk_create(Announcement(course=course, title=f"News {number}") for number in range(5))
+    add_assignments(course, assignments, now=now)
     return course
 
 
-def measure(who: str, small: Course, large: Course, rounds: int) -> Iterator[Page]:
+def measure(who: str, small: Course, large: Course, options: argparse.Namespace) -> Iterator[Page]:
     """Each page of a class that this person may see, in both classes in turn."""
     clients = {course.slug: _signed_in(f"{course.slug}-{who}") for course in (small, large)}
     for name, arguments in _pages():
+        if options.only not in name:
+            continue
         pages = {course.slug: Page(name, f"{who}, {course.slug}") for course in (small, large)}
         addresses = {course.slug: _address(name, arguments, course) for course in (small, large)}
         if any(clients[slug].get(address).status_code != 200 for slug, address in addresses.items()):
             continue
-        for _round in range(rounds):
+        for _round in range(options.rounds):
             for slug, address in addresses.items():
                 _ask(pages[slug], clients[slug], address)
         yield from pages.values()
@@ -130,13 +135,14 @@ def report(pages: list[Page], options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps([{"page": page.name, "who": page.who, "ms": page.median} for page in pages], indent=2))
         return
-    print(f"{options.members} members, {options.lessons} lessons, {options.rounds} rounds; milliseconds and queries")
-    print(f"{'page':28}{'who':10}{'small':>8}{'large':>8}{'queries':>10}")
+    size = f"{options.members} members, {options.lessons} lessons, {options.assignments} assignments"
+    print(f"{size}, {options.rounds} rounds; milliseconds and queries")
+    print(f"{'page':38}{'who':10}{'small':>8}{'large':>8}{'queries':>10}")
     for small, large in zip(pages[::2], pages[1::2], strict=True):
         faults = ["slow"] * (large.median > BAR_MS) + ["more queries"] * (large.queries > small.queries)
         counts = f"{small.queries}, {large.queries}"
         who = small.who.split(",")[0]
-        print(f"{small.name:28}{who:10}{small.median:8.0f}{large.median:8.0f}{counts:>10}  {' '.join(faults)}")
+        print(f"{small.name:38}{who:10}{small.median:8.0f}{large.median:8.0f}{counts:>10}  {' '.join(faults)}")
 
 
 def _ask(page: Page, client: Client, address: str) -> None:
@@ -162,17 +168,25 @@ def _signed_in(username: str) -> Client:
 
 
 def _pages() -> Iterator[tuple[str, set[str]]]:
-    """The name of each page of a class, and what its address says besides which class."""
-    from classes.urls import urlpatterns
+    """The name of each page of a class and its assignments, and what its address says besides which class."""
+    from assignments.urls import urlpatterns as of_assignments
+    from classes.urls import urlpatterns as of_classes
 
-    for pattern in urlpatterns:
-        yield str(pattern.name), set(pattern.pattern.converters)
+    for pattern in of_classes:
+        yield f"classes:{pattern.name}", set(pattern.pattern.converters)
+    for pattern in of_assignments:
+        yield f"assignments:{pattern.name}", {"slug", *pattern.pattern.converters}
 
 
 def _address(name: str, arguments: set[str], course: Course) -> str:
     from django.urls import reverse
 
+    given = course.assignments.get(name="given-1")
+    own = given.submissions.get(membership__person__username=f"{course.slug}-student")
     known: dict[str, Any] = {
+        "name": given.name,
+        "submission_id": own.pk,
+        "grade_id": own.grade_of.get().pk,
         "slug": course.slug,
         "lesson_id": course.lessons.first().pk,  # type: ignore[union-attr]
         "membership_id": course.memberships.filter(role="student").last().pk,  # type: ignore[union-attr]
@@ -181,13 +195,15 @@ def _address(name: str, arguments: set[str], course: Course) -> str:
     }
     if arguments - known.keys():
         return "/classes/not-measured/"
-    return reverse(f"classes:{name}", kwargs={argument: known[argument] for argument in arguments})
+    return reverse(name, kwargs={argument: known[argument] for argument in arguments})
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--members", type=int, default=1000)
     parser.add_argument("--lessons", type=int, default=20)
+    parser.add_argument("--assignments", type=int, default=20)
+    parser.add_argument("--only", default="", help="pages whose name has this in it, such as assignments:")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()

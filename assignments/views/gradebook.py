@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
@@ -19,9 +27,18 @@ from assignments.models import Assignment, Grade
 from assignments.policies import can_publish
 from assignments.statistics import spreads
 from classes.context import CourseRequest, course_view
-from classes.models import Role
+from classes.models import Course, Role
 
-STUDENTS_ON_A_PAGE = 100
+STUDENTS_ON_A_PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One cell of the gradebook."""
+
+    link: str
+    points: str
+    note: str
 
 
 @course_view(Role.TEACHER, Role.GRADER)
@@ -39,7 +56,8 @@ def gradebook(request: CourseRequest) -> HttpResponse:
     )
     members = list(page.object_list)
     grades = Grade.objects.filter(assignment__in=columns, membership__in=members)
-    found = {(grade.membership_id, grade.assignment_id): grade for grade in grades}
+    entries = Entries(request.course, is_linked=request.standing.is_teacher)
+    found = {(grade.membership_id, grade.assignment_id): entries.of(grade) for grade in _known(grades, columns)}
     rows = [(member, [found.get((member.pk, each.pk)) for each in columns]) for member in members]
     return render(
         request,
@@ -50,7 +68,7 @@ def gradebook(request: CourseRequest) -> HttpResponse:
             "here": "work",
             "assignments": columns,
             "spreads": spreads(columns),
-            "rows": [(member, list(zip(columns, grades, strict=True))) for member, grades in rows],
+            "rows": rows,
             "page": page,
             "can_publish": can_publish(request.standing),
         },
@@ -115,6 +133,51 @@ def grades_publish(request: AssignmentRequest) -> HttpResponse:
     words = ngettext("%(n)d student now sees the grade.", "%(n)d students now see their grades.", len(told))
     messages.success(request, words % {"n": len(told)})
     return redirect("assignments:gradebook", request.course.slug)
+
+
+class Entries:
+    """What stands in the cells of the gradebook: thousands, many alike, so what can be said of several is said once."""
+
+    def __init__(self, course: Course, *, is_linked: bool) -> None:
+        self._course = course
+        self._is_linked = is_linked
+        self._links: dict[UUID, str] = {}
+        self._words: dict[tuple[Decimal | None, Decimal | None], str] = {}
+
+    def of(self, grade: Grade) -> Entry:
+        """That of this grade."""
+        return Entry(self._link(grade), self._points(grade), self._note(grade))
+
+    def _link(self, grade: Grade) -> str:
+        """To how it came about, for those who may see that."""
+        if not self._is_linked:
+            return ""
+        if grade.assignment_id not in self._links:
+            first = reverse("assignments:grade-history", args=[self._course.slug, grade.assignment.name, 0])
+            self._links[grade.assignment_id] = first.removesuffix("0/")
+        return f"{self._links[grade.assignment_id]}{grade.pk}/"
+
+    def _points(self, grade: Grade) -> str:
+        key = (grade.points, grade.max_points)
+        if key not in self._words:
+            shown = [number_format(f"{points.normalize():f}") for points in key if points is not None]
+            self._words[key] = _("not graded") if grade.points is None else " / ".join(shown)
+        return self._words[key]
+
+    def _note(self, grade: Grade) -> str:
+        if grade.needs_manual:
+            return ngettext("%(n)d to do", "%(n)d to do", grade.needs_manual) % {"n": grade.needs_manual}
+        if grade.published_at is None:
+            return ""
+        return _("published") if grade.published_points == grade.points else _("changed since it was published")
+
+
+def _known(grades: Iterable[Grade], columns: Iterable[Assignment]) -> Iterable[Grade]:
+    """With their assignments, so that nobody asks for these one by one."""
+    assignments = {each.pk: each for each in columns}
+    for grade in grades:
+        grade.assignment = assignments[grade.assignment_id]
+        yield grade
 
 
 def _file(text: str, name: str) -> HttpResponse:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -17,7 +18,8 @@ from assignments.views.answers import back, facts_of, refused
 from classes.models import Role
 from environments.errors import EnvironmentsError
 
-REFRESH_SECONDS = 2
+REFRESH_SECONDS = 3
+STUDENTS_ON_A_PAGE = 100
 PAGE = "regrading-detail"
 
 
@@ -26,8 +28,10 @@ PAGE = "regrading-detail"
 def regrading_detail(request: AssignmentRequest) -> HttpResponse:
     """What each student has, and what they would have; only the table when htmx asks."""
     rows = tried(request.assignment)
+    page = Paginator(rows, STUDENTS_ON_A_PAGE).get_page(request.GET.get("page"))
     facts = facts_of(request) | {
-        "rows": rows,
+        "rows": page.object_list,
+        "page": page,
         "others": sum(row.is_other for row in rows),
         "can_take_over": request.standing.can_change and any(row.is_ready for row in rows),
         "refresh_seconds": REFRESH_SECONDS if any(row.is_under_way for row in rows) else None,
