@@ -23,6 +23,7 @@ from classes.policies import Standing
 TEMPLATE = "assignments/_today.html"
 AT_LESSON = "assignments/_at_lesson.html"
 MAX_ROWS = 5
+MAX_LIVE = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,15 @@ class AssignmentsOfCourse:
     def places(self, standing: Standing) -> Sequence[NavPlace]:
         """The list of assignments."""
         return [NavPlace(_("Assignments"), reverse("assignments:assignment-list", args=[standing.course.slug]), "work")]
+
+    def live(self, standing: Standing) -> Sequence[NavPlace]:
+        """What was released, what is due last first."""
+        released = Assignment.objects.filter(course=standing.course, release__isnull=False).present()
+        latest = released.order_by(F("due_at").desc(nulls_last=True), "-created_at")[:MAX_LIVE]
+        slug = standing.course.slug
+        return [
+            NavPlace(one.title, reverse("assignments:assignment-live", args=[slug, one.name]), "live") for one in latest
+        ]
 
     def sections(self, standing: Standing, *, now: datetime) -> Sequence[Section]:
         """For students what is due next and what came back; for those who grade how much there is to grade."""

@@ -1,7 +1,7 @@
 """What apps above this one add to the pages of a class, without this one knowing of them.
 
 `COURSE_EXTENSIONS` names them by dotted path. Their places stand among those of the class, and their sections on its
-first page and on the pages of its lessons.
+first page and on the pages of its lessons; the live page of the class leads to what they show live.
 """
 
 from __future__ import annotations
@@ -41,6 +41,9 @@ class CourseExtension(Protocol):
 
     def places(self, standing: Standing) -> Sequence[NavPlace]:
         """Where this person can go. Asks the database nothing."""
+
+    def live(self, standing: Standing) -> Sequence[NavPlace]:
+        """What of theirs the class is seen at work on live, for those who may look. One question."""
 
     def sections(self, standing: Standing, *, now: datetime) -> Sequence[Section]:
         """What this person sees first."""

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from classes.context import CourseRequest, course_view
+from classes.extensions import NavPlace, extensions
 from classes.knocking import knocks_by
 from classes.live import Seat, chosen, hands_of, seats_of, version_of
 from classes.live_forms import LiveForm
@@ -57,6 +58,11 @@ def course_live(request: CourseRequest) -> HttpResponse:
             "stuck": sum(seat.is_stuck for seat in seats),
         },
         "refresh_seconds": REFRESH_SECONDS,
+        "live_places": [] if request.htmx else _added(request),
     }
     template = "classes/course_live.html"
     return render(request, f"{template}#now" if request.htmx else template, context)
+
+
+def _added(request: CourseRequest) -> list[NavPlace]:
+    return [place for extension in extensions() for place in extension.live(request.standing)]

@@ -69,6 +69,7 @@ PAGES = [
     Page("receipt-json", WORK + "given/submissions/{other}/receipt.json", "get", SIGN_IN, 404, 404, 200, 200),
     Page("receipt-check", WORK + "-/receipts/", "get", SIGN_IN, 404, 200, 200, 200),
     Page("receipt-check", WORK + "-/receipts/", "post", SIGN_IN, 404, 422, 422, 422),
+    Page("assignment-live", WORK + "given/live/", "get", SIGN_IN, 404, 403, 200, 200),
     Page("assignment-statistics", WORK + "given/statistics/", "get", SIGN_IN, 404, 403, 200, 200),
     # Of nothing in particular.
     Page("tests-ask", WORK + "given/tests/ask/", "post", SIGN_IN, 404, 403, 404, 404),
