@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
+from typing import cast
 from uuid import UUID
 
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -88,7 +90,7 @@ def _list(request: CourseRequest, assignment: Assignment | None) -> HttpResponse
     is_open = request.GET.get("show") != "closed"
     asked = requests_in(request.course, assignment=assignment, is_open=is_open)
     page = Paginator(asked, REQUESTS_ON_A_PAGE).get_page(request.GET.get("page"))
-    rows = threads(page.object_list)
+    rows = threads(cast("QuerySet[RegradeRequest]", page.object_list))
     context = {
         "course": request.course,
         "standing": request.standing,
