@@ -188,8 +188,12 @@ def points_if_taken_over(assignment: Assignment, trials: Sequence[Autograding]) 
     """
     if not trials:
         return {}
+    first = trials[0].submission
+    cells, items, schedule = _worth(first, trials[0]), _items(first), assignment.schedule
     changes: dict[UUID, list[Change]] = {}
     rows = GradeChange.objects.filter(submission__in=[trial.submission_id for trial in trials]).order_by()
+    if all(_says_all(trial, cells) for trial in trials):
+        rows = rows.exclude(kind=ChangeKind.AUTOMATIC)  # Theirs count in place of all of these, which are most.
     columns = ("submission", "pk", "kind", "notebook", "grade_id", "points", "rubric_item", "is_chosen", "by")
     for submission_id, number, kind, notebook, grade_id, given, item, is_chosen, by in rows.values_list(*columns):
         changes.setdefault(submission_id, []).append(
@@ -205,8 +209,6 @@ def points_if_taken_over(assignment: Assignment, trials: Sequence[Autograding]) 
         )
     extensions = Extension.objects.filter(assignment=assignment)
     allowances = {extension.membership_id: extension.allowance for extension in extensions}
-    first = trials[0].submission
-    cells, items, schedule = _worth(first, trials[0]), _items(first), assignment.schedule
     found = {}
     for trial in trials:
         submission = trial.submission
@@ -230,6 +232,12 @@ def _folded(submission: Submission) -> SubmissionPoints:
         items=_items(submission),
         percent_kept=_percent_kept(submission),
     )
+
+
+def _says_all(trial: Autograding, cells: Iterable[CellWorth]) -> bool:
+    """Whether a run has something to say of every cell that can give points."""
+    said = {(cell["notebook"], cell["grade_id"]) for cell in trial.scores}
+    return all((cell.key.notebook, cell.key.grade_id) in said for cell in cells if cell.is_graded)
 
 
 def _automatic(trial: Autograding) -> list[Change]:

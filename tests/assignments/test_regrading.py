@@ -137,6 +137,20 @@ def test_points_of_a_person_stay(
     assert row.points == Grade.objects.get(submission=corrected[0]).points == 5
 
 
+def test_run_that_says_nothing_of_a_cell_leaves_its_points(
+    assignment: Assignment, corrected: list[Submission], teacher: Membership, now: datetime
+) -> None:
+    ask_trials(assignment, by=teacher.person, now=now)
+    trial = _tried_with(corrected[0], 2)
+    trial.scores = [cell for cell in trial.scores if cell["grade_id"] != "tests"]
+    trial.save()
+
+    row = next(row for row in tried(assignment) if row.is_ready)
+    take_over_trials(assignment, None, now=now)
+
+    assert row.points == Grade.objects.get(submission=corrected[0]).points == 1
+
+
 def test_published_grade_stays_until_it_is_published_anew(
     assignment: Assignment, corrected: list[Submission], teacher: Membership, now: datetime
 ) -> None:
