@@ -193,7 +193,9 @@ class GradingViewSet(OfAssignment[CellGrade]):
     )
     def create(self, request: Request, pk: str) -> Response:
         """By those of the present release, all attempts; what was given by hand stays."""
-        asked = autograding.ask_all(self.changing_for(*STAFF), by=person_of(request), now=timezone.now())
+        assignment = self.changing_for(*STAFF)
+        everything = autograding.Which.ALL
+        asked = autograding.ask_all(assignment, everything, by=person_of(request), now=timezone.now())
         return Response(AskedSerializer({"asked": asked}).data, status=status.HTTP_202_ACCEPTED)
 
 

@@ -114,7 +114,9 @@ def test_pages_show_how_points_are_spread(client: Client, assignment: Assignment
     pages = {place: client.get(WORK + place).content.decode() for place in ("homework/", "homework/statistics/")}
     book = client.get(f"{WORK}-/gradebook/").content.decode()
 
-    assert all('class="histogram-bar"' in page and '<th scope="row">3</th><td>3</td>' in page for page in pages.values())
+    assert all(
+        'class="histogram-bar"' in page and '<th scope="row">3</th><td>3</td>' in page for page in pages.values()
+    )
     assert "3 graded, mean 3, median 3" in book
 
 
