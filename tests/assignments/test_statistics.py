@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 from assignments.marking import give_points
 from assignments.models import Assignment, Grade
 from assignments.statistics import Distribution, spreads, statistics_of
-from assignments.templatetags.assignments import histogram
+from assignments.templatetags.progress import histogram
 from classes.models import Role
 from tests.assignments.grading_rows import submitted_by_many
 from tests.assignments.marked import ESSAY, graded, to_be_graded

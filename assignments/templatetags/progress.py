@@ -1,4 +1,4 @@
-"""Tags of the pages of assignments: what stands beside a row by its key, and plots of points."""
+"""Tags that show how far a class is: what stands beside a row by its key, and plots of points."""
 
 from __future__ import annotations
 
