@@ -220,3 +220,15 @@ def _queries(client: Client, page: str) -> int:
     with CaptureQueriesContext(connection) as queries:
         client.get(page)
     return len(queries)
+
+
+def test_comment_is_laid_out_where_it_is_read_and_runs_nowhere(
+    client: Client, grader: User, assignment: Assignment, submission: Submission
+) -> None:
+    client.post(_page(submission, "comments/"), _about(at="intro", text=f"**Good** {HOSTILE}"))
+    feedback = f"/classes/biology/assignments/homework/submissions/{submission.pk}/feedback/"
+
+    pages = [client.get(page).content.decode() for page in (_page(submission), feedback)]
+
+    assert all("<strong>Good</strong> &lt;script&gt;" in page for page in pages)
+    assert not any("<script>alert" in page for page in pages)
