@@ -29,11 +29,11 @@ def to_be_graded(**fields: Any) -> Assignment:
     return assignment
 
 
-def notebook(*, hostile: str = "") -> bytes:
+def notebook(*, hostile: str = "", essay: str = "Because water is wet.") -> bytes:
     """As it was executed: an answer with its output, another, and a test."""
     cells = [
         {"cell_type": "markdown", "id": "intro", "metadata": {}, "source": "# Problem 1"},
-        _answer("essay", f"Because water is wet. {hostile}"),
+        _answer("essay", f"{essay} {hostile}".strip()),
         _answer("proof", "By induction."),
         {
             "cell_type": "code",
@@ -58,12 +58,13 @@ def graded(
     *,
     now: datetime,
     hostile: str = "",
+    essay: str = "Because water is wet.",
     flags: Any = (),
     **fields: Any,
 ) -> Submission:
     """A submission of this member whose tests were passed."""
     assert assignment.release is not None
-    bundle = artefacts.keep(Bundle((File("problem1.ipynb", notebook(hostile=hostile)),)).tar)
+    bundle = artefacts.keep(Bundle((File("problem1.ipynb", notebook(hostile=hostile, essay=essay)),)).tar)
     submission = Submission.objects.create(
         assignment=assignment,
         membership=membership,
