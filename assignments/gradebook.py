@@ -222,6 +222,17 @@ def points_if_taken_over(assignment: Assignment, trials: Sequence[Autograding]) 
     return found
 
 
+def points_with_rubric(
+    assignment: Assignment, submissions: Collection[Any], rubric: Sequence[RubricItem]
+) -> dict[Any, SubmissionPoints]:
+    """What these submissions, by their keys, would have if the assignment had these rubric items, and no others.
+
+    As many questions to the tables for a thousand as for one.
+    """
+    rows = Submission.objects.filter(pk__in=submissions).select_related("autograding")
+    return _folded_batch(assignment, list(rows), rubric=rubric)
+
+
 # --- Steps -------------------------------------------------------------------------------------------------
 
 
@@ -268,18 +279,19 @@ def _change(row: GradeChange) -> Change:
 def _worth(submission: Submission, autograding: Autograding | None) -> list[CellWorth]:
     """What its cells can give, by the release that graded it."""
     release_id = autograding.release_id if autograding is not None else submission.release_id
-    taking = _cells_that_begin_full(submission.assignment)
+    taking = _cells_that_begin_full(RubricItem.objects.filter(assignment=submission.assignment_id))
     return [
         CellWorth(key := CellKey(cell.notebook, cell.grade_id), CellKind(cell.kind), cell.points, key in taking)
         for cell in Cell.objects.filter(release_id=release_id)
     ]
 
 
-def _cells_that_begin_full(assignment: Assignment) -> set[CellKey]:
+def _cells_that_begin_full(rubric: Iterable[RubricItem]) -> set[CellKey]:
     """Those whose rubric only takes away."""
     worth: dict[CellKey, list[Decimal]] = {}
-    for item in RubricItem.objects.filter(assignment=assignment, retired_at=None):
-        worth.setdefault(CellKey(item.notebook, item.grade_id), []).append(item.points)
+    for item in rubric:
+        if item.retired_at is None:
+            worth.setdefault(CellKey(item.notebook, item.grade_id), []).append(item.points)
     return {key for key, points in worth.items() if all(one <= 0 for one in points) and any(points)}
 
 
@@ -346,19 +358,24 @@ def _refold_batch(assignment: Assignment, keys: Sequence[Any], *, now: datetime)
     _regrade_batch(assignment, submissions, folded, now=now)
 
 
-def _folded_batch(assignment: Assignment, submissions: Sequence[Submission]) -> dict[Any, SubmissionPoints]:
+def _folded_batch(
+    assignment: Assignment, submissions: Sequence[Submission], *, rubric: Sequence[RubricItem] | None = None
+) -> dict[Any, SubmissionPoints]:
+    """By the rubric as it is, or by another."""
+    if rubric is None:
+        rubric = list(RubricItem.objects.filter(assignment=assignment))
     changes: dict[Any, list[Change]] = {submission.pk: [] for submission in submissions}
     for row in GradeChange.objects.filter(submission__in=list(changes)):
         changes[row.submission_id].append(_change(row))
     release_of = {
         one.pk: one.autograding.release_id if one.autograding is not None else one.release_id for one in submissions
     }
-    taking = _cells_that_begin_full(assignment)
+    taking = _cells_that_begin_full(rubric)
     worth: dict[Any, list[CellWorth]] = {release: [] for release in release_of.values()}
     for cell in Cell.objects.filter(release__in=list(worth)):
         key = CellKey(cell.notebook, cell.grade_id)
         worth[cell.release_id].append(CellWorth(key, CellKind(cell.kind), cell.points, key in taking))
-    items = {str(item.pk): item.points for item in RubricItem.objects.filter(assignment=assignment)}
+    items = {str(item.pk): item.points for item in rubric}
     allowances = _allowances(assignment, submissions)
     return {
         one.pk: fold(

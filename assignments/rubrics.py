@@ -6,6 +6,7 @@ left with points of before.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -15,8 +16,8 @@ from django.db.models import F
 
 from accounts.models import User
 from assignments.errors import AssignmentError
-from assignments.gradebook import change_points, refold_all
-from assignments.models import Assignment, GradeChange, RubricItem, SavedComment, Submission
+from assignments.gradebook import change_points, points_with_rubric, refold_all
+from assignments.models import Assignment, Grade, GradeChange, RubricItem, SavedComment, Submission
 from assignments.points import CellKey, ChangeKind
 from classes.models import Course
 
@@ -99,6 +100,44 @@ def chosen_of(submission: Submission, key: CellKey) -> set[Any]:
     return {item for item, is_chosen in chosen.items() if is_chosen and item is not None}
 
 
+# --- What a change would do --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a change of the rubric does to the grade of one student."""
+
+    grade: Grade
+    points: Decimal
+    """What it would be."""
+
+    @property
+    def by(self) -> Decimal:
+        """How much it gains; below zero how much it loses."""
+        return self.points - (self.grade.points or Decimal(0))
+
+    @property
+    def is_published(self) -> bool:
+        """Whether its student has been told what it is now."""
+        return self.grade.published_at is not None
+
+
+def effects_of(item: RubricItem) -> list[Effect]:
+    """The grades that would change if the item, new or of before, were saved as it is here; nothing is written.
+
+    Raises AssignmentError `rubric_item_invalid`. As many questions to the tables for a thousand as for one.
+    """
+    _checked(item.label, item.points)
+    assignment, key = item.assignment, CellKey(item.notebook, item.grade_id)
+    touched = _touched(assignment, key)
+    others = RubricItem.objects.filter(assignment=assignment).exclude(pk=item.pk)
+    would = points_with_rubric(assignment, touched, [*others, item])
+    grades = Grade.objects.filter(assignment=assignment, submission__in=touched, points__isnull=False)
+    people = grades.select_related("submission__membership__person").order_by("submission_id")
+    effects = [Effect(grade, would[grade.submission_id].total) for grade in people]
+    return [effect for effect in effects if effect.by]
+
+
 # --- Comments that are used again --------------------------------------------------------------------------
 
 
@@ -135,8 +174,12 @@ def _checked(label: str, points: Decimal) -> str:
 
 
 def _refold(assignment: Assignment, key: CellKey, *, now: datetime) -> None:
+    refold_all(assignment, _touched(assignment, key), now=now)
+
+
+def _touched(assignment: Assignment, key: CellKey) -> set[Any]:
     """All that ever had an item of the cell: also what is not chosen any more costs little to fold."""
-    touched = GradeChange.objects.filter(
+    rows = GradeChange.objects.filter(
         submission__assignment=assignment, notebook=key.notebook, grade_id=key.grade_id, kind=ChangeKind.RUBRIC
     )
-    refold_all(assignment, set(touched.values_list("submission_id", flat=True)), now=now)
+    return set(rows.values_list("submission_id", flat=True))

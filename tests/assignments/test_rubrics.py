@@ -11,8 +11,18 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from assignments.errors import AssignmentError
-from assignments.models import Assignment, CellGrade, Grade, SavedComment, Submission
-from assignments.rubrics import add_item, change_item, choose, chosen_of, items_of, retire_item, save_comment
+from assignments.gradebook import publish_grades
+from assignments.models import Assignment, CellGrade, Grade, RubricItem, SavedComment, Submission
+from assignments.rubrics import (
+    add_item,
+    change_item,
+    choose,
+    chosen_of,
+    effects_of,
+    items_of,
+    retire_item,
+    save_comment,
+)
 from classes.models import Role
 from tests.assignments.marked import ESSAY, graded, to_be_graded
 from tests.factories import member
@@ -123,3 +133,69 @@ def test_comment_is_kept_once(assignment: Assignment, grader: User, now: datetim
     save_comment(assignment.course, text=" Say why. ", by=grader, now=now)
 
     assert SavedComment.objects.get().text == "Say why."
+
+
+@pytest.mark.parametrize("points", ["3", "-1", "0"])
+def test_effects_are_told_before_anything_changes_and_are_what_comes_of_it(
+    assignment: Assignment, grader: User, now: datetime, points: str
+) -> None:
+    chosen, left = _submissions(assignment, 2, now)
+    item = add_item(assignment, ESSAY, label="Gives a reason", points=Decimal(1), now=now)
+    choose(chosen, item, is_chosen=True, by=grader, now=now)
+    publish_grades(assignment, [chosen.membership], by=grader, now=now)
+    item.points = Decimal(points)
+
+    effects = effects_of(item)
+
+    assert [(effect.grade.submission_id, effect.is_published) for effect in effects] == [(chosen.pk, True)]
+    assert (Grade.objects.get(submission=chosen).points, RubricItem.objects.get().points) == (3, 1)
+    change_item(item, label=item.label, points=item.points, now=now)
+    assert Grade.objects.get(submission=chosen).points == effects[0].points == 3 + effects[0].by
+    assert Grade.objects.get(submission=left).points == 2
+
+
+def test_effects_of_a_new_item_are_those_on_cells_that_began_full(
+    assignment: Assignment, grader: User, now: datetime
+) -> None:
+    (submission,) = _submissions(assignment, 1, now)
+    wrong = add_item(assignment, ESSAY, label="Wrong", points=Decimal(-1), now=now)
+    choose(submission, wrong, is_chosen=True, by=grader, now=now)
+    key = {"notebook": ESSAY.notebook, "grade_id": ESSAY.grade_id}
+
+    effects = effects_of(RubricItem(assignment=assignment, label="Right", points=Decimal(1), **key))
+
+    add_item(assignment, ESSAY, label="Right", points=Decimal(1), now=now)
+    assert [effect.by for effect in effects] == [-3]
+    assert Grade.objects.get().points == effects[0].points
+
+
+def test_change_of_words_alone_has_no_effect(assignment: Assignment, grader: User, now: datetime) -> None:
+    (submission,) = _submissions(assignment, 1, now)
+    item = add_item(assignment, ESSAY, label="Gives a reason", points=Decimal(1), now=now)
+    choose(submission, item, is_chosen=True, by=grader, now=now)
+    item.label = "Gives reasons"
+
+    assert effects_of(item) == []
+
+
+def test_effects_of_an_item_that_makes_no_sense_are_refused(assignment: Assignment, now: datetime) -> None:
+    item = add_item(assignment, ESSAY, label="Gives a reason", points=Decimal(1), now=now)
+    item.points = Decimal("NaN")
+
+    with pytest.raises(AssignmentError, match="rubric_item_invalid"):
+        effects_of(item)
+
+
+def test_effects_ask_as_much_for_few_as_for_many(assignment: Assignment, grader: User, now: datetime) -> None:
+    item = add_item(assignment, ESSAY, label="Gives a reason", points=Decimal(1), now=now)
+
+    def counted(many: int) -> int:
+        for submission in _submissions(assignment, many, now):
+            choose(submission, item, is_chosen=True, by=grader, now=now)
+        changed = RubricItem.objects.get(pk=item.pk)
+        changed.points = Decimal(2)
+        with CaptureQueriesContext(connection) as queries:
+            effects_of(changed)
+        return len(queries)
+
+    assert counted(1) == counted(5)
