@@ -227,6 +227,11 @@ REASONS: dict[str, Reason] = {
         _("Give it the points it should have instead."),
         status=409,
     ),
+    "answer_not_graded": Reason(
+        _("Nobody has graded this answer yet, so there is nothing to give to others."),
+        _("Grade it first, and then those like it."),
+        status=409,
+    ),
     "comment_empty": Reason(_("There is nothing in this comment."), _("Write something, or leave it."), status=422),
     "comment_of_another": Reason(
         _("Somebody else has written this comment."), _("Ask them to change it, or write your own."), status=403

@@ -33,7 +33,7 @@ from assignments.models import (
     RubricItem,
     Submission,
 )
-from assignments.points import CellKey, ChangeKind
+from assignments.points import CellKey, ChangeKind, Origin
 
 LEASE = timedelta(minutes=3)
 MAX_EXTRA = 10_000
@@ -100,6 +100,13 @@ def problems(assignment: Assignment) -> list[Problem]:
     return made
 
 
+def progress_of(assignment: Assignment, key: CellKey) -> tuple[int, int]:
+    """How many answers to a cell need nobody any more, and how many there are."""
+    rows = _counting(assignment).filter(notebook=key.notebook, grade_id=key.grade_id)
+    found = rows.aggregate(all=Count("pk"), to_do=Count("pk", filter=Q(needs_manual=True)))
+    return found["all"] - found["to_do"], found["all"]
+
+
 def submissions_of(assignment: Assignment) -> QuerySet[Grade]:
     """Whose submission counts, by name; where names are hidden, in an order that says nothing."""
     grades = Grade.objects.filter(assignment=assignment, submission__isnull=False)
@@ -122,12 +129,16 @@ def next_place(
     now: datetime,
     walk: Walk = Walk.PROBLEM,
     is_back: bool = False,
+    is_any: bool = False,
 ) -> Place | None:
     """The next answer that waits for a person and that nobody else has; the walk begins anew at its end.
 
-    `after` itself is never the next one. None where nothing is left to do.
+    With `is_any` the next of all answers, whoever has graded or holds them. `after` itself is never the next one. None
+    where nothing is left to do.
     """
-    to_do = _free(_counting(assignment).filter(needs_manual=True), by=by, now=now)
+    to_do = _counting(assignment)
+    if not is_any:
+        to_do = _free(to_do.filter(needs_manual=True), by=by, now=now)
     if after is not None:
         to_do = to_do.exclude(submission=after.submission_id, notebook=after.key.notebook, grade_id=after.key.grade_id)
     if walk == Walk.STUDENT:
@@ -262,6 +273,14 @@ def latest_changes(submission: Submission) -> dict[CellKey, int]:
     return {CellKey(row["notebook"], row["grade_id"]): row["latest"] for row in rows}
 
 
+def latest_changes_at(key: CellKey, submissions: Sequence[Submission]) -> dict[Any, int]:
+    """The same for one cell of many submissions, by their keys; those without any are left out."""
+    rows = GradeChange.objects.filter(
+        submission__in=submissions, notebook=key.notebook, grade_id=key.grade_id, kind__in=_HANDS
+    )
+    return dict(rows.order_by().values_list("submission").annotate(Max("pk")))
+
+
 @transaction.atomic
 def give_points(
     submission: Submission, key: CellKey, points: Decimal | None, *, by: User, now: datetime, seen: int, why: str = ""
@@ -287,6 +306,39 @@ def give_extra(
         raise AssignmentError("extra_invalid")
     _begin(submission, key, by=by, now=now, seen=seen)
     change_points(submission, kind=ChangeKind.EXTRA, points=points, by=by, now=now, cell=key, why=why.strip()[:500])
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a person has given for an answer, extra credit aside: a number, or rubric items."""
+
+    points: Decimal | None
+    items: tuple[RubricItem, ...] = ()
+
+
+def mark_of(submission: Submission, key: CellKey) -> Mark:
+    """What it was given. Raises AssignmentError `answer_not_graded` where no person has graded it yet."""
+    row = CellGrade.objects.filter(submission=submission, notebook=key.notebook, grade_id=key.grade_id).first()
+    if row is None or row.needs_manual or row.origin not in (Origin.MANUAL, Origin.RUBRIC):
+        raise AssignmentError("answer_not_graded")
+    if row.origin == Origin.MANUAL:
+        return Mark(row.points - row.extra)
+    return Mark(None, tuple(RubricItem.objects.filter(pk__in=rubrics.chosen_of(submission, key))))
+
+
+@transaction.atomic
+def give_mark(
+    submission: Submission, key: CellKey, mark: Mark, *, by: User, now: datetime, seen: int, why: str = ""
+) -> None:
+    """Give a cell exactly this, and leave it. Raises as `give_points` and `toggle_item`."""
+    _worth(submission, key)
+    _begin(submission, key, by=by, now=now, seen=seen)
+    wanted, chosen = {item.pk for item in mark.items}, rubrics.chosen_of(submission, key)
+    if mark.items:
+        for item in RubricItem.objects.filter(pk__in=wanted ^ chosen).select_related("assignment"):
+            rubrics.choose(submission, item, is_chosen=item.pk in wanted, by=by, now=now)
+    change_points(submission, kind=ChangeKind.MANUAL, points=mark.points, by=by, now=now, cell=key, why=why)
+    drop_lease(Place(submission.pk, key), by=by)
 
 
 @transaction.atomic
