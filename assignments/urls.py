@@ -3,6 +3,7 @@
 from django.urls import path
 
 from assignments.views import (
+    alike,
     authoring,
     course_directories,
     feedback,
@@ -17,6 +18,7 @@ from assignments.views import (
     regrading,
     requests,
     staff,
+    rubric,
     work,
 )
 
@@ -102,7 +104,8 @@ urlpatterns = [
     path("<str:name>/grading/<uuid:submission_id>/points/", marking.cell_mark, name="cell-mark"),
     path("<str:name>/grading/<uuid:submission_id>/comments/", marking.cell_comment, name="cell-comment"),
     path("<str:name>/grading/<uuid:submission_id>/lease/", marking.cell_lease, name="cell-lease"),
-    path("<str:name>/grading/<uuid:submission_id>/rubric/", marking.rubric_change, name="rubric-change"),
+    path("<str:name>/grading/<uuid:submission_id>/rubric/", rubric.rubric_change, name="rubric-change"),
+    path("<str:name>/grading/<uuid:submission_id>/alike/", alike.cell_alike, name="cell-alike"),
     path("<str:name>/grades/points.csv", gradebook.points_file, name="points-file"),
     path("<str:name>/grades/cells.csv", gradebook.questions_file, name="questions-file"),
     path("<str:name>/grades/publish/", gradebook.grades_publish, name="grades-publish"),

@@ -13,11 +13,10 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from assignments import artefacts, files
+from assignments.answering import notebook_of
 from assignments.cells import grade_id_of, read
 from assignments.errors import AssignmentError
 from assignments.executing import ENDING_WORDS, EXIT_WORDS, FLAG_WORDS, Ending, Flag
-from assignments.files import SUFFIX
 from assignments.models import CellComment, Submission
 from classes.errors import CourseError
 from classes.notebooks import Cell, read_notebook
@@ -25,7 +24,6 @@ from environments.sandboxes.base import ExitReason
 
 CELLS_AROUND = 100
 """So many are shown before the one that is graded, and behind it."""
-_LIMITS = files.Limits(max_bytes=500_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +38,6 @@ class Shown:
     """Whether it is the one that is graded on this page."""
     comments: Sequence[CellComment]
     flags: Sequence[str | Promise]
-
-
-def notebook_of(submission: Submission, notebook: str) -> bytes:
-    """As its tests were run; as it was received where none were. Raises AssignmentError `notebook_missing`."""
-    run = submission.autograding
-    kept = (run.bundle if run is not None else "") or submission.repaired or submission.bundle
-    bundle = files.from_tar([artefacts.read(kept)], limits=_LIMITS).bundle
-    found = next((file.content for file in bundle if file.path == f"{notebook}{SUFFIX}"), None)
-    if found is None:
-        raise AssignmentError("notebook_missing", notebook=notebook)
-    return found
 
 
 def names_in(raw: bytes, notebook: str) -> list[str]:

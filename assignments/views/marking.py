@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from assignments import marking, rubrics
+from assignments.answering import answers_of, notebook_of
+from assignments.comparing import compared
 from assignments.context import AssignmentRequest, assignment_view
 from assignments.errors import AssignmentError
 from assignments.marking import Place, Walk
 from assignments.models import Cell, CellGrade, GradeChange, RubricItem, SavedComment, Submission
 from assignments.points import CellKey
 from assignments.policies import can_grade
-from assignments.views.answers import facts_of
-from assignments.views.marked_notebook import flags_of, names_in, notebook_of, shown_cells
-from classes.models import Role
+from assignments.views.at_answer import (
+    GRADERS,
+    asked,
+    called,
+    facts,
+    graded_cells,
+    item_at,
+    number,
+    query_of,
+    say,
+    seen_in,
+    submission_at,
+    to_answer,
+    uuid_in,
+    walk_in,
+)
+from assignments.views.marked_notebook import flags_of, names_in, shown_cells
 from environments.errors import EnvironmentsError
 
 STUDENTS_ON_A_PAGE = 100
 SAVED_SHOWN = 12
 HISTORY_SHOWN = 10
-GRADERS = (Role.TEACHER, Role.GRADER)
 
 
 @assignment_view(*GRADERS)
@@ -43,11 +55,11 @@ def grading_overview(request: AssignmentRequest) -> HttpResponse:
     students = Paginator(marking.submissions_of(request.assignment), STUDENTS_ON_A_PAGE)
     page = students.get_page(request.GET.get("page"))
     for grade in page.object_list:
-        grade.called = _called(request, grade.submission)  # type: ignore[attr-defined]
+        grade.called = called(request, grade.submission)  # type: ignore[attr-defined]
     return render(
         request,
         "assignments/grading.html",
-        _facts(request) | {"problems": marking.problems(request.assignment), "page": page},
+        facts(request) | {"problems": marking.problems(request.assignment), "page": page},
     )
 
 
@@ -55,7 +67,7 @@ def grading_overview(request: AssignmentRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def grading_next(request: AssignmentRequest) -> HttpResponse:
-    """To the next answer that waits for somebody and that nobody has."""
+    """To the next answer that waits for somebody and that nobody has; or just to the next."""
     after = None
     if request.GET.get("cell"):
         key = CellKey(request.GET.get("notebook", ""), request.GET["cell"])
@@ -63,7 +75,8 @@ def grading_next(request: AssignmentRequest) -> HttpResponse:
             after = Place(UUID(request.GET.get("after") or str(UUID(int=0))), key)
         except ValueError as error:
             raise Http404 from error
-    return _to_next(request, after, is_back=bool(request.GET.get("back")), walk=_walk(request.GET.get("by", "")))
+    walk, is_back, is_any = walk_in(request.GET.get("by", "")), *map(bool, map(request.GET.get, ("back", "any")))
+    return _to_next(request, after, walk=walk, is_back=is_back, is_any=is_any)
 
 
 @assignment_view(*GRADERS)
@@ -71,17 +84,19 @@ def grading_next(request: AssignmentRequest) -> HttpResponse:
 @never_cache
 def cell_marking(request: AssignmentRequest, submission_id: UUID) -> HttpResponse:
     """One answer in its notebook, what it has, and what it can be given. Whoever opens it has it for a while."""
-    submission = _submission(request, submission_id)
-    cells = _graded_cells(submission)
+    submission = submission_at(request, submission_id)
+    cells = graded_cells(submission)
     rows = {CellKey(row.notebook, row.grade_id): row for row in submission.cell_grades.all()}
     key = _key(request, cells, rows)
     cell = next(one for one in cells if (one.notebook, one.grade_id) == (key.notebook, key.grade_id))
     held = _held(request, Place(submission.pk, key))
     comments = submission.comments.filter(notebook=key.notebook).select_related("by")
+    walk = walk_in(request.GET.get("by", ""))
+    done, everybody = marking.progress_of(request.assignment, key)
     context: dict[str, Any] = {
         "submission": submission,
-        "called": _called(request, submission),
-        "walk": _walk(request.GET.get("by", "")).value,
+        "called": called(request, submission),
+        "walk": walk.value,
         "cell": cell,
         "cells": [
             {"cell": one, "row": rows.get(CellKey(one.notebook, one.grade_id)), "is_here": one.pk == cell.pk}
@@ -96,54 +111,61 @@ def cell_marking(request: AssignmentRequest, submission_id: UUID) -> HttpRespons
         "history": _history(submission, key),
         "saved": SavedComment.objects.filter(course=request.course)[:SAVED_SHOWN],
         "flags": flags_of(submission, key.notebook).get("", []),
+        "done": done,
+        "everybody": everybody,
+        "done_percent": 100 * done // everybody if everybody else 0,
+        "earlier": _earlier(request, submission, key),
+        "requests": submission.regrade_requests.filter(notebook=key.notebook, grade_id=key.grade_id),
         "renew_seconds": int(marking.LEASE.total_seconds() / 3),
         "at": request.GET.get("at") or key.grade_id,
+        "is_at_chosen": bool(request.GET.get("at")),
+        "here_query": query_of(key, walk),
     }
     try:
         context["shown"] = shown_cells(submission, key.notebook, key.grade_id, comments=comments)
     except EnvironmentsError as error:
         context["unreadable"] = error.explain()
-    return render(request, "assignments/cell_marking.html", _facts(request) | context)
+    return render(request, "assignments/cell_marking.html", facts(request) | context)
 
 
 @assignment_view(*GRADERS)
 @require_POST
 def cell_mark(request: AssignmentRequest, submission_id: UUID) -> HttpResponse:
     """Give points, extra credit or a rubric item, take back, or undo; and go on where that was asked for."""
-    submission, place = _asked(request, submission_id)
+    submission, place = asked(request, submission_id)
     what = request.POST.get("do", "")
     try:
         _mark(request, submission, place.key, what)
     except EnvironmentsError as error:
-        _say(request, error)
-        return _to(request, place)
+        say(request, error)
+        return to_answer(request, place)
     if what != "next":
-        return _to(request, place)
+        return to_answer(request, place)
     marking.drop_lease(place, by=request.user)
-    return _to_next(request, place, walk=_walk(request.POST.get("by", "")))
+    return _to_next(request, place, walk=walk_in(request.POST.get("by", "")))
 
 
 @assignment_view(*GRADERS)
 @require_POST
 def cell_comment(request: AssignmentRequest, submission_id: UUID) -> HttpResponse:
     """Say something about any cell of the notebook, in new words or kept ones; or take back what one has said."""
-    submission, place = _asked(request, submission_id)
+    submission, place = asked(request, submission_id)
     try:
         if request.POST.get("remove"):
-            said = get_object_or_404(submission.comments, pk=_uuid(request.POST["remove"]))
+            said = get_object_or_404(submission.comments, pk=uuid_in(request.POST["remove"]))
             marking.change_comment(said, text="", by=request.user, now=timezone.now())
         else:
             _comment(request, submission, place.key.notebook)
     except EnvironmentsError as error:
-        _say(request, error)
-    return _to(request, place)
+        say(request, error)
+    return to_answer(request, place)
 
 
 @assignment_view(*GRADERS)
 @require_POST
 def cell_lease(request: AssignmentRequest, submission_id: UUID) -> HttpResponse:
     """Keep an answer while its page is open, or let others have it."""
-    _, place = _asked(request, submission_id)
+    _, place = asked(request, submission_id)
     if request.POST.get("drop"):
         marking.drop_lease(place, by=request.user)
         return HttpResponse(status=204)
@@ -155,40 +177,21 @@ def cell_lease(request: AssignmentRequest, submission_id: UUID) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-@assignment_view(*GRADERS)
-@require_POST
-def rubric_change(request: AssignmentRequest, submission_id: UUID) -> HttpResponse:
-    """Add a rubric item to a cell, change it for everybody, or retire it."""
-    _, place = _asked(request, submission_id)
-    now, label = timezone.now(), request.POST.get("label", "")
-    try:
-        if not request.POST.get("item"):
-            rubrics.add_item(request.assignment, place.key, label=label, points=_item_points(request), now=now)
-        elif request.POST.get("do") == "retire":
-            rubrics.retire_item(_item(request, request.POST["item"]), now=now)
-        else:
-            item = _item(request, request.POST["item"])
-            rubrics.change_item(item, label=label, points=_item_points(request), now=now)
-    except EnvironmentsError as error:
-        _say(request, error)
-    return _to(request, place)
-
-
 # --- Steps -------------------------------------------------------------------------------------------------
 
 
 def _mark(request: AssignmentRequest, submission: Submission, key: CellKey, what: str) -> None:
-    now, by, seen = timezone.now(), request.user, int(request.POST.get("seen") or 0)
+    now, by, seen = timezone.now(), request.user, seen_in(request.POST.get("seen", ""))
     why = request.POST.get("why", "")
     if what == "undo":
         marking.undo(submission, key, by=by, now=now)
     elif what.startswith("item:"):
-        item = _item(request, what.removeprefix("item:"))
+        item = item_at(request, what.removeprefix("item:"))
         marking.toggle_item(submission, item, by=by, now=now, seen=seen)
     elif what == "withdraw":
         marking.give_points(submission, key, None, by=by, now=now, seen=seen, why=why)
     elif what in ("full", "none"):
-        most = next(cell.points for cell in _graded_cells(submission) if CellKey(cell.notebook, cell.grade_id) == key)
+        most = next(cell.points for cell in graded_cells(submission) if CellKey(cell.notebook, cell.grade_id) == key)
         points = most if what == "full" else Decimal(0)
         marking.give_points(submission, key, points, by=by, now=now, seen=seen, why=why)
     else:
@@ -198,7 +201,7 @@ def _mark(request: AssignmentRequest, submission: Submission, key: CellKey, what
 def _give_what_is_new(request: AssignmentRequest, submission: Submission, key: CellKey, *, seen: int, why: str) -> None:
     """Only what differs from what the cell has: going on with a form that nobody touched grades nothing."""
     row = submission.cell_grades.filter(notebook=key.notebook, grade_id=key.grade_id).first()
-    points, extra = _number(request.POST.get("points", "")), _number(request.POST.get("extra", ""))
+    points, extra = number(request.POST.get("points", "")), number(request.POST.get("extra", ""))
     now, by = timezone.now(), request.user
     if points is not None and (row is None or row.needs_manual or points != row.points - row.extra):
         marking.give_points(submission, key, points, by=by, now=now, seen=seen, why=why)
@@ -211,38 +214,10 @@ def _comment(request: AssignmentRequest, submission: Submission, notebook: str) 
     if cell and cell not in names_in(notebook_of(submission, notebook), notebook):
         raise AssignmentError("cell_unknown")
     if request.POST.get("saved"):
-        text = get_object_or_404(SavedComment, course=request.course, pk=_uuid(request.POST["saved"])).text
+        text = get_object_or_404(SavedComment, course=request.course, pk=uuid_in(request.POST["saved"])).text
     marking.comment(submission, notebook=notebook, cell=cell, text=text, by=request.user, now=now)
     if request.POST.get("keep"):
         rubrics.save_comment(request.course, text=text, by=request.user, now=now)
-
-
-def _facts(request: AssignmentRequest) -> dict[str, Any]:
-    return facts_of(request) | {"can_grade": can_grade(request.standing)}
-
-
-def _submission(request: AssignmentRequest, submission_id: UUID) -> Submission:
-    people = () if request.assignment.is_anonymous else ("membership__person",)
-    rows = request.assignment.submissions.select_related("autograding", *people)
-    submission = get_object_or_404(rows, pk=submission_id)
-    submission.assignment = request.assignment
-    return submission
-
-
-def _asked(request: AssignmentRequest, submission_id: UUID) -> tuple[Submission, Place]:
-    """What a form is about. A class that is over, or a cell that gives nothing, is refused."""
-    if not can_grade(request.standing):
-        raise PermissionDenied
-    submission = _submission(request, submission_id)
-    key = CellKey(request.POST.get("notebook", ""), request.POST.get("cell", ""))
-    if key not in {CellKey(cell.notebook, cell.grade_id) for cell in _graded_cells(submission)}:
-        raise Http404
-    return submission, Place(submission.pk, key)
-
-
-def _graded_cells(submission: Submission) -> list[Cell]:
-    release = submission.autograding.release_id if submission.autograding is not None else submission.release_id
-    return list(Cell.objects.filter(release=release, kind__in=("tests", "manual", "task")))
 
 
 def _key(request: AssignmentRequest, cells: list[Cell], rows: dict[CellKey, CellGrade]) -> CellKey:
@@ -256,6 +231,21 @@ def _key(request: AssignmentRequest, cells: list[Cell], rows: dict[CellKey, Cell
     if not keys:
         raise Http404
     return next((key for key in keys if key in rows and rows[key].needs_manual), keys[0])
+
+
+def _earlier(request: AssignmentRequest, submission: Submission, key: CellKey) -> dict[str, Any]:
+    """The attempts before this one, and what has changed since the one that was asked for."""
+    before = Submission.objects.filter(assignment=request.assignment, membership=submission.membership_id)
+    attempts = {one.attempt: one for one in before.filter(attempt__lt=submission.attempt).select_related("autograding")}
+    wanted = request.GET.get("compare", "")
+    other = attempts.get(int(wanted)) if wanted.isdecimal() and len(wanted) < 6 else None
+    if wanted and other is None:
+        raise Http404
+    found: dict[str, Any] = {"attempts": sorted(attempts, reverse=True), "compared": other}
+    if other is not None:
+        answers = answers_of([other, submission], key)
+        found["lines"] = compared(answers[other.pk].source, answers[submission.pk].source)
+    return found
 
 
 def _held(request: AssignmentRequest, place: Place) -> Any:
@@ -290,64 +280,14 @@ def _present(row: CellGrade | None) -> Decimal | None:
     return None if row is None or row.origin == "nobody" else row.points - row.extra
 
 
-def _called(request: AssignmentRequest, submission: Submission | None) -> str:
-    if submission is None:
-        return ""
-    if request.assignment.is_anonymous:
-        return _("Submission %(code)s") % {"code": marking.pseudonym(submission)}
-    person = submission.membership.person
-    return person.get_full_name() or person.username
-
-
-def _number(text: str) -> Decimal | None:
-    text = text.strip().replace(",", ".")
-    if not text:
-        return None
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        return Decimal("NaN")
-
-
-def _item_points(request: AssignmentRequest) -> Decimal:
-    return _number(request.POST.get("item_points", "").replace("−", "-")) or Decimal("NaN")
-
-
-def _item(request: AssignmentRequest, key: str) -> RubricItem:
-    return get_object_or_404(
-        RubricItem.objects.select_related("assignment"), assignment=request.assignment, pk=_uuid(key)
-    )
-
-
-def _uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise Http404 from error
-
-
-def _walk(text: str) -> Walk:
-    return Walk(text) if text in set(Walk) else Walk.PROBLEM
-
-
-def _say(request: AssignmentRequest, error: EnvironmentsError) -> None:
-    words = error.explain()
-    messages.error(request, f"{words.sentence} {words.next_step}")
-
-
-def _to(request: AssignmentRequest, place: Place, walk: Walk | None = None) -> HttpResponseRedirect:
-    walk = walk or _walk(request.POST.get("by", ""))
-    page = reverse("assignments:cell-marking", args=[request.course.slug, request.assignment.name, place.submission_id])
-    query = urlencode({"notebook": place.key.notebook, "cell": place.key.grade_id, "by": walk.value})
-    return redirect(f"{page}?{query}")
-
-
 def _to_next(
-    request: AssignmentRequest, after: Place | None, *, walk: Walk, is_back: bool = False
+    request: AssignmentRequest, after: Place | None, *, walk: Walk, is_back: bool = False, is_any: bool = False
 ) -> HttpResponseRedirect:
-    now = timezone.now()
-    place = marking.next_place(request.assignment, after, by=request.user, now=now, walk=walk, is_back=is_back)
+    now, by = timezone.now(), request.user
+    place = marking.next_place(request.assignment, after, by=by, now=now, walk=walk, is_back=is_back, is_any=is_any)
+    if place is None and is_any:
+        place = after
     if place is not None:
-        return _to(request, place, walk)
+        return to_answer(request, place, walk)
     messages.success(request, _("Nothing is left that waits for you to grade it."))
     return redirect("assignments:grading-overview", request.course.slug, request.assignment.name)

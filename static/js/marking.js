@@ -11,7 +11,13 @@ function isTyping(target) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || isTyping(event.target)) {
+  if (event.target instanceof HTMLElement && isTyping(event.target)) {
+    if (event.key === "Escape") {
+      event.target.blur();
+    }
+    return;
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) {
     return;
   }
   const help = document.querySelector("[data-keys]");
@@ -21,16 +27,37 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   const named = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
-  if (named instanceof HTMLTextAreaElement) {
-    event.preventDefault();
+  if (!(named instanceof HTMLElement)) {
+    return;
+  }
+  event.preventDefault();
+  if (named.matches("input, textarea, [data-key-focus]")) {
     named.focus();
-  } else if (named instanceof HTMLElement) {
-    event.preventDefault();
+  } else {
     named.click();
+  }
+  if (named instanceof HTMLInputElement) {
+    named.select();
   }
 });
 
-attach("[data-here]", (cell) => cell.scrollIntoView({ block: "center" }));
+attach("[data-comment]", (form) => {
+  form.addEventListener("keydown", (event) => {
+    const isSending = event.key === "Enter" && (event.ctrlKey || event.metaKey);
+    if (isSending && form instanceof HTMLFormElement) {
+      event.preventDefault();
+      form.requestSubmit();
+    }
+  });
+});
+
+// Where the address says something else (a comment, a question), that is where to look.
+attach("[data-here]", (cell) => {
+  if (location.hash === "") {
+    const isLong = cell.offsetHeight > 0.7 * window.innerHeight;
+    cell.scrollIntoView({ block: isLong ? "start" : "center", behavior: "instant" });
+  }
+});
 
 attach("[data-marking]", (form) => {
   if (!(form instanceof HTMLFormElement)) {

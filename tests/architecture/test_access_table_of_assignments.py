@@ -93,6 +93,8 @@ PAGES = [
     Page("cell-mark", GRADING + "{own}/points/", "post", SIGN_IN, 404, 403, 404, 404),
     Page("cell-comment", GRADING + "{own}/comments/", "post", SIGN_IN, 404, 403, 404, 404),
     Page("cell-lease", GRADING + "{own}/lease/", "post", SIGN_IN, 404, 403, 404, 404),
+    Page("cell-alike", GRADING + "{own}/alike/?notebook=problem1&cell=essay", "get", SIGN_IN, 404, 403, 200, 200),
+    Page("cell-alike", GRADING + "{own}/alike/", "post", SIGN_IN, 404, 403, 404, 404),
     Page("gradebook", WORK + "-/gradebook/", "get", SIGN_IN, 404, 403, 200, 200),
     Page("points-file", WORK + "given/grades/points.csv", "get", SIGN_IN, 404, 403, 403, 200),
     Page("questions-file", WORK + "given/grades/cells.csv", "get", SIGN_IN, 404, 403, 403, 200),

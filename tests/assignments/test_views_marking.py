@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
+from assignments.gradebook import publish_grades
 from assignments.marking import LEASE, Place, take_lease
 from assignments.models import Assignment, CellGrade, CellLease, RubricItem, Submission
 from assignments.rubrics import add_item
@@ -206,7 +207,9 @@ def test_what_running_it_has_shown_is_said(client: Client, grader: User, assignm
 def test_pages_ask_as_much_for_few_as_for_many(
     client: Client, grader: User, assignment: Assignment, submission: Submission, now: datetime
 ) -> None:
-    pages = ("/classes/biology/assignments/homework/grading/", _page(submission))
+    alike = _page(submission, "alike/") + "?notebook=problem1&cell=essay"
+    graded(assignment, member(assignment.course, "ada"), now=now)
+    pages = ("/classes/biology/assignments/homework/grading/", _page(submission), alike)
     for page in pages:
         client.get(page)
     few = [_queries(client, page) for page in pages]
@@ -232,3 +235,134 @@ def test_comment_is_laid_out_where_it_is_read_and_runs_nowhere(
 
     assert all("<strong>Good</strong> &lt;script&gt;" in page for page in pages)
     assert not any("<script>alert" in page for page in pages)
+
+
+def test_previous_and_next_lead_to_answers_that_are_graded_too(
+    client: Client, grader: User, assignment: Assignment, submission: Submission, now: datetime
+) -> None:
+    other = graded(assignment, member(assignment.course, "ada"), now=now)
+    for each in (submission, other):
+        client.post(_page(each, "points/"), _about(do="full"))
+    to_next = "/classes/biology/assignments/homework/grading/next/"
+    query = f"?notebook=problem1&cell=essay&after={submission.pk}"
+
+    to_do, anything = (client.get(to_next + query + more)["Location"] for more in ("", "&any=1"))
+
+    assert f"cell={PROOF.grade_id}" in to_do
+    assert str(other.pk) in anything
+    assert "cell=essay" in anything
+
+
+def test_what_has_changed_since_the_attempt_before_is_shown(
+    client: Client, grader: User, assignment: Assignment, submission: Submission, now: datetime
+) -> None:
+    again = graded(assignment, submission.membership, now=now, essay="Because ice is wet.")
+
+    plain, compared = (client.get(_page(again) + query).content.decode() for query in ("", "?compare=1"))
+
+    assert "Compare with attempt 1" in plain
+    assert "<mark>water</mark>" not in plain
+    assert "<mark>water</mark>" in compared
+    assert "<mark>ice</mark>" in compared
+
+
+@pytest.mark.parametrize("attempt", ["1", "2", "99", "x", "٣", "9" * 30])
+def test_attempt_that_is_not_before_this_one_is_not_there(
+    client: Client, grader: User, submission: Submission, attempt: str
+) -> None:
+    assert client.get(_page(submission), {"compare": attempt}).status_code == 404
+
+
+def test_question_of_the_student_is_linked_both_ways(
+    client: Client, grader: User, submission: Submission, now: datetime
+) -> None:
+    asked = submission.regrade_requests.create(notebook="problem1", grade_id="essay", opened_at=now)
+    feedback = f"/classes/biology/assignments/homework/submissions/{submission.pk}/feedback/"
+
+    marking, read = (client.get(page).content.decode() for page in (_page(submission), feedback))
+
+    assert f"{feedback}#request-{asked.pk}" in marking
+    assert "asks to look at these points again" in marking
+    assert f'id="request-{asked.pk}"' in read
+    assert f"{_page(submission)}?notebook=problem1&amp;cell=essay" in read
+
+
+def test_answers_like_one_another_are_given_the_same_together(
+    client: Client, grader: User, assignment: Assignment, submission: Submission, now: datetime
+) -> None:
+    other = graded(assignment, member(assignment.course, "ada"), now=now)
+    client.post(_page(submission, "points/"), _about(points="2.5"))
+    page = client.get(_page(submission, "alike/") + "?notebook=problem1&cell=essay").content.decode()
+
+    response = client.post(_page(submission, "alike/"), _about(**{"to": str(other.pk), f"seen-{other.pk}": "0"}))
+
+    assert f'value="{other.pk}" checked' in page
+    assert _essay(other).points == Decimal("2.5")
+    assert response["Location"].startswith(_page(submission))
+
+
+def test_answers_alike_hide_names_that_are_hidden(
+    client: Client, grader: User, assignment: Assignment, submission: Submission, now: datetime
+) -> None:
+    other = graded(assignment, member(assignment.course, "ada"), now=now)
+    Assignment.objects.update(is_anonymous=True)
+
+    page = client.get(_page(other, "alike/") + "?notebook=problem1&cell=essay").content.decode()
+
+    assert str(submission.pk) in page
+    assert not any(name in page.lower() for name in ("zebulon", ">ada"))
+
+
+def test_answer_nobody_has_graded_offers_no_form(client: Client, grader: User, submission: Submission) -> None:
+    url = _page(submission, "alike/")
+
+    page = client.get(url + "?notebook=problem1&cell=essay").content.decode()
+    refused = client.post(url, _about(to=str(submission.pk)), follow=True).content.decode()
+
+    assert 'name="to"' not in page
+    assert "Grade it first" in refused
+
+
+def test_rubric_is_changed_only_once_its_effect_was_seen(
+    client: Client, grader: User, assignment: Assignment, submission: Submission, now: datetime
+) -> None:
+    item = add_item(assignment, ESSAY, label="Clear", points=Decimal(1), now=now)
+    client.post(_page(submission, "points/"), _about(do=f"item:{item.pk}"))
+    publish_grades(assignment, None, by=grader, now=now)
+    change = _about(item=str(item.pk), label="Clear", item_points="3")
+
+    asked = client.post(_page(submission, "rubric/"), change)
+
+    item.refresh_from_db()
+    assert (asked.status_code, item.points) == (200, 1)
+    assert "1 grade changes" in asked.content.decode()
+    assert "1 of them is published" in asked.content.decode()
+    client.post(_page(submission, "rubric/"), {**change, "sure": asked.context["sure"]})
+    assert _essay(submission).points == 3
+
+
+def test_rubric_is_not_changed_where_its_effect_is_another_by_now(
+    client: Client, grader: User, assignment: Assignment, submission: Submission, now: datetime
+) -> None:
+    item = add_item(assignment, ESSAY, label="Clear", points=Decimal(1), now=now)
+    client.post(_page(submission, "points/"), _about(do=f"item:{item.pk}"))
+    change = _about(item=str(item.pk), label="Clear", item_points="3")
+    sure = client.post(_page(submission, "rubric/"), change).context["sure"]
+    client.post(_page(submission, "points/"), {**_about(extra="1"), "seen": "9999"})
+
+    page = client.post(_page(submission, "rubric/"), {**change, "sure": sure})
+
+    item.refresh_from_db()
+    assert "Grades have changed since you looked" in page.content.decode()
+    assert item.points == 1
+
+
+def test_item_of_another_cell_is_not_changed_from_here(
+    client: Client, grader: User, assignment: Assignment, submission: Submission, now: datetime
+) -> None:
+    item = add_item(assignment, PROOF, label="Clear", points=Decimal(1), now=now)
+
+    client.post(_page(submission, "rubric/"), _about(item=str(item.pk), label="Clear", item_points="3"))
+
+    item.refresh_from_db()
+    assert item.points == 1
