@@ -1,8 +1,11 @@
-"""Tags of the pages of assignments: what graders have said, laid out as they wrote it."""
+"""Tags of the pages of assignments: points, and what graders have said, as people write them."""
 
 from __future__ import annotations
 
+from decimal import ROUND_HALF_UP, Decimal
+
 from django import template
+from django.utils.formats import number_format
 from django.utils.safestring import SafeString
 
 from assignments.markdown import rendered
@@ -14,3 +17,17 @@ register = template.Library()
 def markdown(text: str) -> SafeString:
     """A comment in Markdown as HTML that is safe wherever it stands."""
     return rendered(text)
+
+
+@register.filter
+def points(value: Decimal | None) -> str:
+    """Points as people read them: at most two places, and no zeros at the end."""
+    if value is None:
+        return ""
+    return number_format(value.quantize(Decimal("0.01"), ROUND_HALF_UP).normalize())
+
+
+@register.filter
+def typed(value: Decimal | None) -> str:
+    """Points as they stand in a field, whatever the language: all places that there are."""
+    return "" if value is None else f"{value.normalize():f}"

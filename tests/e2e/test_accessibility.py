@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.conf import settings
@@ -17,6 +18,12 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Role, User
+from assignments import rubrics
+from assignments.gradebook import publish_grades
+from assignments.marking import Place, comment, take_lease
+from assignments.rubrics import add_item
+from classes.members import admit
+from classes.models import Role as CourseRole
 from config.demo import publish_examples
 from environments.catalog import set_tags
 from environments.collaborating import make_invitation
@@ -32,9 +39,11 @@ from environments.models import (
     SiteSample,
 )
 from environments.models import Visit as Presence
+from tests.assignments.marked import ESSAY, PROOF, graded, to_be_graded
 from tests.e2e.accessible import Theme, assert_accessible_in_both_themes, assert_fits_a_telephone
 from tests.factories import (
     BuildFactory,
+    CourseFactory,
     EnvironmentFactory,
     GitCredentialFactory,
     ImageRecordFactory,
@@ -45,6 +54,7 @@ from tests.factories import (
     UserFactory,
     VolumeFactory,
     VolumeMemberFactory,
+    member,
     running_server,
     update_of,
 )
@@ -71,6 +81,10 @@ class Visit:
     version: str = ""
     has_providers: bool = False
     """Whether people can sign in at an institution."""
+    is_teacher: bool = False
+    """Whether it is a page of an assignment that the person grades."""
+    presses: str = ""
+    """The button, by its selector, that leads to the page."""
 
 
 HUBS = ["mybinder binder https://mybinder.org mybinder.org"]
@@ -130,6 +144,20 @@ VISITS = {
     "edit": Visit("/environments/{environment}/edit/"),
     "out of the catalog": Visit("/environments/{environment}/delete/"),
     "status": Visit("/status/", role=Role.ADMINISTRATOR),
+    "grading": Visit("homework/grading/", is_teacher=True),
+    "an answer": Visit("homework/grading/{graded}/?cell=essay&notebook=problem1&compare=1", is_teacher=True),
+    "an answer somebody else has": Visit("homework/grading/{graded}/?cell=proof&notebook=problem1", is_teacher=True),
+    "answers alike": Visit("homework/grading/{graded}/alike/?cell=essay&notebook=problem1", is_teacher=True),
+    "rubric": Visit(
+        "homework/grading/{graded}/?cell=essay&notebook=problem1",
+        is_teacher=True,
+        presses=".marking-rubric [value=retire]",
+    ),
+    "gradebook": Visit("-/gradebook/", is_teacher=True),
+    "history of a grade": Visit("homework/grades/{grade}/", is_teacher=True),
+    "regrading": Visit("homework/regrading/", is_teacher=True),
+    "feedback and questions": Visit("homework/submissions/{graded}/feedback/", is_teacher=True),
+    "receipt": Visit("homework/submissions/{graded}/", is_teacher=True),
 }
 
 
@@ -175,6 +203,8 @@ def configure(settings: Settings, visit: Visit) -> None:
 
 def prepare(person: User, visit: Visit) -> str:
     """Makes what the visit's page shows, and returns its path."""
+    if visit.is_teacher:
+        return make_graded(person, visit)
     EnvironmentFactory.create(title="First steps", description="Variables, loops and a first plot.")
     environment = make_environment(person)
     server = make_server(person, visit.state)
@@ -197,6 +227,31 @@ def prepare(person: User, visit: Visit) -> str:
         own=own.pk,
         others=others.pk,
     )
+
+
+def make_graded(person: User, visit: Visit) -> str:
+    """An assignment of a class that the person teaches, in the middle of being graded."""
+    now = timezone.now()
+    course = CourseFactory.create(slug="biology", colour="purple")
+    admit(course, person, role=CourseRole.TEACHER, now=now)
+    grader = member(course, "grader", CourseRole.GRADER).person
+    assignment = to_be_graded(course=course, name="homework", title="Why water is wet")
+    ada, charles = member(course, "ada"), member(course, "charles")
+    graded(assignment, ada, now=now, essay="Water is wet.")
+    submission = graded(assignment, ada, now=now, flags=[{"notebook": "problem1", "cell": "essay", "code": "tampered"}])
+    graded(assignment, charles, now=now)
+    add_item(assignment, ESSAY, label="Gives a reason that somebody else can follow", points=Decimal(1), now=now)
+    wrong = add_item(assignment, ESSAY, label="Says something wrong", points=Decimal(-1), now=now)
+    rubrics.choose(submission, wrong, is_chosen=True, by=grader, now=now)
+    text = "**Well said**, but `why`?\n\n- [here](https://example.org)\n\n> water\n\n```\nprint(1)\n```"
+    comment(submission, notebook="problem1", cell="essay", text=text, by=person, now=now)
+    rubrics.save_comment(course, text=text, by=person, now=now)
+    publish_grades(assignment, [ada], by=person, now=now, message="Well done.")
+    asked = submission.regrade_requests.create(notebook="problem1", grade_id="essay", opened_at=now)
+    asked.messages.create(text="Why not 4?", by=ada.person, at=now)
+    take_lease(Place(submission.pk, PROOF), by=grader, now=now)
+    keys = {"graded": submission.pk, "grade": assignment.grades.get(membership=ada).pk}
+    return "/classes/biology/assignments/" + visit.path.format(**keys)
 
 
 def make_environment(person: User) -> Environment:
@@ -307,6 +362,14 @@ def make_version(server: NotebookServer, version: str) -> None:
     server.save()
 
 
+def arrive(page: Page, visit: Visit) -> Page:
+    """Goes on to the page that a button leads to."""
+    if visit.presses:
+        with page.expect_navigation():
+            page.locator(visit.presses).first.evaluate("button => button.click()")
+    return page
+
+
 @pytest.mark.parametrize("name", VISITS)
 def test_page_is_accessible_and_fits_a_telephone(
     open_page: Callable[..., Page], person: User, settings: Settings, name: str
@@ -315,7 +378,7 @@ def test_page_is_accessible_and_fits_a_telephone(
     configure(settings, visit)
     path = prepare(person, visit)
 
-    page = open_page(path, is_signed_in=visit.is_signed_in, viewport=DESK)
+    page = arrive(open_page(path, is_signed_in=visit.is_signed_in, viewport=DESK), visit)
 
     assert_accessible_in_both_themes(page)
     assert_fits_a_telephone(page, picture=name)
