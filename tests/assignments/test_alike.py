@@ -109,7 +109,8 @@ def test_rubric_items_are_given_in_place_of_what_was_there(
     give_the_same(own, ESSAY, {chosen.pk: seen}, by=grader, now=now)
 
     assert chosen_of(chosen, ESSAY) == {clear.pk}
-    assert (_row(chosen).points, _row(chosen).origin) == (1, "rubric")
+    assert _row(chosen).points == 1
+    assert _row(chosen).origin == "rubric"
 
 
 def test_answer_nobody_has_graded_gives_nothing(

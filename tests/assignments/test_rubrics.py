@@ -148,7 +148,8 @@ def test_effects_are_told_before_anything_changes_and_are_what_comes_of_it(
     effects = effects_of(item)
 
     assert [(effect.grade.submission_id, effect.is_published) for effect in effects] == [(chosen.pk, True)]
-    assert (Grade.objects.get(submission=chosen).points, RubricItem.objects.get().points) == (3, 1)
+    assert Grade.objects.get(submission=chosen).points == 3
+    assert RubricItem.objects.get().points == 1
     change_item(item, label=item.label, points=item.points, now=now)
     assert Grade.objects.get(submission=chosen).points == effects[0].points == 3 + effects[0].by
     assert Grade.objects.get(submission=left).points == 2
