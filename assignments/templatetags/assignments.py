@@ -24,7 +24,7 @@ def points(value: Decimal | None) -> str:
     """Points as people read them: at most two places, and no zeros at the end."""
     if value is None:
         return ""
-    return number_format(value.quantize(Decimal("0.01"), ROUND_HALF_UP).normalize())
+    return number_format(value.quantize(Decimal("0.01"), ROUND_HALF_UP).normalize()).replace("-", "−")
 
 
 @register.filter

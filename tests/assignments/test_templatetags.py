@@ -19,7 +19,7 @@ from assignments.templatetags.assignments import points, typed
         ("0.3333", "0.33"),
         ("0.005", "0.01"),
         ("0", "0"),
-        ("-1", "-1"),
+        ("-1", "−1"),
     ],
 )
 def test_points_have_no_more_places_than_they_need(value: str, words: str) -> None:
