@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from django.utils import translation
 
-from assignments.templatetags.assignments import points, typed
+from assignments.templatetags.grades import points, typed
 
 
 @pytest.mark.parametrize(
