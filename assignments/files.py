@@ -32,7 +32,22 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
 SUFFIX = ".ipynb"
-JUNK = frozenset({".ipynb_checkpoints", "__pycache__", ".git", ".DS_Store", "__MACOSX", ".carrel"})
+JUNK = frozenset(
+    {
+        ".DS_Store",
+        ".carrel",
+        ".git",
+        ".ipynb_checkpoints",
+        ".jupyter_ystore.db",
+        ".mypy_cache",
+        ".nbgrader.log",
+        ".pytest_cache",
+        ".ruff_cache",
+        ".virtual_documents",
+        "__MACOSX",
+        "__pycache__",
+    }
+)
 """What programs leave behind and nobody hands in."""
 MAX_PATH_BYTES = 1000
 MAX_LEFT_OUT = 50

@@ -37,6 +37,9 @@ GIVEN_UP = timedelta(hours=1)
 GIVEN_UP_AT_THE_DEADLINE = timedelta(days=2)
 """The same for those who forgot: nobody waits for it, and nobody would press the button again."""
 
+FEEDBACK = "feedback/"
+"""Where `nbgrader fetch_feedback` puts what came back, in the folder of the assignment."""
+
 
 def allowance_of(assignment: Assignment, membership: Membership) -> Allowance:
     """What this member has beyond the others."""
@@ -103,7 +106,7 @@ def carry_out_collection(collection: Collection, *, now: datetime) -> None:
     if collection.state != Collection.State.WAITING:
         return
     try:
-        received = copy_of(collection.assignment, collection.membership)
+        received = _work_in(copy_of(collection.assignment, collection.membership), collection)
         if not received.files:
             raise AssignmentError("copy_missing")
         if collection.way == Way.DEADLINE:
@@ -200,6 +203,14 @@ def receipt_of(submission: Submission) -> receipts.Receipt:
 
 def _submissions(assignment: Assignment, membership: Membership) -> SubmissionQuerySet:
     return Submission.objects.filter(assignment=assignment, membership=membership)
+
+
+def _work_in(copy: Bundle, collection: Collection) -> Bundle:
+    """Without the feedback that nbgrader has put into the folder; what was given out there is work like the rest."""
+    if not any(file.path.startswith(FEEDBACK) for file in copy):
+        return copy
+    given = {file.path for file in given_out(_release_of(collection.assignment, collection.membership))}
+    return Bundle(tuple(file for file in copy if not file.path.startswith(FEEDBACK) or file.path in given))
 
 
 def _check_something_was_done(collection: Collection, received: Bundle) -> None:

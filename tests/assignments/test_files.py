@@ -174,7 +174,19 @@ def test_names_that_differ_in_case_only_are_left_out(one: str, other: str) -> No
     assert [file.path for file in received.bundle] == [other]
 
 
-@pytest.mark.parametrize("path", [".git/config", ".ipynb_checkpoints/a.ipynb", "x/__pycache__/y.pyc", ".DS_Store"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".DS_Store",
+        ".git/config",
+        ".ipynb_checkpoints/a.ipynb",
+        ".jupyter_ystore.db",
+        ".nbgrader.log",
+        ".virtual_documents/a.ipynb",
+        "x/.pytest_cache/v",
+        "x/__pycache__/y.pyc",
+    ],
+)
 def test_what_programs_leave_behind_is_left_out_without_a_word(path: str) -> None:
     received = from_tar([tar((path, b"x"))], limits=LIMITS)
 

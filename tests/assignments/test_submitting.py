@@ -80,6 +80,30 @@ def test_collection_takes_the_copy_as_it_is(assignment: Assignment, ada: Members
     assert submission.files == [["problem1.ipynb", 7, kept.files[0].sha256]]
 
 
+def test_collection_leaves_out_what_programs_have_put_into_the_copy(
+    assignment: Assignment, ada: Membership, now: datetime
+) -> None:
+    _fetched(assignment, ada, now)
+    _write(assignment, ada, b"my work")
+    for path in ("feedback/2026-01-01 10:00:00 UTC/problem1.html", ".ipynb_checkpoints/problem1-checkpoint.ipynb"):
+        _write(assignment, ada, b"not my work", path=path)
+    _write(assignment, ada, b"mine", path="data/feedback/of-users.csv")
+
+    submission = _submitted(assignment, ada, now)
+
+    assert [path for path, _bytes, _digest in submission.files] == ["data/feedback/of-users.csv", "problem1.ipynb"]
+
+
+def test_collection_takes_a_folder_called_feedback_that_was_given_out(ada: Membership, now: datetime) -> None:
+    survey = AssignmentFactory.create(course=ada.course, name="survey")
+    released(survey, cells=(), **{"problem1": WORK, "feedback/of-users": WORK})
+    _fetched(survey, ada, now)
+
+    submission = _submitted(survey, ada, now)
+
+    assert [path for path, _bytes, _digest in submission.files] == ["feedback/of-users.ipynb", "problem1.ipynb"]
+
+
 def test_collection_counts_from_the_click(assignment: Assignment, ada: Membership, now: datetime) -> None:
     assignment.closes_at = now
     assignment.save()
@@ -191,8 +215,8 @@ def _submitted(assignment: Assignment, membership: Membership, now: datetime) ->
     return Submission.objects.get(collection=collection)
 
 
-def _write(assignment: Assignment, membership: Membership, content: bytes) -> None:
+def _write(assignment: Assignment, membership: Membership, content: bytes, *, path: str = "problem1.ipynb") -> None:
     home = home_of(membership.person)
     assert home is not None
-    entry = Entry(PurePosixPath("problem1.ipynb"), size=len(content), content=[content])
+    entry = Entry(PurePosixPath(path), size=len(content), content=[content])
     volume_store().write(home.key, folder_of(assignment), pack([entry]), max_bytes=10_000)

@@ -11,7 +11,19 @@ from pathlib import Path, PurePosixPath
 
 from carrel_exchange.client import Trouble
 
-SKIPPED = (".ipynb_checkpoints", "__pycache__", ".git", ".carrel", ".DS_Store")
+SKIPPED = (
+    ".DS_Store",
+    ".carrel",
+    ".git",
+    ".ipynb_checkpoints",
+    ".jupyter_ystore.db",
+    ".mypy_cache",
+    ".nbgrader.log",
+    ".pytest_cache",
+    ".ruff_cache",
+    ".virtual_documents",
+    "__pycache__",
+)
 """What is no part of anybody's work; and what was fetched of feedback stays out too."""
 MAX_BYTES = 100_000_000
 
