@@ -22,10 +22,10 @@ from django.utils import timezone
 
 from accounts.models import User
 from assignments import artefacts, gradebook, grading_runs
-from assignments.engine import Scored
+from assignments.engine import Scored, ScoredCell
 from assignments.errors import AssignmentError
 from assignments.executing import Executed
-from assignments.files import NO_FILES
+from assignments.files import NO_FILES, Bundle
 from assignments.grading_runs import Run, Terms, data_of, find_image, notebooks_of, read_bundle
 from assignments.models import Assignment, Autograding, Release, Submission
 from classes.members import check_going_on
@@ -127,6 +127,25 @@ def ask_all(assignment: Assignment, which: Which, *, by: User, now: datetime) ->
     submissions = assignment.submissions.exclude(bundle__in=("", NO_FILES)).select_related("membership", "assignment")
     wanted = submissions.filter(state=_STATE_OF[which]) if which in _STATE_OF else submissions
     return ask_many(list(wanted.order_by("submitted_at", "pk")), by=by, now=now, release=release)
+
+
+@transaction.atomic
+def record_run(
+    submission: Submission, release: Release, executed: Bundle, scores: Sequence[ScoredCell], *, now: datetime
+) -> Autograding:
+    """Let the points count that tests of this release gave elsewhere, with the notebooks as they were run there."""
+    autograding = Autograding.objects.create(
+        submission=submission,
+        release=release,
+        state=State.DONE,
+        asked_at=now,
+        began_at=now,
+        done_at=now,
+        bundle=artefacts.keep(executed.tar),
+        scores=[dataclasses.asdict(cell) for cell in scores],
+    )
+    gradebook.take_over(autograding, now=now)
+    return autograding
 
 
 def ask_where_due(*, now: datetime) -> None:

@@ -77,6 +77,7 @@ __all__ = [
     "lint",
     "modernise",
     "read_gradebook",
+    "rest",
     "sanitise",
     "score",
     "validate",
@@ -193,6 +194,11 @@ def write_gradebook(course: StoredCourse, *, into: Path) -> None:
 
 
 # --- A call ------------------------------------------------------------------------------------------------------
+
+
+def rest() -> None:
+    """End the processes that stand ready, where none will be needed for long. The next call starts one."""
+    _engines.end()
 
 
 def _checked_name(name: str) -> str:

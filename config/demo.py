@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Role, User
-from config import demo_class
+from config import demo_class, demo_work
 from config.env import BASE_DIR
 from environments.catalog import set_tags
 from environments.models import Environment
@@ -78,6 +78,14 @@ def load() -> None:
     publish_examples()
     _list_environments()
     demo_class.load_class(EXAMPLES / demo_class.REPOSITORY, now=timezone.now())
+
+
+def load_work() -> None:
+    """Give the class its assignments and what was done in them, if it never had any. It takes some seconds."""
+    now = timezone.now()
+    course, grader = demo_class.find_class(), demo_class.find_grader()
+    if course is not None and grader is not None:
+        demo_work.load_work(course, grader=grader, now=now)
 
 
 def is_loaded() -> bool:

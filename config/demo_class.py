@@ -113,6 +113,18 @@ def load_class(material: Path, *, now: datetime) -> None:
     _do_some_work(students, [(lesson, work_in(material / lesson.path)) for lesson in lessons], now=now)
 
 
+def find_class() -> Course | None:
+    """The class, where it is and goes on."""
+    teacher = _person(TEACHER)
+    course = Course.objects.present().filter(owner=teacher, code=CODE).first() if teacher is not None else None
+    return None if course is None or course.is_over else course
+
+
+def find_grader() -> User | None:
+    """Who grades in it."""
+    return _person(GRADER)
+
+
 def work_in(notebook: Path) -> Work:
     """What there is to run in a notebook of the course; cells that test an answer have the tag `check`."""
     cells = [cell for cell in json.loads(notebook.read_text())["cells"] if cell["cell_type"] == "code"]

@@ -277,7 +277,8 @@ def _static_fingerprint() -> str:
 
 
 async def _greet(address: Address, stop: asyncio.Event, announce: Announce) -> None:
-    """Load the demo while the pages come up, then say where they are and who can sign in."""
+    """Load the demo while the pages come up, then say where they are and who can sign in; and then load its work."""
+    is_first_start = not demo.is_loaded()
     accounts = await asyncio.to_thread(_load_demo, announce)
     while not await _web_answers(address):
         if stop.is_set():
@@ -294,6 +295,8 @@ async def _greet(address: Address, stop: asyncio.Event, announce: Announce) -> N
     announce(_("Everything is kept in {path}").format(path=settings.CARREL_DATA))
     announce(_("Press Ctrl-C to stop."))
     announce("")
+    if is_first_start and not stop.is_set():
+        await asyncio.to_thread(_load_work)
 
 
 def _load_demo(announce: Announce) -> list[demo.Account]:
@@ -308,6 +311,14 @@ def _load_demo(announce: Announce) -> list[demo.Account]:
     finally:
         connections.close_all()
     return demo.accounts()
+
+
+def _load_work() -> None:
+    """What takes some seconds of the demo, and nobody should wait for."""
+    try:
+        demo.load_work()
+    finally:
+        connections.close_all()
 
 
 async def _web_answers(address: Address) -> bool:

@@ -28,6 +28,7 @@ class Command(BaseCommand):
             )
         try:
             demo.load()
+            demo.load_work()
         except demo.ExamplesUnavailable as error:
             raise CommandError(str(error)) from error
         for account in demo.accounts():
