@@ -24,8 +24,8 @@ from classes.members import check_going_on
 from classes.models import Course
 from environments.backends import volume_store
 from environments.models import SourceTree
-from environments.source_trees import request_tree
-from environments.values import Material, short_commit
+from environments.source_trees import find_tree, request_tree
+from environments.values import Material, ResolvedRepository, short_commit
 
 LIMITS = Limits()
 RESERVED = frozenset({"new"})
@@ -117,13 +117,30 @@ def tree_of(course: Course, *, now: datetime) -> SourceTree | None:
 
     Has them fetched if they are not there.
     """
+    in_use = _in_use(course)
+    return request_tree(in_use[0], owner=in_use[1], now=now) if in_use is not None else None
+
+
+def known_tree_of(course: Course) -> SourceTree | None:
+    """The same, as far as they were ever asked for; nothing is fetched."""
+    in_use = _in_use(course)
+    return find_tree(in_use[0], owner=in_use[1]) if in_use is not None else None
+
+
+def has_files(course: Course) -> bool:
+    """Whether there are files of the class that could be fetched."""
+    return _in_use(course) is not None
+
+
+def _in_use(course: Course) -> tuple[ResolvedRepository, User] | None:
+    """What is fetched of which repository, and with whose credential."""
     in_use = material_of(course).in_use
     if in_use is not None:
-        return request_tree(in_use.resolved, owner=in_use.owner or course.owner, now=now)
+        return in_use.resolved, in_use.owner or course.owner
     environment = course.environment
     if environment is None or not environment.commit:
         return None
-    return request_tree(environment.resolved, owner=course.owner, now=now)
+    return environment.resolved, course.owner
 
 
 def folders_of(tree: SourceTree) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -11,12 +13,24 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from assignments.arranging import version_of
 from assignments.authoring import LIMITS
-from assignments.deadlines import Allowance, LateRule, Schedule
+from assignments.deadlines import (
+    MAX_MINUTES,
+    MAX_TIME_PERCENT,
+    Allowance,
+    Dates,
+    LateRule,
+    Schedule,
+    dates_for,
+    most_attempts,
+)
 from assignments.errors import AssignmentError
+from assignments.late_forms import LateForm
+from assignments.late_words import words_of
 from assignments.models import Assignment, Extension
 from assignments.models.assignment import MAX_TITLE
-from classes.edit_forms import MomentInput
+from classes.edit_forms import EditForm, MomentInput, to_the_minute
 from classes.models import Membership, Role
 from environments.errors import EnvironmentsError
 
@@ -90,16 +104,16 @@ class ReleaseForm(forms.Form):
     is_knowing = forms.BooleanField(label=_("Release it although the check found errors"), required=False)
 
 
-class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]
-    """What can be set of an assignment. `changes` is what was filled in."""
+class SettingsForm(EditForm, forms.ModelForm):  # type: ignore[type-arg]
+    """What can be set of an assignment. `changes` is what was filled in, `late_form` the part about lateness."""
 
-    grace_minutes = forms.IntegerField(
-        label=_("Minutes of grace"), help_text=_("So late is not late at all."), min_value=0, required=False
+    attempts = forms.IntegerField(
+        label=_("Submissions at most"),
+        help_text=_("Left empty, as often as they like."),
+        min_value=1,
+        max_value=1000,
+        required=False,
     )
-    percent_per_day = forms.IntegerField(
-        label=_("Percent lost for each day late"), min_value=0, max_value=100, required=False
-    )
-    keeps_percent = forms.IntegerField(label=_("Percent kept in any case"), min_value=0, max_value=100, required=False)
     cell_seconds = forms.IntegerField(label=_("Seconds for one cell"), min_value=1, max_value=600)
     total_seconds = forms.IntegerField(label=_("Seconds for everything"), min_value=1, max_value=840)
     memory_mb = forms.IntegerField(label=_("Memory, in MB"), min_value=128, max_value=65_536)
@@ -134,67 +148,82 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]
         help_texts = {
             "summary": _("Some sentences for students."),
             "opens_at": _("Left empty, as soon as it is released."),
-            "closes_at": _("Left empty, late work is taken as well."),
-            "attempts": _("Left empty, as often as they like."),
-            "hidden_tests_from": _("Where that is chosen above."),
+            "closes_at": _("The cut-off. Left empty, late work is taken however late."),
+            "is_submitted_at_deadline": _(
+                "Whoever has changed something in their copy and not submitted it: it is taken as it is saved then."
+            ),
+            "hidden_tests_from": _("Where that is chosen beside it."),
         }
 
     def __init__(self, data: Any = None, *, instance: Assignment) -> None:
-        late = LateRule.from_json(instance.late)
-        shown = {"grace_minutes": late.grace_minutes, "percent_per_day": late.percent_per_day}
-        initial = shown | {"keeps_percent": late.keeps_percent}
-        super().__init__(data, instance=instance, initial=initial)
-        self._steps = late.steps
+        self._late = LateRule.from_json(instance.late)
+        super().__init__(data, instance=instance, initial={"seen": version_of(instance)})
+        self.late_form = LateForm(data, rule=self._late)
         self.fields["lesson"].queryset = instance.course.lessons.all()  # type: ignore[attr-defined]
         zone = {"zone": timezone.get_current_timezone_name()}
         self.fields["due_at"].help_text = gettext("In your time zone, %(zone)s.") % zone
 
+    def is_valid(self) -> bool:
+        """Whether all of it is."""
+        return super().is_valid() & self.late_form.is_valid()
+
     def clean(self) -> dict[str, Any]:
-        """Dates in their order, and a rule that can be understood."""
+        """Dates in their order, and limits that leave something."""
         data = super().clean() or {}
         try:
             Schedule(data.get("opens_at"), data.get("due_at"), data.get("closes_at"))
-            data["late"] = self._late(data)
         except AssignmentError as error:
-            field = "percent_per_day" if error.code == "late_rule_invalid" else "due_at"
-            self.add_error(field, error.explain().lines)
+            self.add_error("due_at", error.explain().lines)
         if data.get("hidden_tests") == "later" and not data.get("hidden_tests_from"):
             self.add_error("hidden_tests_from", gettext("Say from when, or choose another answer."))
+        if (data.get("cell_seconds") or 0) > (data.get("total_seconds") or 0) > 0:
+            self.add_error("cell_seconds", gettext("One cell cannot have more time than everything together."))
         return data
-
-    def _late(self, data: dict[str, Any]) -> dict[str, Any]:
-        """The rule; steps that something else has set stay as long as nothing is lost by the day."""
-        per_day = data.get("percent_per_day") or 0
-        rule = LateRule(
-            grace_minutes=data.get("grace_minutes") or 0,
-            steps=() if per_day else self._steps,
-            percent_per_day=per_day,
-            keeps_percent=data.get("keeps_percent") or 0,
-        )
-        return rule.as_json()
 
     @property
     def changes(self) -> dict[str, Any]:
         """What was filled in."""
-        own = {"grace_minutes", "percent_per_day", "keeps_percent"}
-        return {name: value for name, value in self.cleaned_data.items() if name not in own}
+        filled = {name: value for name, value in self.cleaned_data.items() if name != "seen"}
+        return filled | {"late": self.late_form.rule.as_json()}
 
-    def add_refusal(self, error: EnvironmentsError) -> None:
-        """Say why it was not saved."""
+    def add_refusal_of(self, error: EnvironmentsError, *, saved: Assignment) -> None:
+        """Say why it was not saved; and where somebody else was quicker, what they have saved."""
+        if error.code == "changed_meanwhile":
+            self._add_what_is_saved_of(saved)
         self.add_error(None, " ".join(error.explain().lines))
+
+    def _add_what_is_saved_of(self, saved: Assignment) -> None:
+        values = {name: getattr(saved, name) for name in self.cleaned_data if name != "seen"}
+        moments = {name: to_the_minute(value) for name, value in values.items() if isinstance(value, datetime)}
+        self.add_what_is_saved(values | moments, seen=version_of(saved))
+        rule = LateRule.from_json(saved.late)
+        if rule != self.late_form.rule:
+            words = " ".join(words_of(rule))
+            self.late_form.add_error("way", gettext("Saved now: %(value)s") % {"value": words})
+
+    def _words(self, name: str, value: Any) -> str:
+        if isinstance(value, bool):
+            return gettext("yes") if value else gettext("no")
+        return str(value) if isinstance(value, int) else super()._words(name, value)
 
 
 class ExtensionForm(forms.Form):
     """What one student gets beyond the others. `allowance` is what was filled in."""
 
     student = forms.ModelChoiceField(label=_("Student"), queryset=Membership.objects.none())
-    extra_minutes = forms.IntegerField(label=_("Minutes more"), min_value=0, required=False)
+    extra_minutes = forms.IntegerField(
+        label=_("Minutes more"),
+        help_text=_("1440 are a day."),
+        min_value=0,
+        max_value=MAX_MINUTES,
+        required=False,
+    )
     until = forms.DateTimeField(label=_("Due no earlier than"), required=False, widget=MomentInput())
     time_percent = forms.IntegerField(
         label=_("Time, in percent"),
-        help_text=_("150 is half as much time again, from when it opens until it is due."),
+        help_text=_("150 is half as much time again, from when students see it until it is due."),
         min_value=100,
-        max_value=1000,
+        max_value=MAX_TIME_PERCENT,
         required=False,
     )
     extra_attempts = forms.IntegerField(label=_("Further submissions"), min_value=0, max_value=1000, required=False)
@@ -204,6 +233,9 @@ class ExtensionForm(forms.Form):
 
     def __init__(self, *args: Any, assignment: Assignment, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._schedule = assignment.schedule
+        zone = {"zone": timezone.get_current_timezone_name()}
+        self.fields["until"].help_text = gettext("In your time zone, %(zone)s.") % zone
         students = assignment.course.memberships.present().filter(role=Role.STUDENT).select_related("person")
         field = self.fields["student"]
         field.queryset = students.order_by("person__display_name", "person__username")  # type: ignore[attr-defined]
@@ -223,10 +255,50 @@ class ExtensionForm(forms.Form):
             raise forms.ValidationError(error.explain().lines) from error
         if not self.errors and self.allowance == Allowance():
             raise forms.ValidationError(gettext("Say what they get: more minutes, a later date, or more attempts."))
+        if not self.errors:
+            self._check_it_helps()
         return data
 
+    def _check_it_helps(self) -> None:
+        """What would change nothing is an oversight, of this form or of the settings."""
+        schedule, given = self._schedule, self.allowance
+        end = schedule.due_at or schedule.closes_at
+        if given.time_percent > 100 and not (schedule.opens_at and end):
+            words = gettext("A share of the time needs dates from when and until when, in the settings.")
+            self.add_error("time_percent", words)
+        if given.until is not None and end is not None and given.until <= end:
+            self.add_error("until", gettext("It is due no earlier than this for everybody."))
+        if given.extra_attempts and schedule.attempts is None:
+            self.add_error("extra_attempts", gettext("Everybody may submit as often as they like."))
 
-def extension_rows(assignment: Assignment) -> list[Extension]:
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What one student was given, and what their dates are by it."""
+
+    extension: Extension
+    dates: Dates
+    attempts: int | None
+    """How often they may submit; None for as often as they like."""
+
+
+def extension_rows(assignment: Assignment) -> list[Given]:
     """What was given so far, by name."""
     rows = assignment.extensions.select_related("membership__person", "given_by")
-    return list(rows.order_by("membership__person__display_name", "membership__person__username"))
+    schedule = assignment.schedule
+    return [
+        Given(row, dates_for(schedule, row.allowance), most_attempts(schedule, row.allowance))
+        for row in rows.order_by("membership__person__display_name", "membership__person__username")
+    ]
+
+
+def initial_of_extension(extension: Extension) -> dict[str, Any]:
+    """How the form shows what was given, to be changed."""
+    return {
+        "student": extension.membership_id,
+        "extra_minutes": extension.extra_minutes or None,
+        "until": extension.until,
+        "time_percent": extension.time_percent if extension.time_percent != 100 else None,
+        "extra_attempts": extension.extra_attempts or None,
+        "note": extension.note,
+    }

@@ -7,7 +7,7 @@ from django.utils.translation import ngettext
 
 from assignments.deadlines import LateRule
 
-_HOUR, _DAY = 60, 24 * 60
+MINUTE, HOUR, DAY = 1, 60, 24 * 60
 
 
 def words_of(rule: LateRule) -> list[str]:
@@ -34,8 +34,15 @@ def words_of(rule: LateRule) -> list[str]:
 
 def duration(minutes: int) -> str:
     """So long, in the largest unit in which it is a whole number."""
-    if minutes and minutes % _DAY == 0:
-        return ngettext("{count} day", "{count} days", minutes // _DAY).format(count=minutes // _DAY)
-    if minutes and minutes % _HOUR == 0:
-        return ngettext("{count} hour", "{count} hours", minutes // _HOUR).format(count=minutes // _HOUR)
-    return ngettext("{count} minute", "{count} minutes", minutes).format(count=minutes)
+    count, unit = in_units(minutes)
+    if unit == DAY:
+        return ngettext("{count} day", "{count} days", count).format(count=count)
+    if unit == HOUR:
+        return ngettext("{count} hour", "{count} hours", count).format(count=count)
+    return ngettext("{count} minute", "{count} minutes", count).format(count=count)
+
+
+def in_units(minutes: int) -> tuple[int, int]:
+    """The same time as a whole number of the largest unit, and that unit in minutes."""
+    unit = next((unit for unit in (DAY, HOUR) if minutes and minutes % unit == 0), MINUTE)
+    return minutes // unit, unit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 
 from assignments.models import Assignment, Fetch, Submission
 from classes.models import Role
@@ -39,6 +39,14 @@ def turnout_of(assignment: Assignment) -> Turnout:
     )
     return Turnout(
         students=assignment.course.memberships.present().filter(role=Role.STUDENT).count(),
-        fetched=Fetch.objects.filter(students, assignment=assignment, state=Fetch.State.THERE).count(),
+        fetched=_with_a_copy(assignment),
         **counted,
     )
+
+
+def _with_a_copy(assignment: Assignment) -> int:
+    """Whose copy lies among their files, or has come back: it may have been fetched in another way than the page's."""
+    own = {"assignment": assignment, "membership": OuterRef("pk")}
+    fetched = Exists(Fetch.objects.filter(state=Fetch.State.THERE, **own))
+    students = assignment.course.memberships.filter(role=Role.STUDENT)
+    return students.filter(fetched | Exists(Submission.objects.filter(**own))).count()

@@ -22,9 +22,10 @@ from assignments.authoring_forms import (
     SettingsForm,
     UploadForm,
     extension_rows,
+    initial_of_extension,
 )
 from assignments.context import AssignmentRequest, assignment_view
-from assignments.models import CellKind, GateRun, Source
+from assignments.models import Assignment, CellKind, Extension, GateRun, Source
 from assignments.views.answers import back, facts_of
 from classes.context import CourseRequest, course_view
 from classes.models import Role
@@ -91,6 +92,14 @@ def source_take(request: AssignmentRequest) -> HttpResponse:
 
 @assignment_view(Role.TEACHER)
 @require_POST
+def source_fetch(request: AssignmentRequest) -> HttpResponse:
+    """Have the files of the class fetched, to take notebooks from them."""
+    authoring.tree_of(request.course, now=timezone.now())
+    return back(request, "assignment-notebooks")
+
+
+@assignment_view(Role.TEACHER)
+@require_POST
 def source_check(request: AssignmentRequest) -> HttpResponse:
     """Have the newest notebooks checked once more."""
     source = request.assignment.sources.first()
@@ -104,7 +113,9 @@ def source_check(request: AssignmentRequest) -> HttpResponse:
 def release_add(request: AssignmentRequest) -> HttpResponse:
     """Give out what a check has made."""
     run = get_object_or_404(
-        GateRun.objects.select_related("source"), pk=_key(request), source__assignment=request.assignment
+        GateRun.objects.select_related("source"),
+        pk=_uuid(request.POST.get("check", "")),
+        source__assignment=request.assignment,
     )
     form = ReleaseForm(request.POST)
     if not form.is_valid():
@@ -120,16 +131,16 @@ def release_add(request: AssignmentRequest) -> HttpResponse:
 @assignment_view(Role.TEACHER)
 @require_http_methods(FORM_METHODS)
 def assignment_edit(request: AssignmentRequest) -> HttpResponse:
-    """Its dates, rules and limits."""
+    """Its dates, rules and limits. What somebody else has saved meanwhile is shown, not lost."""
     if request.method != "POST":
         return _settings_page(request, SettingsForm(instance=request.assignment))
-    form = SettingsForm(request.POST, instance=request.assignment.__class__.objects.get(pk=request.assignment.pk))
+    form = SettingsForm(request.POST, instance=_as_saved(request))
     if not form.is_valid():
         return _settings_page(request, form, status=UNPROCESSABLE)
     try:
-        arranging.edit_assignment(request.assignment, form.changes)
+        arranging.edit_assignment(request.assignment, form.changes, seen=form.cleaned_data["seen"])
     except EnvironmentsError as error:
-        form.add_refusal(error)
+        form.add_refusal_of(error, saved=_as_saved(request))
         return _settings_page(request, form, status=error.status)
     messages.success(request, _("Your changes are saved."))
     return back(request)
@@ -138,9 +149,12 @@ def assignment_edit(request: AssignmentRequest) -> HttpResponse:
 @assignment_view(Role.TEACHER)
 @require_http_methods(FORM_METHODS)
 def extension_list(request: AssignmentRequest) -> HttpResponse:
-    """Who has what beyond the others; POST gives it."""
+    """Who has what beyond the others, and in the form what the one with the key `change` has; POST gives it."""
     if request.method != "POST":
-        return _extensions_page(request, ExtensionForm(assignment=request.assignment))
+        changed = _to_change(request)
+        initial = initial_of_extension(changed) if changed is not None else None
+        form = ExtensionForm(initial=initial, assignment=request.assignment)
+        return _extensions_page(request, form, changed=changed)
     form = ExtensionForm(request.POST, assignment=request.assignment)
     if not form.is_valid():
         return _extensions_page(request, form, status=UNPROCESSABLE)
@@ -199,9 +213,9 @@ def _refused(
     return back(request, to)
 
 
-def _key(request: AssignmentRequest) -> UUID | None:
+def _uuid(text: str) -> UUID | None:
     try:
-        return UUID(request.POST.get("check", ""))
+        return UUID(text)
     except ValueError:
         return None
 
@@ -209,13 +223,14 @@ def _key(request: AssignmentRequest) -> UUID | None:
 def _notebooks_page(
     request: AssignmentRequest, upload: UploadForm, release: ReleaseForm, *, status: int = 200
 ) -> HttpResponse:
-    tree = authoring.tree_of(request.course, now=timezone.now()) if request.standing.can_change else None
+    tree = authoring.known_tree_of(request.course) if request.standing.can_change else None
     folders = authoring.folders_of(tree) if tree is not None and tree.is_ready else []
     context = _checked(request) | {
         "upload_form": upload,
         "release_form": release,
         "folder_form": FolderForm(folders=folders) if folders else None,
-        "is_fetching": tree is not None and not tree.is_ready,
+        "tree": tree,
+        "can_fetch": request.standing.can_change and authoring.has_files(request.course),
         "releases": request.assignment.releases.select_related("released_by", "source"),
     }
     return render(request, "assignments/notebooks.html", context, status=status)
@@ -243,10 +258,25 @@ def _checked(request: AssignmentRequest) -> dict[str, Any]:
     }
 
 
+def _as_saved(request: AssignmentRequest) -> Assignment:
+    """The same assignment, of which a form may change what it likes."""
+    saved = Assignment.objects.select_related("lesson").get(pk=request.assignment.pk)
+    saved.course = request.course
+    return saved
+
+
 def _settings_page(request: AssignmentRequest, form: SettingsForm, *, status: int = 200) -> HttpResponse:
     return render(request, "assignments/settings.html", facts_of(request) | {"form": form}, status=status)
 
 
-def _extensions_page(request: AssignmentRequest, form: ExtensionForm, *, status: int = 200) -> HttpResponse:
-    context = facts_of(request) | {"form": form, "extensions": extension_rows(request.assignment)}
+def _to_change(request: AssignmentRequest) -> Extension | None:
+    key = _uuid(request.GET.get("change", ""))
+    extensions = request.assignment.extensions.filter(pk=key, membership__left_at=None) if key else None
+    return None if extensions is None else extensions.select_related("membership__person").first()
+
+
+def _extensions_page(
+    request: AssignmentRequest, form: ExtensionForm, *, changed: Extension | None = None, status: int = 200
+) -> HttpResponse:
+    context = facts_of(request) | {"form": form, "changed": changed, "extensions": extension_rows(request.assignment)}
     return render(request, "assignments/extensions.html", context, status=status)

@@ -39,6 +39,7 @@ PAGES = [
     Page("assignment-add", WORK + "new/", "post", SIGN_IN, 404, 403, 403, 422),
     Page("assignment-notebooks", WORK + "given/notebooks/", "get", SIGN_IN, 404, 403, 403, 200),
     Page("source-upload", WORK + "given/notebooks/upload/", "post", SIGN_IN, 404, 403, 403, 422),
+    Page("source-fetch", WORK + "given/notebooks/fetch/", "post", SIGN_IN, 404, 403, 403, 302),
     Page("source-take", WORK + "given/notebooks/take/", "post", SIGN_IN, 404, 403, 403, 302),
     Page("own-files", WORK + "given/notebooks/server/", "get", SIGN_IN, 404, 403, 403, 200),
     Page("own-files", WORK + "given/notebooks/server/", "post", SIGN_IN, 404, 403, 403, 422),

@@ -119,6 +119,16 @@ def test_copy_that_was_only_run_is_not_submitted(assignment: Assignment, now: da
     assert Collection.objects.get().failure_code == "copy_untouched"
 
 
+def test_copy_with_nothing_new_but_feedback_is_not_submitted(assignment: Assignment, now: datetime) -> None:
+    bob = member(assignment.course, "bob")
+    _fetched(assignment, bob, now - HOUR)
+    _write(assignment, bob, b"<html>", path="feedback/2026-01-01 10:00:00 UTC/problem1.html")
+
+    _sweep(now + SECOND)
+
+    assert Collection.objects.get().failure_code == "copy_untouched"
+
+
 def test_what_came_to_nothing_is_not_tried_for_ever(assignment: Assignment, now: datetime) -> None:
     _fetched(assignment, member(assignment.course, "bob"), now - HOUR)
     _sweep(now + SECOND)
@@ -220,8 +230,8 @@ def _answered(words: str) -> bytes:
     return json.dumps(json.loads(EMPTY_NOTEBOOK) | {"cells": [cell]}).encode()
 
 
-def _write(assignment: Assignment, membership: Membership, content: bytes) -> None:
+def _write(assignment: Assignment, membership: Membership, content: bytes, *, path: str = "problem1.ipynb") -> None:
     home = home_of(membership.person)
     assert home is not None
-    entry = Entry(PurePosixPath("problem1.ipynb"), size=len(content), content=[content])
+    entry = Entry(PurePosixPath(path), size=len(content), content=[content])
     volume_store().write(home.key, folder_of(assignment), pack([entry]), max_bytes=100_000)

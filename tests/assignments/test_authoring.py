@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,9 +19,9 @@ from django.utils import timezone
 
 from accounts.models import User
 from assignments import artefacts, files
-from assignments.arranging import edit_assignment, give_extension, refold_grades, take_extension
+from assignments.arranging import edit_assignment, give_extension, refold_grades, take_extension, version_of
 from assignments.authoring import bring_from_class, bring_uploaded, folders_of
-from assignments.deadlines import Allowance
+from assignments.deadlines import Allowance, LateRule, Step
 from assignments.errors import AssignmentError
 from assignments.files import Bundle, File
 from assignments.findings import Finding
@@ -31,6 +31,7 @@ from assignments.points import CellKey, ChangeKind
 from assignments.submissions import receive
 from assignments.turnout import turnout_of
 from classes.models import Course, Role
+from environments.models import SourceTree
 from tests.assignments.drawn_up import checked, fetched
 from tests.factories import AssignmentFactory, CourseFactory, UserFactory, member, prepared, released
 
@@ -126,6 +127,33 @@ def test_files_that_are_not_there_yet_are_said(assignment: Assignment, teacher: 
         bring_from_class(assignment, "week-1", by=teacher, now=now)
 
 
+def test_page_of_notebooks_only_looks_and_its_button_has_the_files_fetched(
+    at_desk: Client, assignment: Assignment
+) -> None:
+    shown = at_desk.get(page("assignment-notebooks", assignment))
+    looked = SourceTree.objects.exists()
+
+    at_desk.post(page("source-fetch", assignment))
+
+    assert "They are not here yet." in shown.text
+    assert (looked, SourceTree.objects.get().state) == (False, SourceTree.State.QUEUED)
+    assert "They are being fetched." in at_desk.get(page("assignment-notebooks", assignment)).text
+
+
+def test_files_that_could_not_be_fetched_are_said_and_can_be_tried_again(
+    at_desk: Client, assignment: Assignment
+) -> None:
+    at_desk.post(page("source-fetch", assignment))
+    SourceTree.objects.update(state=SourceTree.State.FAILED, failure_code="material_interrupted")
+
+    text = at_desk.get(page("assignment-notebooks", assignment)).text
+
+    failure = SourceTree.objects.get().failure
+    assert failure is not None
+    assert failure.sentence in text
+    assert page("source-fetch", assignment) in text
+
+
 # --- Dates and rules ---------------------------------------------------------------------------------------
 
 
@@ -162,7 +190,7 @@ def test_turnout_counts_each_student_once(assignment: Assignment, teacher: User,
 
     turnout = turnout_of(assignment)
 
-    assert (turnout.students, turnout.submitted, turnout.fetched, turnout.graded) == (2, 1, 0, 0)
+    assert (turnout.students, turnout.submitted, turnout.fetched, turnout.graded) == (2, 1, 1, 0)
 
 
 # --- Pages -------------------------------------------------------------------------------------------------
@@ -236,7 +264,12 @@ def test_settings_are_saved(at_desk: Client, assignment: Assignment) -> None:
 
     response = at_desk.post(
         page("assignment-edit", assignment),
-        _settings(due_at=due.strftime("%Y-%m-%dT%H:%M"), percent_per_day="10", keeps_percent="50", attempts="3"),
+        _settings(
+            assignment,
+            due_at=due.strftime("%Y-%m-%dT%H:%M"),
+            attempts="3",
+            **{"late-way": "daily", "late-per_day": "10", "late-keeps": "50"},
+        ),
     )
 
     assert response.status_code == 302
@@ -247,9 +280,94 @@ def test_settings_are_saved(at_desk: Client, assignment: Assignment) -> None:
 
 
 def test_dates_in_a_wrong_order_are_refused(at_desk: Client, assignment: Assignment) -> None:
-    wrong = _settings(opens_at="2026-03-02T10:00", due_at="2026-03-01T10:00")
+    wrong = _settings(assignment, opens_at="2026-03-02T10:00", due_at="2026-03-01T10:00")
 
     assert at_desk.post(page("assignment-edit", assignment), wrong).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("title", "", "This field is required"),
+        ("due_at", "the day after tomorrow", "Enter a valid date"),
+        ("closes_at", "2026-02-01T10:00", "not in order"),
+        ("attempts", "0", "greater than or equal to 1"),
+        ("attempts", "-1", "greater than or equal to 1"),
+        ("attempts", "1001", "less than or equal to 1000"),
+        ("attempts", "many", "Enter a whole number"),
+        ("counts", "worst", "Select a valid choice"),
+        ("hidden_tests", "later", "Say from when"),
+        ("cell_seconds", "301", "more time than everything"),
+        ("total_seconds", "841", "less than or equal to 840"),
+        ("memory_mb", "1", "greater than or equal to 128"),
+        ("lesson", "00000000-0000-0000-0000-000000000000", "Select a valid choice"),
+        ("late-way", "", "Choose what being late costs"),
+        ("late-way", "dearly", "Select a valid choice"),
+        ("late-grace", "-5", "greater than or equal to 0"),
+        ("late-grace", "600000", "less than or equal to"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_in_words(
+    at_desk: Client, assignment: Assignment, field: str, value: str, words: str
+) -> None:
+    typed = _settings(assignment, **{"due_at": "2026-03-01T10:00", field: value})
+
+    response = at_desk.post(page("assignment-edit", assignment), typed)
+
+    assert response.status_code == 422
+    assert words in response.text
+
+
+def test_second_of_two_teachers_is_told_what_the_first_has_saved(at_desk: Client, assignment: Assignment) -> None:
+    typed = _settings(assignment, attempts="5", is_anonymous="on")
+    rule = LateRule(steps=(Step(1440, 90),))
+    edit_assignment(assignment, {"attempts": 2, "title": "Theirs", "late": rule.as_json()})
+
+    response = at_desk.post(page("assignment-edit", assignment), typed)
+
+    assert response.status_code == 409
+    for words in (
+        "Saved now: 2",
+        "Saved now: “Theirs”",
+        "Saved now: no",
+        "Saved now: More than 1 day late",
+    ):
+        assert words in response.text
+    assignment.refresh_from_db()
+    assert (assignment.attempts, assignment.title, assignment.is_anonymous) == (2, "Theirs", False)
+
+
+def test_second_of_two_teachers_saves_once_they_have_seen_it(at_desk: Client, assignment: Assignment) -> None:
+    typed = _settings(assignment, attempts="5")
+    edit_assignment(assignment, {"attempts": 2})
+    shown = at_desk.post(page("assignment-edit", assignment), typed)
+
+    at_desk.post(page("assignment-edit", assignment), typed | {"seen": shown.context["form"]["seen"].value()})
+
+    assignment.refresh_from_db()
+    assert assignment.attempts == 5
+
+
+def test_edit_keeps_what_somebody_else_has_set_elsewhere(assignment: Assignment) -> None:
+    mine = Assignment.objects.get(pk=assignment.pk)
+    edit_assignment(assignment, {"attempts": 2})
+
+    edit_assignment(mine, {"title": "Other"})
+
+    assignment.refresh_from_db()
+    assert (assignment.attempts, assignment.title) == (2, "Other")
+
+
+def test_what_lateness_costs_is_read_by_students(client: Client, assignment: Assignment) -> None:
+    released(assignment)
+    rule = LateRule(grace_minutes=10, steps=(Step(1440, 90), Step(3 * 1440, 50)))
+    edit_assignment(assignment, {"due_at": timezone.now(), "late": rule.as_json()})
+    client.force_login(member(assignment.course, "ada").person)
+
+    text = client.get(page("assignment-detail", assignment)).text
+
+    assert "Up to 10 minutes late still counts as in time." in text
+    assert "More than 3 days late, 50% of them stay." in text
 
 
 def test_more_time_is_given_on_the_page(at_desk: Client, assignment: Assignment) -> None:
@@ -264,6 +382,68 @@ def test_more_of_nothing_is_refused(at_desk: Client, assignment: Assignment) -> 
     ada = member(assignment.course, "ada")
 
     assert at_desk.post(page("extension-list", assignment), {"student": ada.pk}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("student", "00000000-0000-0000-0000-000000000000", "Select a valid choice"),
+        ("extra_minutes", "-1", "greater than or equal to 0"),
+        ("extra_minutes", "600000", "less than or equal to"),
+        ("until", "some day", "Enter a valid date"),
+        ("until", "2026-02-01T10:00", "no earlier than this for everybody"),
+        ("time_percent", "99", "greater than or equal to 100"),
+        ("time_percent", "1001", "less than or equal to 1000"),
+        ("time_percent", "150", "needs dates from when and until when"),
+        ("extra_attempts", "1", "as often as they like"),
+        ("extra_attempts", "x", "Enter a whole number"),
+    ],
+)
+def test_more_time_that_makes_no_sense_is_refused_in_words(
+    at_desk: Client, assignment: Assignment, field: str, value: str, words: str
+) -> None:
+    edit_assignment(assignment, {"due_at": datetime(2026, 3, 1, 12, tzinfo=UTC)})
+    ada = member(assignment.course, "ada")
+    typed = {"student": ada.pk, field: value}
+
+    response = at_desk.post(page("extension-list", assignment), typed)
+
+    assert response.status_code == 422
+    assert words in response.text
+    assert not Extension.objects.exists()
+
+
+def test_given_time_is_shown_as_their_due_date_in_the_readers_zone(
+    at_desk: Client, assignment: Assignment, teacher: User, now: datetime
+) -> None:
+    edit_assignment(assignment, {"due_at": datetime(2026, 3, 1, 12, tzinfo=UTC)})
+    give_extension(assignment, member(assignment.course, "ada"), Allowance(extra_minutes=90), by=teacher, now=now)
+    teacher.time_zone = "Asia/Tokyo"
+    teacher.save()
+
+    text = at_desk.get(page("extension-list", assignment)).text
+
+    assert 'datetime="2026-03-01T22:30:00+09:00"' in text
+    assert "90 minutes more" in text
+
+
+def test_given_time_is_changed_in_place(at_desk: Client, assignment: Assignment, teacher: User, now: datetime) -> None:
+    ada = member(assignment.course, "ada")
+    given = give_extension(assignment, ada, Allowance(extra_minutes=30), note="Ill", by=teacher, now=now)
+    form = at_desk.get(page("extension-list", assignment), {"change": str(given.pk)}).context["form"]
+    shown = {name: form[name].value() or "" for name in form.fields}
+
+    at_desk.post(page("extension-list", assignment), shown | {"extra_minutes": "45"})
+
+    changed = Extension.objects.get()
+    assert (changed.pk, changed.extra_minutes, changed.note) == (given.pk, 45, "Ill")
+
+
+@pytest.mark.parametrize("key", ["nonsense", "00000000-0000-0000-0000-000000000000"])
+def test_form_is_empty_where_there_is_nothing_to_change(at_desk: Client, assignment: Assignment, key: str) -> None:
+    response = at_desk.get(page("extension-list", assignment), {"change": key})
+
+    assert response.context["form"].initial == {}
 
 
 def test_deleted_assignment_is_gone_for_its_class(at_desk: Client, assignment: Assignment) -> None:
@@ -311,8 +491,11 @@ def _paths(source: Source) -> list[str]:
     return [file.path for file in kept]
 
 
-def _settings(**typed: str) -> dict[str, str]:
-    usual = {"title": "Homework", "counts": "latest", "hidden_tests": "points"}
+def _settings(assignment: Assignment, **typed: str) -> dict[str, str]:
+    """What the form sends that was opened just now."""
+    assignment.refresh_from_db()
+    usual = {"title": "Homework", "counts": "latest", "hidden_tests": "points", "late-way": "nothing"}
+    usual["seen"] = version_of(assignment)
     return usual | {"cell_seconds": "30", "total_seconds": "300", "memory_mb": "1024"} | typed
 
 
