@@ -33,6 +33,12 @@ def now() -> datetime:
     return NOW
 
 
+@pytest.fixture(autouse=True)
+def leases_that_nobody_renews(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test lasts as long as a lease, and a thread that renewed one would wait for the test's own transaction."""
+    monkeypatch.setattr("environments.leases.RENEW_EVERY_SECONDS", 3600.0)
+
+
 @pytest.fixture
 def student(db: None) -> User:
     """The person most tests are about."""

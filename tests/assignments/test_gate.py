@@ -91,39 +91,32 @@ def test_check_waits_for_the_first_environment_of_a_class(fake_backends: None, n
     assert "grading_image_missing" in [one.code for one in findings_of(run)]
 
 
-def test_solution_that_fails_and_stub_that_earns_are_found(
-    real_sandbox: None, assignment: Assignment, now: datetime
-) -> None:
-    source = _source(SQUARES, "assert square(3) == 8", "assert True", "import time\nassert time.time_ns() and None")
-
-    run = _checked(assignment, source, now)
-
-    found = {(one.code, one.cell) for one in findings_of(run)}
-    assert not run.has_passed
-    assert {("solution_fails", "test_square"), ("stub_earns", "test_square_2")} <= found
-    assert ("solution_fails", "test_square_2") not in found
-
-
-def test_tests_whose_points_come_by_chance_are_found(
+def test_whatever_is_wrong_with_tests_is_found_where_it_is(
     real_sandbox: None, assignment: Assignment, now: datetime, tmp_path: Path
 ) -> None:
-    marker = tmp_path / "seen"
-    run = _checked(assignment, _source(SQUARES, CHANGES_EACH_TIME.format(marker=str(marker))), now)
+    tests = {
+        "fails": "assert square(3) == 8",
+        "earns": "assert True",
+        "by chance": CHANGES_EACH_TIME.format(marker=str(tmp_path / "seen")),
+        "warns": "import sys\nprint('careful', file=sys.stderr)\nassert square(3) == 9",
+    }
 
-    assert "runs_differ" in [one.code for one in findings_of(run)]
+    run = _checked(assignment, _source(SQUARES, *tests.values()), now)
 
-
-def test_warnings_in_tests_are_found(real_sandbox: None, assignment: Assignment, now: datetime) -> None:
-    tests = "import sys\nprint('careful', file=sys.stderr)\nassert square(3) == 9"
-
-    run = _checked(assignment, _source(SQUARES, tests), now)
-
-    assert [one.code for one in findings_of(run)] == ["stderr_in_tests"]
+    found = [(one.code, one.cell) for one in findings_of(run) if one.code in FOUND_BY_RUNNING]
+    assert not run.has_passed
+    assert sorted(found) == [
+        ("runs_differ", "test_square_3"),
+        ("solution_fails", "test_square"),
+        ("stderr_in_tests", "test_square_4"),
+        ("stub_earns", "test_square_2"),
+    ]
 
 
 def test_tests_that_the_solution_writes_are_written_in_a_sandbox(
-    real_sandbox: None, assignment: Assignment, now: datetime
+    real_sandbox: None, assignment: Assignment, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("assignments.gate.RUNS", 1)
     bundle = Bundle(
         (File("autotests.yml", notebook("autotests.yml")), File("problem1.ipynb", notebook("autotest-simple.ipynb")))
     )
@@ -210,6 +203,7 @@ def test_every_finding_has_words_without_its_facts(code: str) -> None:
 
 
 SQUARES = "def square(x):\n    ### BEGIN SOLUTION\n    return x * x + 0\n    ### END SOLUTION"
+FOUND_BY_RUNNING = {"runs_differ", "solution_fails", "stderr_in_tests", "stub_earns"}
 CHANGES_EACH_TIME = """import pathlib
 marker = pathlib.Path({marker!r})
 is_first = not marker.exists()
