@@ -24,6 +24,7 @@ from assignments import artefacts, receipts
 from assignments.files import Limits, from_tar
 from assignments.models import Assignment, CellComment, Feedback, Submission
 from classes.models import Course
+from tests.assignments.nbgrader_commands import NbgraderCommands
 from tests.factories import AssignmentFactory, CourseFactory, UserFactory, member, released
 from tests.stack import free_port, wait_until
 
@@ -40,6 +41,7 @@ class Home:
     """A home directory as a class server has it, in which programs are run."""
 
     path: Path
+    commands: NbgraderCommands
     environment: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -49,19 +51,17 @@ class Home:
 
     def nbgrader(self, *arguments: str, succeeds: bool = True) -> str:
         """What the command says."""
-        run = subprocess.run(
-            [BIN / "nbgrader", *arguments],
-            cwd=self.path,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-        said = run.stdout + run.stderr
-        assert (run.returncode == 0) == succeeds, said
+        status, said = self.commands.run(arguments, cwd=self.path, environment=self.environment)
+        assert (status == 0) == succeeds, said
         assert "Traceback" not in said
         return said
+
+
+@pytest.fixture(scope="module")
+def commands() -> Iterator[NbgraderCommands]:
+    """What is run in that home, with the exchange where Python looks for it."""
+    with NbgraderCommands(path=[SOURCE]) as commands:
+        yield commands
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def ada(course: Course) -> User:
 
 
 @pytest.fixture
-def home(ps1: Assignment, ada: User, live_server: LiveServer, tmp_path: Path) -> Home:
+def home(ps1: Assignment, ada: User, live_server: LiveServer, commands: NbgraderCommands, tmp_path: Path) -> Home:
     (tmp_path / "home").mkdir()
     (tmp_path / ".jupyter").mkdir()
     config = "import carrel_exchange\ncarrel_exchange.configure(get_config())\n"
@@ -91,6 +91,7 @@ def home(ps1: Assignment, ada: User, live_server: LiveServer, tmp_path: Path) ->
     _token, secret = create_token(ada, name="server", scopes=[Scope.EXCHANGE], days=1, now=timezone.now())
     return Home(
         tmp_path,
+        commands,
         {
             "HOME": str(tmp_path),
             "PATH": f"{BIN}:/usr/bin:/bin",
