@@ -12,7 +12,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -40,6 +40,10 @@ logger = logging.getLogger(__name__)
 TASK = "assignments.tasks.grade_next"
 MAX_TRIES = 3
 """How many workers may die over one, or find something broken, before it has failed."""
+OUTAGES = frozenset({"runtime_unavailable", "disk_full"})
+"""What keeps a worker from grading anything at all. As long as it lasts, nothing has been tried."""
+PATIENCE = timedelta(hours=6)
+"""How long after being asked for an autograding outlasts such outages. People are to be told some time."""
 ASKED_AT_ONCE = 500
 
 Clock = Callable[[], datetime]
@@ -238,7 +242,8 @@ def _carry_out(autograding: Autograding, *, clock: Clock) -> None:
     except _Taken:
         logger.info("autograding %s was taken over", autograding.pk)
     except UserError as error:
-        _fail(autograding, error, now=clock())
+        end = _give_back if error.code in grading_runs.NOT_ABOUT_THE_NOTEBOOKS else _fail
+        end(autograding, error, now=clock())
     except SystemFailure as trouble:
         logger.warning("autograding %s could not be carried out: %s", autograding.pk, trouble)
         _give_back(autograding, trouble, now=clock())
@@ -296,10 +301,13 @@ def _fail(autograding: Autograding, error: EnvironmentsError, *, now: datetime) 
 
 def _give_back(autograding: Autograding, error: EnvironmentsError, *, now: datetime) -> None:
     """Have another worker try, unless enough have."""
-    if autograding.tries >= MAX_TRIES:
+    counts = error.code not in OUTAGES or now > autograding.asked_at + PATIENCE
+    if counts and autograding.tries >= MAX_TRIES:
         _fail(autograding, error, now=now)
         return
-    if _ours(autograding).update(state=State.WAITING, worker=None, lease_until=None) and not autograding.is_trial:
+    tries = F("tries") if counts else F("tries") - 1
+    given_back = _ours(autograding).update(state=State.WAITING, worker=None, lease_until=None, tries=tries)
+    if given_back and not autograding.is_trial:
         Submission.objects.filter(pk=autograding.submission_id).update(state=Submission.State.WAITING)
 
 

@@ -124,7 +124,8 @@ def carry_out_gate_run(run: GateRun, *, clock: Clock = timezone.now) -> None:
     except _Taken:
         logger.info("gate run %s was taken over", claimed.pk)
     except UserError as error:
-        _fail(claimed, error, now=clock())
+        end = _give_back if error.code in grading_runs.NOT_ABOUT_THE_NOTEBOOKS else _fail
+        end(claimed, error, now=clock())
     except SystemFailure as trouble:
         logger.warning("gate run %s could not be carried out: %s", claimed.pk, trouble)
         _give_back(claimed, trouble, now=clock())

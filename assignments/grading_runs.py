@@ -27,6 +27,8 @@ from environments.sandboxes.base import KernelConnection, SandboxLimits
 from environments.values import Image
 
 LIMITS = files.Limits()
+NOT_ABOUT_THE_NOTEBOOKS = frozenset({"engine_failed"})
+"""Errors that say nothing about what was to be graded. Somebody may have killed nbgrader: it is worth another try."""
 GRADED_LIMITS = files.Limits(max_bytes=500_000_000)
 
 OnCell = Callable[[int, int], None]
