@@ -125,10 +125,8 @@ def hand_over(own: Own, *, is_fresh: bool, now: datetime) -> Release:
     if current is None:
         raise AssignmentError("assignment_not_released", assignment=own.assignment.title)
     there = {"release": current, "state": Fetch.State.THERE, "asked_at": now, "done_at": now}
-    fetch, is_new = (
-        Fetch.objects.select_for_update(of=("self",))
-        .select_related("release")
-        .get_or_create(assignment=own.assignment, membership=own.membership, defaults=there)
+    fetch, is_new = Fetch.objects.select_for_update().get_or_create(
+        assignment=own.assignment, membership=own.membership, defaults=there
     )
     if is_new or fetch.state == Fetch.State.WAITING:
         return current  # A worker that is bringing their copy up to date notes it itself.

@@ -150,7 +150,7 @@ def publish_grades(
     grades = Grade.objects.select_for_update().filter(assignment=assignment, points__isnull=False)
     if memberships is not None:
         grades = grades.filter(membership__in=list(memberships))
-    published = list(grades.select_related("submission", "membership"))
+    published = list(grades.prefetch_related("submission", "membership").order_by("pk"))  # As they are once locked.
     for grade in published:
         grade.published_points, grade.published_max_points = grade.points, grade.max_points
         grade.published_at, grade.published_by = now, by
@@ -346,7 +346,7 @@ def _write_cells_of(all_folded: Sequence[tuple[Submission, SubmissionPoints]], *
 
 
 def _refold_batch(assignment: Assignment, keys: Sequence[Any], *, now: datetime) -> None:
-    rows = Submission.objects.select_for_update(of=("self",)).select_related("autograding").filter(pk__in=keys)
+    rows = Submission.objects.select_for_update().prefetch_related("autograding").filter(pk__in=keys)
     submissions = list(rows.order_by("pk"))
     folded = _folded_batch(assignment, submissions)
     for submission in submissions:

@@ -18,7 +18,7 @@ from environments.volumes.fake import FakeVolumeStore
 from tests.engine import why_not
 from tests.factories import UserFactory
 
-pytest_plugins = ["tests.browser", "tests.required", "tests.stack", "tests.docker_stack"]
+pytest_plugins = ["tests.browser", "tests.required", "tests.stack", "tests.docker_stack", "tests.postgres"]
 
 # The machine may be busy, and a test that fails must fail again.
 hypothesis.settings.register_profile("carrel", deadline=None, derandomize=True)
