@@ -30,7 +30,7 @@ from assignments.nbgrader_engine.notebooks import notebooks_in, read_notebook, w
 
 def sanitise(submitted: Path, *, gradebook: Path, name: str, into: Path) -> dict[str, Any]:
     """Write the notebooks as they are to be run into a folder: the instructor's cells as they were, no outputs."""
-    course = _course(submitted, gradebook=gradebook, name=name)
+    course = _course(submitted, gradebook=gradebook, name=name, is_submitted=True)
     log = _autograde(course, sanitizing=[ClearOutput, OverwriteKernelspec, RestoreCells, CheckCellMetadata], grading=[])
     _take_autograded(course, into)
     return {"log": log}
@@ -143,7 +143,7 @@ def _oddity(cell: Any) -> str | None:
 # --- One assignment of one student -------------------------------------------------------------------------------
 
 
-def _course(folder: Path, *, gradebook: Path, name: str) -> ScratchCourse:
+def _course(folder: Path, *, gradebook: Path, name: str, is_submitted: bool = False) -> ScratchCourse:
     """A course in which those notebooks of the folder are submitted that the gradebook knows."""
     course = ScratchCourse(name, gradebook=gradebook)
     course.folder("source", ".")
@@ -152,7 +152,7 @@ def _course(folder: Path, *, gradebook: Path, name: str) -> ScratchCourse:
     if not found:
         raise EngineError("submission_without_notebooks", expected=", ".join(sorted(known))[:300])
     for path in found.values():
-        write_notebook(read_notebook(path), submitted / path.name)
+        write_notebook(read_notebook(path, is_submitted=is_submitted), submitted / path.name)
     return course
 
 
