@@ -33,6 +33,7 @@ from classes.models import Membership
 from environments.errors import EnvironmentsError, SystemFailure, UserError
 from environments.leases import kept_alive, lease_from
 from environments.queueing import enqueue
+from environments.sandboxes.base import ExitReason
 from environments.values import Image
 
 logger = logging.getLogger(__name__)
@@ -238,7 +239,10 @@ def _carry_out(autograding: Autograding, *, clock: Clock) -> None:
     try:
         with kept_alive(lambda: _renewed(autograding, now=clock())):
             run, image = _grade(autograding)
-        _finish(autograding, run, image_key=image.key, now=clock())
+        if autograding.tries == 1 and _was_killed(run):
+            _give_back(autograding, AssignmentError("grading_interrupted"), now=clock())
+        else:
+            _finish(autograding, run, image_key=image.key, now=clock())
     except _Taken:
         logger.info("autograding %s was taken over", autograding.pk)
     except UserError as error:
@@ -320,6 +324,11 @@ def _renewed(autograding: Autograding, *, now: datetime) -> bool:
 
 
 # --- Steps -------------------------------------------------------------------------------------------------
+
+
+def _was_killed(run: Run) -> bool:
+    """Whether a kernel was: by its own code, or from outside, as by an engine that restarts. Twice is no accident."""
+    return any(executed.exit_reason is ExitReason.KILLED for executed in run.executed.values())
 
 
 _STATE_OF = {Which.NEW: Submission.State.RECEIVED, Which.FAILED: Submission.State.PROBLEM}

@@ -368,6 +368,7 @@ def test_container_holds_what_wants_to_get_out(contained: Sandbox) -> None:
 
 
 MEMORY_BOMB = "hoard = [bytearray(b'x') * 2**22 for _ in range(1000)]"
+GIGABYTES = "import os\nwhile True: os.write(1, bytes(2**24))"
 FORK_BOMB = """
 import os, time
 while True:
@@ -389,12 +390,15 @@ def test_memory_bomb_ends_the_kernel_and_keeps_what_was_earned(contained: Sandbo
 
 
 @pytest.mark.docker
-def test_fork_bomb_ends_with_its_notebook_and_keeps_what_was_earned(contained: Sandbox) -> None:
+def test_gigabytes_and_fork_bomb_end_with_their_notebook_and_keep_what_was_earned(contained: Sandbox) -> None:
+    given = notebook(EARNED, answer(GIGABYTES, "gigabytes"), answer(FORK_BOMB, "forks"), AFTER)
     began = time.monotonic()
 
-    executed = run_in(contained, base_image(), notebook(EARNED, answer(FORK_BOMB), AFTER))
+    executed = run_in(contained, base_image(), given)
 
     assert points(executed)[0] == 1
-    assert flags(executed)["answer"] & {Flag.TIMED_OUT, Flag.KERNEL_DIED}
+    assert flags(executed)["gigabytes"] & {Flag.TIMED_OUT, Flag.KERNEL_DIED}
+    assert flags(executed)["forks"] & {Flag.TIMED_OUT, Flag.KERNEL_DIED, Flag.NOT_RUN}
+    assert sum(len(str(output)) for output in outputs(executed.notebook, 1)) < 2 * BUDGET.output_bytes_per_cell
     assert time.monotonic() - began < BUDGET.total_seconds
     assert leftovers() == []

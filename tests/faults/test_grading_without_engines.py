@@ -19,8 +19,10 @@ from assignments.models import Assignment, Autograding, GradeChange, Submission,
 from assignments.submissions import receive
 from environments.backends import sandbox
 from environments.sandboxes import docker
+from environments.sandboxes.base import ExitReason
 from tests.assignments.grading import bundle_of, graded_release
 from tests.assignments.test_autograding import BaseBuilder, BuiltBuilder
+from tests.assignments.test_bad_submissions import FakeImages
 from tests.engine import ENGINE_SOCKET, leftovers
 from tests.factories import AssignmentFactory, member
 from tests.fakes.engine_proxy import EngineProxy
@@ -116,6 +118,34 @@ def test_says_in_the_end_that_the_engine_is_away(
     autograding = submission.autogradings.get()
     assert (autograding.state, autograding.failure_code) == (State.FAILED, "runtime_unavailable")
     assert submission.state == Submission.State.PROBLEM
+
+
+@pytest.mark.parametrize(("times", "rounds"), [(1, 2), (2, 2)])
+def test_grades_again_where_a_kernel_was_killed_and_believes_it_the_second_time(
+    times: int,
+    rounds: int,
+    use_backends: Callable[..., None],
+    submission: Submission,
+    now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    use_backends(builder=FakeImages)
+    executed: list[object] = []
+    execute = grading_runs.execute
+
+    def execute_and_kill(*arguments: Any, **options: Any) -> Any:
+        executed.append(options["kernel"])
+        if len(executed) <= times:
+            options["kernel"]._reason = ExitReason.KILLED
+        return execute(*arguments, **options)
+
+    monkeypatch.setattr(grading_runs, "execute", execute_and_kill)
+    while carry_out_next(clock=lambda: now):
+        pass
+
+    assert len(executed) == rounds
+    assert outcome(submission) == (State.DONE, POINTS if times == 1 else 0)
+    assert automatic_changes(submission) == 1
 
 
 # --- nbgrader ----------------------------------------------------------------------------------------------
