@@ -122,7 +122,7 @@ def _programs() -> Path | None:
 
 
 def _run(*arguments: str | Path) -> None:
-    who = {"user": UNPRIVILEGED, "group": UNPRIVILEGED, "extra_groups": []} if os.geteuid() == 0 else {}
+    who = UNPRIVILEGED if os.geteuid() == 0 else None
     subprocess.run(
         list(map(str, arguments)),
         cwd="/",
@@ -131,5 +131,7 @@ def _run(*arguments: str | Path) -> None:
         stderr=subprocess.DEVNULL,
         timeout=_SECONDS,
         check=True,
-        **who,
+        user=who,
+        group=who,
+        extra_groups=None if who is None else [],
     )

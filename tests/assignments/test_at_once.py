@@ -224,6 +224,7 @@ def test_submission_at_the_deadlines_second_keeps_the_one_for_those_who_forgot_a
 
 
 def test_two_clicks_at_once_are_one_collection(tested: Assignment, ada: Membership, now: datetime) -> None:
+    assert tested.release is not None
     Fetch.objects.create(
         assignment=tested, membership=ada, release=tested.release, state=Fetch.State.THERE, asked_at=now
     )

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from pytest_django import Settings
 
-from assignments import engine, grading_runs
+from assignments import engine, executing, grading_runs
 from assignments.autograding import PATIENCE, ask_autograding, carry_out_next, tend_autogradings
 from assignments.models import Assignment, Autograding, GradeChange, Submission, Way
 from assignments.submissions import receive
@@ -22,7 +22,7 @@ from environments.sandboxes import docker
 from environments.sandboxes.base import ExitReason
 from tests.assignments.grading import bundle_of, graded_release
 from tests.assignments.test_autograding import BaseBuilder, BuiltBuilder
-from tests.assignments.test_bad_submissions import FakeImages
+from tests.assignments.test_spoiled_notebooks import FakeImages
 from tests.engine import ENGINE_SOCKET, leftovers
 from tests.factories import AssignmentFactory, member
 from tests.fakes.engine_proxy import EngineProxy
@@ -131,13 +131,12 @@ def test_grades_again_where_a_kernel_was_killed_and_believes_it_the_second_time(
 ) -> None:
     use_backends(builder=FakeImages)
     executed: list[object] = []
-    execute = grading_runs.execute
 
     def execute_and_kill(*arguments: Any, **options: Any) -> Any:
         executed.append(options["kernel"])
         if len(executed) <= times:
             options["kernel"]._reason = ExitReason.KILLED
-        return execute(*arguments, **options)
+        return executing.execute(*arguments, **options)
 
     monkeypatch.setattr(grading_runs, "execute", execute_and_kill)
     while carry_out_next(clock=lambda: now):
