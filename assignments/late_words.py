@@ -17,19 +17,24 @@ def words_of(rule: LateRule) -> list[str]:
         words.append(_("Up to {time} late still counts as in time.").format(time=duration(rule.grace_minutes)))
     if rule.percent_per_day:
         words.append(
-            _("Each day late that has begun costs {percent}% of the points.").format(percent=rule.percent_per_day)
+            _("Each day late that has begun costs {share} of the points.").format(share=share(rule.percent_per_day))
         )
         if rule.keeps_percent:
-            words.append(_("At least {percent}% of them stay.").format(percent=rule.keeps_percent))
+            words.append(_("At least {share} of them stay.").format(share=share(rule.keeps_percent)))
     for step in rule.steps:
-        time, percent = duration(step.after_minutes), step.percent
+        time, stays = duration(step.after_minutes), share(step.percent)
         if not step.after_minutes:
-            words.append(_("Late, {percent}% of the points stay.").format(percent=percent))
+            words.append(_("Late, {share} of the points stay.").format(share=stays))
         else:
-            words.append(_("More than {time} late, {percent}% of them stay.").format(time=time, percent=percent))
+            words.append(_("More than {time} late, {share} of them stay.").format(time=time, share=stays))
     if not rule.percent_per_day and not rule.steps:
         words.append(_("Being late costs no points."))
     return words
+
+
+def share(percent: int) -> str:
+    """So many in a hundred, as it is written. Apart from its sentence, where gettext takes “% o” for a placeholder."""
+    return _("{percent}%").format(percent=percent)
 
 
 def duration(minutes: int) -> str:
