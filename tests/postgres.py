@@ -1,6 +1,6 @@
 """A PostgreSQL of the tests' own, for what SQLite cannot show: it lets nobody do two things at once.
 
-    pytestmark = pytest.mark.usefixtures("on_postgres")
+    pytestmark = [pytest.mark.postgres, pytest.mark.usefixtures("on_postgres")]
 
 A test that uses it has an empty database, which any number of its threads may write to.
 """

@@ -1,4 +1,4 @@
-"""Where CI runs, what needs a browser, a Docker engine, xmlsec1 or the whole stack may not be skipped."""
+"""Where CI runs, what needs a browser, a Docker engine, PostgreSQL, xmlsec1 or the whole stack may not be skipped."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Generator
 
 import pytest
 
-MAY_NOT_BE_SKIPPED = ("browser", "docker", "saml", "stack")
+MAY_NOT_BE_SKIPPED = ("browser", "docker", "postgres", "saml", "stack")
 
 
 @pytest.hookimpl(wrapper=True)

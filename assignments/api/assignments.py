@@ -288,7 +288,8 @@ class ExtensionViewSet(OfAssignment[Extension]):
     def list(self, request: Request, pk: str) -> Response:
         """By name."""
         self.standing_for(Role.TEACHER)
-        return Response(ExtensionSerializer(extension_rows(self.assignment), many=True).data)
+        extensions = [row.extension for row in extension_rows(self.assignment)]
+        return Response(ExtensionSerializer(extensions, many=True).data)
 
     @extend_schema(
         summary="Give a student an extension",

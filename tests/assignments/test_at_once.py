@@ -37,7 +37,7 @@ from tests.assignments.marked import ESSAY, PROOF, graded, to_be_graded
 from tests.factories import AssignmentFactory, member
 from tests.postgres import at_once
 
-pytestmark = pytest.mark.usefixtures("on_postgres")
+pytestmark = [pytest.mark.postgres, pytest.mark.usefixtures("on_postgres")]
 
 
 def codes(came: list[Any]) -> list[str]:

@@ -28,7 +28,7 @@ from pytest_django import Settings
 from accounts.models import User
 from assignments import artefacts
 from assignments.arranging import give_extension
-from assignments.autograding import ask_all
+from assignments.autograding import Which, ask_all
 from assignments.course_exporting import ask_export, carry_out_export, file_of, tend_exports
 from assignments.course_importing import MAX_KEPT, Found, ask_import, bring, carry_out, members_of, remove, tend
 from assignments.course_taking import made_of, take
@@ -319,7 +319,7 @@ def test_grade_of_which_the_files_are_gone_is_kept(course: Course, teacher: User
     assert _grades(other)["ada"] == _grades(course)["ada"]
     submission = Submission.objects.get(assignment__course=other)
     assert submission.bundle == NO_FILES
-    assert ask_all(submission.assignment, by=teacher, now=now) == 0
+    assert ask_all(submission.assignment, Which.ALL, by=teacher, now=now) == 0
 
 
 def test_assignment_that_is_called_as_no_folder_can_be_is_renamed(teacher: User, now: datetime) -> None:
