@@ -29,7 +29,7 @@ run: setup ## serve Carrel on this machine until Ctrl-C (PORT, CARREL_DATA)
 
 test: setup-dev ## run every test: the fast ones in parallel, then those that start the whole stack
 	$(PY) -m pytest -n $(TEST_WORKERS) -m "not stack and not browser"
-	$(PY) -m pytest -m "stack or browser"
+	$(PY) -m pytest -n $(TEST_WORKERS) --dist loadfile -m "stack or browser"
 
 check: setup-dev ## lint, types, layers, templates, migrations, settings
 	$(BIN)/ruff check

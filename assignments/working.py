@@ -90,6 +90,8 @@ class Work:
     has_more_time: bool = False
     grade: Grade | None = None
     """What they were told they have; None before anything is published."""
+    is_graded_on_submit: bool = False
+    """Whether what was received is graded without anybody asking."""
 
     @property
     def news(self) -> Sequence[str]:
@@ -117,7 +119,12 @@ class Work:
         is_fetching = self.fetch is not None and self.fetch.state == Fetch.State.WAITING
         is_collecting = self.collection is not None and self.collection.state == Collection.State.WAITING
         is_grading = any(one.submission.state in ("waiting", "running") for one in self.received)
-        return is_fetching or is_collecting or is_grading
+        return is_fetching or is_collecting or is_grading or self._is_graded_next
+
+    @property
+    def _is_graded_next(self) -> bool:
+        """Whether the newest is received and not yet in the queue, where it comes in a moment."""
+        return self.is_graded_on_submit and any(one.submission.state == "received" for one in self.received[:1])
 
 
 def work_of(assignment: Assignment, membership: Membership, *, now: datetime) -> Work:
@@ -156,6 +163,7 @@ def work_of(assignment: Assignment, membership: Membership, *, now: datetime) ->
         ],
         attempts_left=None if most is None else max(0, most - used),
         attempts=most,
+        is_graded_on_submit=assignment.is_graded_on_submit,
         refusal=refused.explain() if refused is not None else None,
         late=_late(schedule, dates),
         counts="" if most == 1 else str(COUNTS_WORDS[schedule.counts]),

@@ -102,6 +102,6 @@ def test_picture_is_a_link_and_nothing_is_loaded() -> None:
 
 
 def test_templates_have_it_as_a_filter() -> None:
-    page = Template("{% load assignments %}{{ text|markdown }}").render(Context({"text": "*yes* <i>"}))
+    page = Template("{% load grades %}{{ text|markdown }}").render(Context({"text": "*yes* <i>"}))
 
     assert page.strip() == "<p><em>yes</em> &lt;i&gt;</p>"

@@ -148,7 +148,14 @@ def test_page_says_what_became_of_a_submission(
     page = _page(client, ada)
 
     assert words in page
-    assert ('data-refresh-seconds="1"' in page) is (state in ("waiting", "running"))
+    assert ('data-refresh-seconds="1"' in page) is (state in ("received", "waiting", "running"))
+
+
+def test_page_waits_for_no_grading_that_nobody_asks(client: Client, assignment: Assignment, ada: Membership) -> None:
+    Assignment.objects.update(is_graded_on_submit=False)
+    _received(assignment, ada)
+
+    assert 'data-refresh-seconds=""' in _page(client, ada)
 
 
 def test_page_says_why_it_could_not_be_graded(client: Client, assignment: Assignment, ada: Membership) -> None:

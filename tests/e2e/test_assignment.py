@@ -132,9 +132,10 @@ def test_assignment_goes_from_release_to_feedback_and_a_correction_changes_a_gra
     work_on(student)
     student.goto(staff_page)
     student.get_by_role("button", name="Submit").click()
-    expect(student.get_by_text("Graded by its tests")).to_be_visible(timeout=WORK_MILLISECONDS)
-    student.get_by_role("link", name=re.compile("^Receipt")).first.click()
-    expect(student.get_by_role("cell", name="doubling.ipynb")).to_be_visible()
+    expect(student.get_by_text("Graded, not published yet")).to_be_visible(timeout=WORK_MILLISECONDS)
+    student.get_by_role("link", name=re.compile("^Files and receipt")).click()
+    expect(student.get_by_text("doubling.ipynb").first).to_be_visible()
+    expect(student.get_by_text("SHA-256").first).to_be_visible()
 
     # The teacher finishes by hand what no test can grade, and publishes.
     page.goto(f"{staff_page}grading/")
