@@ -151,14 +151,14 @@ def test_assignment_goes_from_release_to_feedback_and_a_correction_changes_a_gra
     page.get_by_label("Points, of 2").fill("2")
     page.get_by_role("button", name="Save and next").click()
     open_gradebook(page)
-    expect(page.get_by_role("cell", name=re.compile(r"2\s*/\s*5"))).to_be_visible()
+    expect(page.get_by_role("link", name="2 / 5")).to_be_visible()
     page.get_by_role("button", name="Publish all grades").click()
     keep("gradebook")
 
     # The student reads what came of it.
     student.goto(staff_page)
     student.get_by_role("link", name=re.compile("Read the feedback")).first.click()
-    expect(student.get_by_text(re.compile(r"2\s*/\s*5")).first).to_be_visible()
+    expect(student.get_by_text("2 / 5").first).to_be_visible()
     expect(student.get_by_text("type(double(3))")).to_have_count(0)
 
     # The test was too strict. A corrected release gives the student their points, once the teacher takes that over.
@@ -176,4 +176,4 @@ def test_assignment_goes_from_release_to_feedback_and_a_correction_changes_a_gra
     expect(page.get_by_text("changed since it was published")).to_be_visible()
     page.get_by_role("button", name="Publish all grades").click()
     student.goto(staff_page)
-    expect(student.get_by_text(re.compile(r"5\s*/\s*5")).first).to_be_visible()
+    expect(student.get_by_text("5 / 5").first).to_be_visible()
