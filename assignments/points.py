@@ -191,7 +191,7 @@ def _cell_points(cell: CellWorth, history: Iterable[Change], items: Mapping[str,
         automatic=automatic,
         extra=more,
         items=chosen,
-        needs_manual=_needs_manual(cell, run, hand),
+        needs_manual=_needs_manual(cell, history, hand),
         by=hand.by if hand else "",
     )
 
@@ -204,13 +204,19 @@ def _later_hand(number: Change | None, choice: Change | None) -> Change | None:
     return max(hands, key=lambda change: change.number, default=None)
 
 
-def _needs_manual(cell: CellWorth, run: Change | None, hand: Change | None) -> bool:
-    """As nbgrader has it: until somebody has graded it what cannot be graded by running it, and again once a cell has
-    been run anew since. An answer as it was given out has got its 0 by running; tasks are not run.
+def _needs_manual(cell: CellWorth, history: Iterable[Change], hand: Change | None) -> bool:
+    """Until somebody has graded it what cannot be graded by running it, and again once running it has since found
+    something else than it had when they did. An answer as it was given out has got its 0 by running; tasks are not run.
+
+    nbgrader asks again after any run. Its runs may be of other work; here a submission never changes, and a correction
+    of one test would have every essay of a class read once more.
     """
+    run = _latest(history, ChangeKind.AUTOMATIC)
     if hand is None:
         return cell.kind == CellKind.TASK or run is None or run.points is None
-    return cell.kind != CellKind.TASK and run is not None and run.number > hand.number
+    seen = _latest((change for change in history if change.number < hand.number), ChangeKind.AUTOMATIC)
+    is_other = run is not None and run.points != (seen.points if seen is not None else None)
+    return cell.kind != CellKind.TASK and is_other
 
 
 def _latest(history: Iterable[Change], kind: ChangeKind) -> Change | None:

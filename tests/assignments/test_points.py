@@ -120,15 +120,17 @@ def test_an_item_that_is_worth_something_else_now_changes_what_it_was_chosen_for
         (WRITTEN, [(RUN, None), (HAND, 0), (HAND, None)], True),
         (WRITTEN, [(RUN, None), (ITEM, "good")], False),
         (WRITTEN, [(RUN, None), (EXTRA, 1)], True),
-        (WRITTEN, [(RUN, None), (HAND, 2), (RUN, None)], True),
-        (TESTS, [(RUN, 1), (HAND, 2), (RUN, 1)], True),
+        (WRITTEN, [(RUN, None), (HAND, 2), (RUN, None)], False),
+        (WRITTEN, [(RUN, None), (HAND, 2), (RUN, 0)], True),  # A corrected release: it is as it was given out.
+        (TESTS, [(RUN, 1), (HAND, 2), (RUN, 1)], False),
+        (TESTS, [(RUN, 1), (HAND, 2), (RUN, 0)], True),
         (TASK, [], True),
         (TASK, [(RUN, 0)], True),
         (TASK, [(HAND, 2)], False),
         (TASK, [(HAND, 2), (RUN, None)], False),
     ],
 )
-def test_needs_manual_as_nbgrader_has_it(cell: CellWorth, steps: list[Step], expected: bool) -> None:
+def test_needs_manual_until_a_person_has_graded_it(cell: CellWorth, steps: list[Step], expected: bool) -> None:
     assert folded(*steps, cell=cell).needs_manual is expected
 
 
