@@ -176,6 +176,11 @@ REASONS: dict[str, Reason] = {
         _("There is nothing to do."),
         status=409,
     ),
+    "copy_work_interrupted": Reason(
+        _("Carrel was interrupted again and again while it read or wrote your copy."),
+        _("Look for very large files in it and take them out, then try once more. If that does not help, say so."),
+        status=503,
+    ),
     "copy_missing": Reason(
         _("There is no copy of this assignment among your files."),
         _("Fetch it first. If you had one and have moved it, put it back where it was."),

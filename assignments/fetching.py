@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import User
-from assignments import artefacts, files
+from assignments import artefacts, copy_work, files
 from assignments.cells import read, write
 from assignments.errors import AssignmentError
 from assignments.files import Bundle, File
@@ -81,6 +81,7 @@ def ask_fetch(assignment: Assignment, membership: Membership, *, now: datetime) 
             fetch.before = fetch.release
         fetch.release, fetch.asked_at = assignment.release, now
         fetch.state, fetch.failure_code, fetch.failure_facts = Fetch.State.WAITING, "", {}
+        fetch.lease_until, fetch.tries = None, 0
         fetch.save()
     enqueue(TASK, fetch.pk)
     return fetch
@@ -88,13 +89,14 @@ def ask_fetch(assignment: Assignment, membership: Membership, *, now: datetime) 
 
 def carry_out_fetch(fetch: Fetch, *, now: datetime) -> None:
     """Put the files there. Safe to repeat: what is there is never written over."""
-    if fetch.state != Fetch.State.WAITING:
+    if not copy_work.claim(fetch, now=now):
         return
     try:
-        _place(fetch)
+        with copy_work.claimed(fetch):
+            _place(fetch)
     except SystemFailure as trouble:
         logger.warning("%s could not be put in place yet: %s", fetch.pk, trouble)
-        if now - fetch.asked_at > GIVEN_UP:
+        if fetch.tries > copy_work.MAX_TRIES or now - fetch.asked_at > GIVEN_UP:
             _end(fetch, Fetch.State.FAILED, error=trouble)
     except UserError as error:
         _end(fetch, Fetch.State.FAILED, error=error)
@@ -104,9 +106,7 @@ def carry_out_fetch(fetch: Fetch, *, now: datetime) -> None:
 
 def enqueue_overdue_fetches(*, now: datetime) -> None:
     """Ask for what a worker has left undone."""
-    overdue = Fetch.objects.filter(state=Fetch.State.WAITING, asked_at__lte=now - OVERDUE)
-    for key in overdue.values_list("pk", flat=True):
-        enqueue(TASK, key)
+    copy_work.enqueue_overdue(Fetch, TASK, asked_before=now - OVERDUE, now=now)
 
 
 def given_out(release: Release) -> Bundle:
@@ -214,5 +214,5 @@ def _end(
 ) -> None:
     failure = {"failure_code": error.code, "failure_facts": error.facts} if error is not None else {}
     waiting = Fetch.objects.filter(pk=fetch.pk, state=Fetch.State.WAITING)
-    waiting.update(state=state, done_at=now, news=fetch.news, **failure)
+    waiting.update(state=state, done_at=now, lease_until=None, news=fetch.news, **failure)
     fetch.refresh_from_db()

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 
 from accounts.models import User
-from assignments import artefacts, receipts
+from assignments import artefacts, copy_work, receipts
 from assignments.deadlines import NOTHING_EXTRA, Allowance, Attempt, dates_for, refusal, standing
 from assignments.doctoring import Repair, doctor_files
 from assignments.errors import AssignmentError
@@ -103,30 +103,15 @@ def ask_collection(
 
 def carry_out_collection(collection: Collection, *, now: datetime) -> None:
     """Read the member's copy and receive it. Safe to repeat: one collection makes one submission."""
-    if collection.state != Collection.State.WAITING:
+    if not copy_work.claim(collection, now=now):
         return
     try:
-        received = _work_in(copy_of(collection.assignment, collection.membership), collection)
-        if not received.files:
-            raise AssignmentError("copy_missing")
-        if collection.way == Way.DEADLINE:
-            _check_something_was_done(collection, received)
-        with transaction.atomic():
-            submission = receive(
-                collection.assignment,
-                collection.membership,
-                received,
-                way=Way(collection.way),
-                by=collection.asked_by,
-                now=collection.asked_at,
-            )
-            waiting = Collection.objects.filter(pk=collection.pk, state=Collection.State.WAITING)
-            if not waiting.update(state=Collection.State.DONE, submission=submission):
-                transaction.set_rollback(True)  # Another worker was quicker.
+        with copy_work.claimed(collection):
+            _collect(collection)
     except SystemFailure as trouble:
         logger.warning("%s could not be collected yet: %s", collection.pk, trouble)
         patience = GIVEN_UP_AT_THE_DEADLINE if collection.way == Way.DEADLINE else GIVEN_UP
-        if now - collection.asked_at > patience:
+        if collection.tries > copy_work.MAX_TRIES or now - collection.asked_at > patience:
             _fail(collection, trouble)
     except UserError as error:
         _fail(collection, error)
@@ -134,9 +119,7 @@ def carry_out_collection(collection: Collection, *, now: datetime) -> None:
 
 def enqueue_overdue_collections(*, now: datetime) -> None:
     """Ask for what a worker has left undone."""
-    overdue = Collection.objects.filter(state=Collection.State.WAITING, asked_at__lte=now - OVERDUE)
-    for key in overdue.values_list("pk", flat=True):
-        enqueue(TASK, key)
+    copy_work.enqueue_overdue(Collection, TASK, asked_before=now - OVERDUE, now=now)
 
 
 def receive(
@@ -205,6 +188,26 @@ def _submissions(assignment: Assignment, membership: Membership) -> SubmissionQu
     return Submission.objects.filter(assignment=assignment, membership=membership)
 
 
+def _collect(collection: Collection) -> None:
+    received = _work_in(copy_of(collection.assignment, collection.membership), collection)
+    if not received.files:
+        raise AssignmentError("copy_missing")
+    if collection.way == Way.DEADLINE:
+        _check_something_was_done(collection, received)
+    with transaction.atomic():
+        submission = receive(
+            collection.assignment,
+            collection.membership,
+            received,
+            way=Way(collection.way),
+            by=collection.asked_by,
+            now=collection.asked_at,
+        )
+        waiting = Collection.objects.filter(pk=collection.pk, state=Collection.State.WAITING)
+        if not waiting.update(state=Collection.State.DONE, lease_until=None, submission=submission):
+            transaction.set_rollback(True)  # Another worker was quicker.
+
+
 def _work_in(copy: Bundle, collection: Collection) -> Bundle:
     """Without the feedback that nbgrader has put into the folder; what was given out there is work like the rest."""
     if not any(file.path.startswith(FEEDBACK) for file in copy):
@@ -235,5 +238,6 @@ def _names(release: Release) -> list[str]:
 
 def _fail(collection: Collection, error: EnvironmentsError) -> None:
     waiting = Collection.objects.filter(pk=collection.pk, state=Collection.State.WAITING)
-    waiting.update(state=Collection.State.FAILED, failure_code=error.code, failure_facts=error.facts)
+    failure = {"failure_code": error.code, "failure_facts": error.facts}
+    waiting.update(state=Collection.State.FAILED, lease_until=None, **failure)
     collection.refresh_from_db()

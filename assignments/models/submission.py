@@ -34,6 +34,9 @@ class Fetch(models.Model):
     """What it was until then."""
     state = models.CharField(max_length=16, choices=State, default=State.WAITING)
     asked_at = models.DateTimeField()
+    lease_until = models.DateTimeField(null=True, blank=True)
+    tries = models.PositiveIntegerField(default=0)
+    """How many workers have begun it and neither ended it nor let it go."""
     done_at = models.DateTimeField(null=True, blank=True)
     news = models.JSONField(default=list)
     """What merging a later release into it has changed, in `merging`'s terms."""
@@ -77,6 +80,9 @@ class Collection(models.Model):
     asked_at = models.DateTimeField()
     """What counts as the moment of submission, whenever the worker comes to it."""
     state = models.CharField(max_length=16, choices=State, default=State.WAITING)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    tries = models.PositiveIntegerField(default=0)
+    """How many workers have begun it and neither ended it nor let it go."""
     submission = models.OneToOneField(
         "assignments.Submission", null=True, on_delete=models.SET_NULL, related_name="collection"
     )
