@@ -63,6 +63,19 @@ def build_rows(stack: Stack, commit: str) -> list[tuple[str, str]]:
     return _select(stack, "environments_build", "commit", (commit,))
 
 
+def gradings(stack: Stack, assignment: str) -> list[tuple[str, float, int, int]]:
+    """Of each submission its state and points, how often it was graded, and how often its test gave points."""
+    query = """
+        SELECT submission.state, submission.points,
+            (SELECT count(*) FROM assignments_autograding WHERE submission_id = submission.id AND state = 'done'),
+            (SELECT count(*) FROM assignments_gradechange WHERE submission_id = submission.id AND grade_id = 'bar')
+        FROM assignments_submission AS submission
+        JOIN assignments_assignment AS assignment ON assignment.id = submission.assignment_id
+        WHERE assignment.name = ?"""
+    with closing(_database(stack)) as database:
+        return database.execute(query, [assignment]).fetchall()
+
+
 def _select(stack: Stack, table: str, column: str, values: tuple[str, ...]) -> list[tuple[str, str]]:
     places = ", ".join("?" * len(values))
     query = f'SELECT id, state FROM {table} WHERE "{column}" IN ({places})'  # noqa: S608 - all names are ours
