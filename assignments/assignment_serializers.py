@@ -17,19 +17,9 @@ from assignments.models import Assignment, Extension, GateRun, Release, Source, 
 from assignments.models.assignment import MAX_NAME, MAX_TITLE, NAME
 from assignments.records import AssignmentRecord
 from classes.models import Lesson
+from classes.moments import refuse_far_away
 from environments.serializers import ReasonSerializer
 from environments.volume_serializers import StrictSerializer
-
-FIRST_YEAR, LAST_YEAR = 2000, 2200
-"""Beyond them nothing is taught, and time given on top would lead out of the calendar."""
-
-
-def refuse_far_away(moment: datetime) -> None:
-    """A validator."""
-    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise serializers.ValidationError(
-            _("Give a date between %(first)s and %(last)s.") % {"first": FIRST_YEAR, "last": LAST_YEAR}
-        )
 
 
 def _moment(words: str = "", **options: Any) -> serializers.DateTimeField:

@@ -30,7 +30,7 @@ from assignments.late_forms import LateForm
 from assignments.late_words import words_of
 from assignments.models import Assignment, Extension
 from assignments.models.assignment import MAX_TITLE
-from classes.edit_forms import EditForm, MomentInput, to_the_minute
+from classes.edit_forms import EditForm, MomentField, to_the_minute
 from classes.models import Membership, Role
 from environments.errors import EnvironmentsError
 
@@ -140,11 +140,8 @@ class SettingsForm(EditForm, forms.ModelForm):  # type: ignore[type-arg]
         )
         widgets = {
             "summary": forms.Textarea(attrs={"rows": 4}),
-            "opens_at": MomentInput(),
-            "due_at": MomentInput(),
-            "closes_at": MomentInput(),
-            "hidden_tests_from": MomentInput(),
         }
+        field_classes = dict.fromkeys(("opens_at", "due_at", "closes_at", "hidden_tests_from"), MomentField)
         help_texts = {
             "summary": _("Some sentences for students."),
             "opens_at": _("Left empty, as soon as it is released."),
@@ -218,7 +215,7 @@ class ExtensionForm(forms.Form):
         max_value=MAX_MINUTES,
         required=False,
     )
-    until = forms.DateTimeField(label=_("Due no earlier than"), required=False, widget=MomentInput())
+    until = MomentField(label=_("Due no earlier than"), required=False)
     time_percent = forms.IntegerField(
         label=_("Time, in percent"),
         help_text=_("150 is half as much time again, from when students see it until it is due."),

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
+EARLIEST, LATEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
+"""What lies beyond is as good as these: time on top leads nowhere out of the calendar, in no zone."""
 MAX_STEPS = 20
 MAX_MINUTES = 366 * 24 * 60
 MAX_TIME_PERCENT = 1000
@@ -229,11 +231,11 @@ def dates_for(schedule: Schedule, allowance: Allowance = NOTHING_EXTRA) -> Dates
         return Dates(opens, None, None)
     more = _more_time(anchor, opens, allowance)
     if due:
-        due += more
+        due = _later(due, more)
     if closes:
-        closes += more
+        closes = _later(closes, more)
         if due:
-            closes = max(closes, due + schedule.late.grace)
+            closes = max(closes, _later(due, schedule.late.grace))
     return Dates(opens, due, closes)
 
 
@@ -281,13 +283,13 @@ def hands_in_itself_at(schedule: Schedule, allowance: Allowance = NOTHING_EXTRA)
     counts as of `on_time_until`, whenever it comes to be done.
     """
     last = on_time_until(schedule, allowance)
-    return last + SECOND if last else None
+    return _later(last, SECOND) if last else None
 
 
 def on_time_until(schedule: Schedule, allowance: Allowance = NOTHING_EXTRA) -> datetime | None:
     """The last second in which this person is not late; None if there is no such."""
     due = dates_for(schedule, allowance).due_at
-    return due + schedule.late.grace if due else None
+    return _later(due, schedule.late.grace) if due else None
 
 
 def has_forgotten(
@@ -368,9 +370,13 @@ def _more_time(anchor: datetime, opens: datetime | None, allowance: Allowance) -
     """How much later the anchor of the dates is for this person."""
     later = timedelta(minutes=allowance.extra_minutes)
     if opens:
-        later += (anchor - opens) * (allowance.time_percent - 100) // 100
+        later += (anchor - opens) // 100 * (allowance.time_percent - 100)  # Whole seconds: nothing is lost.
     until = _second(allowance.until)
-    return _whole(max(anchor + later, until or anchor)) - anchor
+    return _whole(max(_later(anchor, later), until or anchor)) - anchor
+
+
+def _later(moment: datetime, by: timedelta) -> datetime:
+    return moment + min(by, LATEST - moment)
 
 
 def _second(moment: datetime | None) -> datetime | None:
@@ -379,4 +385,4 @@ def _second(moment: datetime | None) -> datetime | None:
 
 def _whole(moment: datetime) -> datetime:
     """The second it is in; in UTC, for times of one zone are subtracted as if no clock were ever put back."""
-    return moment.astimezone(UTC).replace(microsecond=0)
+    return min(max(moment, EARLIEST), LATEST).astimezone(UTC).replace(microsecond=0)

@@ -14,6 +14,7 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from classes.errors import CourseError
+from classes.moments import refuse_far_away
 
 
 class MomentInput(forms.DateTimeInput):
@@ -23,6 +24,13 @@ class MomentInput(forms.DateTimeInput):
 
     def __init__(self) -> None:
         super().__init__(format="%Y-%m-%dT%H:%M")
+
+
+class MomentField(forms.DateTimeField):
+    """A moment, as it is typed into that; none that nobody can mean."""
+
+    widget = MomentInput
+    default_validators = [refuse_far_away]
 
 
 class DayInput(forms.DateInput):
@@ -87,10 +95,9 @@ class PublishForm(EditForm):
         initial=Publishing.NOW,
         widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
     )
-    publish_at = forms.DateTimeField(
+    publish_at = MomentField(
         label=_("From"),
         error_messages={"required": _("Say from when, or choose another answer.")},
-        widget=MomentInput(),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from classes.edit_forms import MomentInput, PublishForm, publishing_of, to_the_minute
+from classes.edit_forms import MomentField, PublishForm, publishing_of, to_the_minute
 from classes.errors import CourseError
 from classes.lessons import MAX_PATH, Outline, check_lesson_path
 from classes.models.course import MAX_TITLE
@@ -36,8 +36,8 @@ class LessonForm(PublishForm):
         required=False,
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}),
     )
-    starts_at = forms.DateTimeField(label=_("Begins"), required=False, widget=MomentInput())
-    ends_at = forms.DateTimeField(label=_("Ends"), required=False, widget=MomentInput())
+    starts_at = MomentField(label=_("Begins"), required=False)
+    ends_at = MomentField(label=_("Ends"), required=False)
 
     ready_minutes = forms.IntegerField(
         label=_("Servers ready before it begins, in minutes"),

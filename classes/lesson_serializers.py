@@ -16,6 +16,7 @@ from classes.lessons import MAX_PATH, Outline, outline_of
 from classes.models import Announcement, Lesson, LessonVisit
 from classes.models.course import MAX_TITLE
 from classes.models.lesson import MAX_READY_MINUTES
+from classes.moments import refuse_far_away
 from environments.volume_serializers import StrictSerializer
 
 
@@ -71,10 +72,13 @@ class OutlineSerializer(StrictSerializer):
         required=False,
         help_text="The notebook, another file, or a folder, as it stands in the class's repository.",
     )
-    starts_at = serializers.DateTimeField(allow_null=True, required=False)
-    ends_at = serializers.DateTimeField(allow_null=True, required=False)
+    starts_at = serializers.DateTimeField(allow_null=True, required=False, validators=[refuse_far_away])
+    ends_at = serializers.DateTimeField(allow_null=True, required=False, validators=[refuse_far_away])
     published_at = serializers.DateTimeField(
-        allow_null=True, required=False, help_text="From when students see it; null for a draft."
+        allow_null=True,
+        required=False,
+        validators=[refuse_far_away],
+        help_text="From when students see it; null for a draft.",
     )
     ready_minutes = serializers.IntegerField(
         min_value=1,
@@ -99,7 +103,10 @@ class PublishSerializer(StrictSerializer):
     """From when students see a lesson."""
 
     at = serializers.DateTimeField(
-        allow_null=True, required=False, help_text="Left out for now; null for a draft, which nobody sees."
+        allow_null=True,
+        required=False,
+        validators=[refuse_far_away],
+        help_text="Left out for now; null for a draft, which nobody sees.",
     )
 
     def moment(self, *, now: datetime) -> datetime | None:
@@ -137,7 +144,9 @@ class NoticeSerializer(StrictSerializer):
     text = serializers.CharField(
         max_length=5000, allow_blank=True, required=False, help_text="Plain text; addresses become links."
     )
-    published_at = serializers.DateTimeField(required=False, help_text="From when students read it; now unless said.")
+    published_at = serializers.DateTimeField(
+        required=False, validators=[refuse_far_away], help_text="From when students read it; now unless said."
+    )
 
     def notice(self, *, now: datetime, before: Announcement | None = None) -> Notice:
         """What it is to say; what is left out stays as it was."""

@@ -37,6 +37,7 @@ from tests.factories import AssignmentFactory, CourseFactory, UserFactory, membe
 
 pytestmark = pytest.mark.django_db
 
+FAR_AWAY = "Give a date between 2000 and 2200."
 NOTEBOOK = b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
 BUNDLE = Bundle((File("problem1.ipynb", NOTEBOOK),))
 
@@ -291,6 +292,10 @@ def test_dates_in_a_wrong_order_are_refused(at_desk: Client, assignment: Assignm
         ("title", "", "This field is required"),
         ("due_at", "the day after tomorrow", "Enter a valid date"),
         ("closes_at", "2026-02-01T10:00", "not in order"),
+        *[(field, "9999-12-31T23:59", FAR_AWAY) for field in ("due_at", "closes_at", "hidden_tests_from")],
+        *[(field, "0001-01-01T00:00", FAR_AWAY) for field in ("opens_at", "due_at", "hidden_tests_from")],
+        ("due_at", "1999-12-31T23:59", FAR_AWAY),
+        ("closes_at", "2201-01-01T00:00", FAR_AWAY),
         ("attempts", "0", "greater than or equal to 1"),
         ("attempts", "-1", "greater than or equal to 1"),
         ("attempts", "1001", "less than or equal to 1000"),
@@ -392,6 +397,8 @@ def test_more_of_nothing_is_refused(at_desk: Client, assignment: Assignment) -> 
         ("extra_minutes", "600000", "less than or equal to"),
         ("until", "some day", "Enter a valid date"),
         ("until", "2026-02-01T10:00", "no earlier than this for everybody"),
+        ("until", "9999-12-31T23:59", FAR_AWAY),
+        ("until", "0001-01-01T00:00", FAR_AWAY),
         ("time_percent", "99", "greater than or equal to 100"),
         ("time_percent", "1001", "less than or equal to 1000"),
         ("time_percent", "150", "needs dates from when and until when"),

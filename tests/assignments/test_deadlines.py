@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from assignments.deadlines import (
     COUNTS_WORDS,
+    MAX_MINUTES,
+    MAX_TIME_PERCENT,
     SECOND,
     Allowance,
     Attempt,
@@ -39,6 +41,7 @@ DUE = datetime(2026, 11, 12, 12, 0, tzinfo=UTC)
 CLOSES = datetime(2026, 11, 15, 12, 0, tzinfo=UTC)
 STEPS = LateRule(grace_minutes=10, steps=(Step(10, 90), Step(60, 50), Step(24 * 60, 0)))
 BY_DAY = LateRule(percent_per_day=20, keeps_percent=30)
+FOREVER = datetime.max.replace(tzinfo=UTC)
 WEEK = Schedule(OPENS, DUE, CLOSES, STEPS)
 
 minutes = st.integers(0, 10_000)
@@ -285,6 +288,29 @@ def test_an_allowance_is_never_a_disadvantage(
     assert given_more.is_late <= plain.is_late
     if refusal(schedule, attempts=attempts, now=now) is None:
         assert refusal(schedule, attempts=attempts, now=now, allowance=allowance) is None
+
+
+@pytest.mark.parametrize("moment", [datetime.max, datetime.min])
+@pytest.mark.parametrize("hours", [-14, 0, 14])
+@pytest.mark.parametrize(
+    "allowance",
+    [Allowance(), Allowance(extra_minutes=MAX_MINUTES, time_percent=MAX_TIME_PERCENT), Allowance(until=FOREVER)],
+)
+def test_dates_at_the_ends_of_the_calendar_lead_nowhere_out_of_it(
+    moment: datetime, hours: int, allowance: Allowance
+) -> None:
+    far = moment.replace(tzinfo=timezone(timedelta(hours=hours)))
+    opens = datetime.min.replace(tzinfo=UTC) if moment == datetime.max else None
+    schedule = Schedule(opens, far, far, late=LateRule(grace_minutes=MAX_MINUTES))
+
+    dates, last = dates_for(schedule, allowance), hands_in_itself_at(schedule, allowance)
+
+    assert dates.due_at is not None
+    assert dates.closes_at is not None
+    assert last is not None
+    assert dates.due_at <= dates.closes_at
+    assert all(date.astimezone(ZoneInfo("Pacific/Kiritimati")) for date in (dates.due_at, dates.closes_at, last))
+    assert standing(schedule, DUE, allowance).is_late == (dates.due_at < OPENS)
 
 
 @given(schedules, allowances)
