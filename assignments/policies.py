@@ -25,6 +25,14 @@ def can_grade(standing: Standing) -> bool:
     return standing.is_staff and not standing.course.is_over
 
 
+def can_grade_everything_again(standing: Standing) -> bool:
+    """Whether they may have the tests run over all that was submitted, as long as the class goes on.
+
+    Everybody's points may move by it.
+    """
+    return standing.is_teacher
+
+
 def can_publish(standing: Standing) -> bool:
     """Whether they may tell students their grades."""
     return standing.can_change

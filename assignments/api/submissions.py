@@ -11,6 +11,7 @@ from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
@@ -37,7 +38,7 @@ from assignments.grading_serializers import (
 from assignments.marking import Place
 from assignments.models import CellGrade, GradeChange, RegradeRequest, Submission
 from assignments.points import CellKey, ChangeKind
-from assignments.policies import is_own
+from assignments.policies import can_grade_everything_again, is_own
 from assignments.records import cells_of, request_records, submission_records, submissions_with_all
 from assignments.turnout import turnout_of
 from environments.api.conventions import NOT_FOUND, Pages, errors, person_of
@@ -192,10 +193,11 @@ class GradingViewSet(OfAssignment[CellGrade]):
         responses={202: AskedSerializer, **errors({404: NOT_FOUND, 409: f"{OVER}, {NO_RELEASE}."})},
     )
     def create(self, request: Request, pk: str) -> Response:
-        """By those of the present release, all attempts; what was given by hand stays."""
-        assignment = self.changing_for(*STAFF)
+        """By those of the present release, all attempts, for teachers; what was given by hand stays."""
+        if not can_grade_everything_again(self.standing_for(*STAFF)):
+            raise PermissionDenied
         everything = autograding.Which.ALL
-        asked = autograding.ask_all(assignment, everything, by=person_of(request), now=timezone.now())
+        asked = autograding.ask_all(self.assignment, everything, by=person_of(request), now=timezone.now())
         return Response(AskedSerializer({"asked": asked}).data, status=status.HTTP_202_ACCEPTED)
 
 

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from assignments.autograding import Which, ask_all
 from assignments.context import AssignmentRequest, assignment_view
-from assignments.policies import can_grade
+from assignments.policies import can_grade, can_grade_everything_again
 from assignments.progress import GradingProgress, names_of, progress_of
 from assignments.requests import requests_in
 from assignments.statistics import spreads, statistics_of
@@ -45,6 +45,7 @@ def staff_page(request: AssignmentRequest) -> HttpResponse:
         "failures": _named(request, tests),
         "asked": requests_in(request.course, assignment=request.assignment).order_by().count(),
         "can_grade": can_grade(request.standing),
+        "can_grade_again": can_grade_everything_again(request.standing),
         "refresh_seconds": SECONDS_UNDER_WAY if tests.is_under_way else SECONDS_AT_REST,
     }
     if request.htmx:
@@ -76,7 +77,7 @@ def tests_ask(request: AssignmentRequest) -> HttpResponse:
     if wanted not in set(Which):
         raise Http404
     which = Which(wanted)
-    if which == Which.ALL and not request.standing.is_teacher:
+    if which == Which.ALL and not can_grade_everything_again(request.standing):
         raise PermissionDenied
     try:
         asked = ask_all(request.assignment, which, by=request.user, now=timezone.now())

@@ -62,7 +62,7 @@ ENDPOINTS = [
     Endpoint("extension-list", "POST", GIVEN + "extensions/", 404, 403, 403, 400),
     Endpoint("extension-detail", "DELETE", GIVEN + f"extensions/{UUID(int=1)}/", 404, 403, 403, 404),
     Endpoint("grading", "GET", GIVEN + "grading/", 404, 403, 200, 200),
-    Endpoint("grading", "POST", GIVEN + "grading/", 404, 403, 202, 202),
+    Endpoint("grading", "POST", GIVEN + "grading/", 404, 403, 403, 202),
     Endpoint("gradebook", "GET", GIVEN + "grades/", 404, 403, 200, 200),
     Endpoint("grades-publish", "POST", GIVEN + "grades/publish/", 404, 403, 403, 200),
     Endpoint("points-file", "GET", GIVEN + "grades/points.csv", 404, 403, 403, 200),

@@ -191,12 +191,12 @@ def test_submission_is_graded_again_once(graders: APIClient, submission: Submiss
 
 
 def test_all_are_graded_again(
-    graders: APIClient, assignment: Assignment, submission: Submission, now: datetime
+    program: APIClient, assignment: Assignment, submission: Submission, now: datetime
 ) -> None:
     graded(assignment, member(assignment.course, "bob"), now=now)
 
-    assert graders.post(below(assignment, "grading/")).json() == {"asked": 2}
-    assert graders.get(below(assignment, "grading/")).json()["waiting"] == 2
+    assert program.post(below(assignment, "grading/")).json() == {"asked": 2}
+    assert program.get(below(assignment, "grading/")).json()["waiting"] == 2
 
 
 def test_state_of_grading_is_told_cell_by_cell(
