@@ -212,6 +212,11 @@ REASONS: dict[str, Reason] = {
         _("Nothing of yours was written. Look at what it has now, and change it if you still want to."),
         status=409,
     ),
+    "rubric_item_toggled": Reason(
+        _("You have chosen this item or taken it back since you opened this page, perhaps in another window."),
+        _("Nothing was changed now. Look at what the answer has, and press again if you still want to."),
+        status=409,
+    ),
     "cell_unknown": Reason(
         _("There is no such cell in this submission."),
         _("Go back to the overview and choose it there."),

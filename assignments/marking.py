@@ -343,10 +343,16 @@ def give_mark(
 
 @transaction.atomic
 def toggle_item(submission: Submission, item: RubricItem, *, by: User, now: datetime, seen: int) -> None:
-    """Choose a rubric item for its cell, or take it back. Raises as `give_points`, and `rubric_item_retired`."""
+    """Choose a rubric item for its cell, or take it back. Raises as `give_points`, and `rubric_item_retired`.
+
+    Also `rubric_item_toggled` where they did it themselves since `seen`, in another window: the opposite of what they
+    see is not what they mean.
+    """
     key = CellKey(item.notebook, item.grade_id)
     _worth(submission, key)
     _begin(submission, key, by=by, now=now, seen=seen)
+    if _by_hand(submission, key).filter(pk__gt=seen, rubric_item=item).exists():
+        raise AssignmentError("rubric_item_toggled")
     is_chosen = item.pk not in rubrics.chosen_of(submission, key)
     rubrics.choose(submission, item, is_chosen=is_chosen, by=by, now=now)
 

@@ -29,7 +29,7 @@ from assignments.marking import (
 )
 from assignments.models import Assignment, CellGrade, CellLease, Grade, GradeChange, Submission
 from assignments.points import CellKey
-from assignments.rubrics import add_item
+from assignments.rubrics import add_item, chosen_of
 from classes.models import Role
 from tests.assignments.marked import ESSAY, PROOF, TEST, graded, to_be_graded
 from tests.factories import member
@@ -244,6 +244,27 @@ def test_only_the_submission_that_counts_is_to_do(
         (PROOF, 1, 1),
         (TEST, 1, 0),
     ]
+
+
+def test_second_window_is_told_what_the_first_has_chosen(submission: Submission, grader: User, now: datetime) -> None:
+    item = add_item(submission.assignment, ESSAY, label="Clear", points=Decimal(1), now=now)
+    seen = latest_change(submission, ESSAY)
+    toggle_item(submission, item, by=grader, now=now, seen=seen)
+
+    with pytest.raises(AssignmentError, match="rubric_item_toggled"):
+        toggle_item(submission, item, by=grader, now=now, seen=seen)
+
+    assert chosen_of(submission, ESSAY) == {item.pk}
+
+
+def test_items_chosen_one_right_after_the_other_all_count(submission: Submission, grader: User, now: datetime) -> None:
+    labels = ("Clear", "Short")
+    items = [add_item(submission.assignment, ESSAY, label=label, points=Decimal(1), now=now) for label in labels]
+
+    for item in items:
+        toggle_item(submission, item, by=grader, now=now, seen=0)
+
+    assert chosen_of(submission, ESSAY) == {item.pk for item in items}
 
 
 def test_undo_gives_back_what_was_before(submission: Submission, grader: User, now: datetime) -> None:
