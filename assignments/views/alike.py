@@ -23,6 +23,7 @@ from assignments.marking import Place
 from assignments.models import Submission
 from assignments.points import CellKey
 from assignments.policies import can_grade
+from assignments.views.answers import say
 from assignments.views.at_answer import (
     GRADERS,
     asked,
@@ -30,7 +31,6 @@ from assignments.views.at_answer import (
     facts,
     graded_cells,
     query_of,
-    say,
     seen_in,
     submission_at,
     to_answer,

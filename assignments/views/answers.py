@@ -33,6 +33,11 @@ def refused(
     request: AssignmentRequest, error: EnvironmentsError, to: str = "assignment-detail", *arguments: Any
 ) -> HttpResponse:
     """Back to the assignment, or to this page of it, with the reason why nothing came of it."""
+    say(request, error)
+    return back(request, to, *arguments)
+
+
+def say(request: AssignmentRequest, error: EnvironmentsError) -> None:
+    """Have the next page say why nothing came of it."""
     words = error.explain()
     messages.error(request, f"{words.sentence} {words.next_step}")
-    return back(request, to, *arguments)

@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect
@@ -22,7 +21,6 @@ from assignments.points import CellKey
 from assignments.policies import can_grade
 from assignments.views.answers import facts_of
 from classes.models import Role
-from environments.errors import EnvironmentsError
 
 GRADERS = (Role.TEACHER, Role.GRADER)
 
@@ -97,12 +95,6 @@ def uuid_in(text: str) -> UUID:
 def walk_in(text: str) -> Walk:
     """From student to student, unless it says otherwise."""
     return Walk(text) if text in set(Walk) else Walk.PROBLEM
-
-
-def say(request: AssignmentRequest, error: EnvironmentsError) -> None:
-    """What went wrong, on the next page."""
-    words = error.explain()
-    messages.error(request, f"{words.sentence} {words.next_step}")
 
 
 def to_answer(request: AssignmentRequest, place: Place, walk: Walk | None = None) -> HttpResponseRedirect:

@@ -24,6 +24,7 @@ from assignments.marking import Place, Walk
 from assignments.models import Cell, CellGrade, GradeChange, RubricItem, SavedComment, Submission
 from assignments.points import CellKey
 from assignments.policies import can_grade
+from assignments.views.answers import say
 from assignments.views.at_answer import (
     GRADERS,
     asked,
@@ -33,7 +34,6 @@ from assignments.views.at_answer import (
     item_at,
     number,
     query_of,
-    say,
     seen_in,
     submission_at,
     to_answer,

@@ -22,7 +22,7 @@ from assignments.models import Assignment, RegradeRequest, Submission
 from assignments.points import CellKey
 from assignments.policies import can_grade
 from assignments.requests import answer, ask, close, requests_in, threads
-from assignments.views.answers import back, refused
+from assignments.views.answers import back, refused, say
 from classes.context import CourseRequest, course_view
 from classes.models import Role
 from environments.errors import EnvironmentsError
@@ -78,12 +78,18 @@ def request_answer(request: AssignmentRequest, request_id: UUID) -> HttpResponse
         else:
             answer(asked, text, by=request.user, now=now)
     except EnvironmentsError as error:
-        if "list" in request.POST:
-            return refused(request, error, "request-list")
-        return refused(request, error, PAGE, asked.submission_id)
-    if request.POST.get("list") == "course":
-        return redirect("assignments:course-request-list", request.course.slug)
-    return back(request, "request-list") if "list" in request.POST else back(request, PAGE, asked.submission_id)
+        say(request, error)
+    return _to_where_they_were(request, asked)
+
+
+def _to_where_they_were(request: AssignmentRequest, asked: RegradeRequest) -> HttpResponse:
+    """The list of the class or of the assignment, or the feedback itself: whichever it was answered in."""
+    match request.POST.get("list"):
+        case "course":
+            return redirect("assignments:course-request-list", request.course.slug)
+        case "assignment":
+            return back(request, "request-list")
+    return back(request, PAGE, asked.submission_id)
 
 
 def _list(request: CourseRequest, assignment: Assignment | None) -> HttpResponse:

@@ -19,7 +19,8 @@ from assignments.errors import AssignmentError
 from assignments.models import RubricItem
 from assignments.points import CellKey
 from assignments.rubrics import Effect
-from assignments.views.at_answer import GRADERS, asked, called, facts, item_at, number, say, to_answer, walk_in
+from assignments.views.answers import say
+from assignments.views.at_answer import GRADERS, asked, called, facts, item_at, number, to_answer, walk_in
 from environments.errors import EnvironmentsError
 
 SHOWN = 50

@@ -166,15 +166,22 @@ def test_question_is_answered_and_closed_in_the_list(client: Client, submission:
     assert "Why?" in client.get(place, {"show": "closed"}).content.decode()
 
 
-def test_question_that_cannot_be_closed_so_says_why(client: Client, submission: Submission, now: datetime) -> None:
+@pytest.mark.parametrize(
+    ("shown_in", "place"),
+    [("course", "-/requests/"), ("assignment", "given/requests/"), ("", "given/submissions/{pk}/feedback/")],
+)
+def test_question_that_cannot_be_closed_so_says_why_where_it_was_answered(
+    client: Client, submission: Submission, now: datetime, shown_in: str, place: str
+) -> None:
     asked, teacher = _asked(submission, now)
     client.force_login(teacher)
-    place = f"/classes/{submission.assignment.course.slug}/assignments/given/"
+    assignments = f"/classes/{submission.assignment.course.slug}/assignments/"
 
-    data = {"ends": "changed", "points": "7", "list": "assignment"}
-    words = client.post(f"{place}requests/{asked.pk}/", data, follow=True).content.decode()
+    data = {"ends": "changed", "points": "7", "list": shown_in}
+    answered = client.post(f"{assignments}given/requests/{asked.pk}/", data)
 
-    assert "Give a number between 0 and 2." in words
+    assert answered["Location"] == assignments + place.format(pk=submission.pk)
+    assert "Give a number between 0 and 2." in client.get(answered["Location"]).content.decode()
 
 
 def test_list_hides_names_where_graders_see_none(client: Client, submission: Submission, now: datetime) -> None:
