@@ -29,7 +29,7 @@ from assignments.course_importing import Found, FoundAssignment, members_of, ope
 from assignments.deadlines import NOTHING_EXTRA, standing
 from assignments.doctoring import doctor_files
 from assignments.engine import StoredAssignment, StoredCourse, StoredMark, StoredSubmission
-from assignments.fetching import given_out
+from assignments.fetching import given_out, submission_limits
 from assignments.files import Bundle, File
 from assignments.gradebook import refold
 from assignments.grading_runs import GRADED_LIMITS, bundle_in, written
@@ -242,12 +242,14 @@ def _submission(
     """Have what this member handed in, and what they were given for it; whether that is anything."""
     member = Membership.objects.select_for_update(of=("self",)).select_related("person").get(pk=given.members[who].pk)
     autograded = given.folder.bundle("autograded", stored_name, who, limits=GRADED_LIMITS)
-    received = given.folder.bundle("submitted", stored_name, who, limits=LIMITS)
+    received = given.folder.bundle("submitted", stored_name, who, limits=submission_limits())
+    if not len(received):
+        received = given.folder.bundle("autograded", stored_name, who, limits=submission_limits())
     submission = _find_or_receive(
         assignment,
         member,
         release,
-        received if len(received) else autograded,
+        received,
         at=_submitted_at(given, stored_name, who, stored),
         by=given.by,
     )

@@ -51,7 +51,7 @@ from assignments.models import (
 from assignments.points import CellKey, ChangeKind
 from classes.errors import CourseError
 from classes.models import Course, Membership, Role
-from tests.assignments.grading import bundle_of, graded_release
+from tests.assignments.grading import bundle_of, graded_release, notebook
 from tests.factories import AssignmentFactory, CourseFactory, member
 
 pytestmark = pytest.mark.django_db
@@ -344,6 +344,28 @@ def test_assignment_of_which_nothing_can_be_made_is_left_out_with_words(teacher:
     codes = {each.stored_name: each.code for each in Found.of(directory).assignments}
     assert codes == {"gone": "assignment_name_taken", "empty": "source_without_notebooks"}
     assert made_of(directory) == []
+
+
+@pytest.mark.parametrize(("megabytes", "code", "received"), [(1, "files_too_large", {"ada"}), (3, "", {"ada", "eva"})])
+def test_submission_may_hold_as_much_as_one_that_is_submitted_here(
+    teacher: User, now: datetime, settings: Settings, megabytes: int, code: str, received: set[str]
+) -> None:
+    settings.SUBMISSION_MB = megabytes
+    other, changed = _elsewhere("ada", "eva", by=teacher), notebook("submitted-changed.ipynb")
+    content = _packed(
+        {
+            "source/homework/problem1.ipynb": notebook("submitted-unchanged.ipynb"),
+            "submitted/ada/homework/problem1.ipynb": changed,
+            "submitted/eva/homework/problem1.ipynb": changed,
+            "submitted/eva/homework/data.bin": b"x" * 2_000_000,
+        }
+    )
+
+    directory = _imported(_brought(other, content, teacher, now), teacher, now)
+
+    [made] = made_of(directory)
+    people = Submission.objects.filter(assignment__course=other).values_list("membership__person__username", flat=True)
+    assert (made.code, set(people)) == (code, received)
 
 
 @pytest.mark.parametrize("database", [b"no database", b"SQLite format 3\x00 broken"])
