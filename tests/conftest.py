@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -17,6 +18,7 @@ from environments.spawners.fake import FakeSpawner
 from environments.volumes.fake import FakeVolumeStore
 from tests.engine import why_not
 from tests.factories import UserFactory
+from tests.fakes.builders_with_images import BuiltBuilder
 
 pytest_plugins = ["tests.browser", "tests.required", "tests.stack", "tests.docker_stack", "tests.postgres"]
 
@@ -90,6 +92,14 @@ def use_backends(settings: Settings) -> Iterator[Callable[..., None]]:
 def fake_backends(use_backends: Callable[..., None]) -> None:
     """A builder, spawner and volume store that only remember."""
     use_backends()
+
+
+@pytest.fixture
+def real_sandbox(use_backends: Callable[..., None], settings: Settings, tmp_path: Path) -> None:
+    """Kernels are processes of this machine."""
+    settings.CARREL_DATA = tmp_path / "data"
+    use_backends(builder=BuiltBuilder)
+    settings.SANDBOX = "environments.sandboxes.process.ProcessSandbox"
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from assignments.marking import Place, comment, give_extra, give_points, take_le
 from assignments.models import Assignment, CellGrade, CellLease, Submission
 from assignments.rubrics import add_item, chosen_of
 from classes.models import Role
-from tests.assignments.marked import ESSAY, graded, to_be_graded
+from tests.assignments.marked import ESSAY, graded
 from tests.factories import member
 
 pytestmark = pytest.mark.django_db
@@ -25,18 +25,6 @@ pytestmark = pytest.mark.django_db
 LONG = "Water is wet because its molecules hold on to what they touch, and to one another."
 NEAR = LONG.replace("molecules", "particles")
 OTHER = "I could not say, and nobody has told me in any of the many lessons that I have been to."
-
-
-@pytest.fixture
-def assignment() -> Assignment:
-    """One that people grade."""
-    return to_be_graded(name="homework")
-
-
-@pytest.fixture
-def grader(assignment: Assignment) -> User:
-    """Who grades it."""
-    return member(assignment.course, "grader", Role.GRADER).person
 
 
 @pytest.fixture

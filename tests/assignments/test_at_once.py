@@ -33,7 +33,7 @@ from assignments.releases import release
 from assignments.submissions import ask_collection, receive
 from classes.models import Membership, Role
 from tests.assignments.grading import bundle_of, graded_release
-from tests.assignments.marked import ESSAY, PROOF, graded, to_be_graded
+from tests.assignments.marked import ESSAY, PROOF, graded
 from tests.factories import AssignmentFactory, member
 from tests.postgres import at_once
 
@@ -48,12 +48,6 @@ def codes(came: list[Any]) -> list[str]:
 
 
 # --- Graders -----------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def assignment() -> Assignment:
-    """One that people grade."""
-    return to_be_graded(name="homework")
 
 
 @pytest.fixture

@@ -14,38 +14,14 @@ from assignments.autograding import ask_autograding, ask_where_due, carry_out_ne
 from assignments.models import Assignment, Autograding, Grade, Submission, Way
 from assignments.submissions import receive
 from classes.models import Membership
-from environments.builders.fake import FakeBuilder
-from environments.values import Image
 from tests.assignments.grading import bundle_of, graded_release
-from tests.contracts.images import built_image
-from tests.engine import base_image, leftovers
+from tests.engine import leftovers
 from tests.factories import AssignmentFactory, member
+from tests.fakes.builders_with_images import BaseBuilder
 
 pytestmark = pytest.mark.django_db
 
 State = Autograding.State
-
-
-class BuiltBuilder(FakeBuilder):
-    """Has one image, a real one."""
-
-    def find(self, image_key: str) -> Image | None:
-        return built_image()
-
-
-@pytest.fixture
-def real_sandbox(use_backends: Callable[..., None], settings: Settings, tmp_path: Path) -> None:
-    """Kernels are processes of this machine."""
-    settings.CARREL_DATA = tmp_path / "data"
-    use_backends(builder=BuiltBuilder)
-    settings.SANDBOX = "environments.sandboxes.process.ProcessSandbox"
-
-
-class BaseBuilder(FakeBuilder):
-    """Has the image of Docker's tests."""
-
-    def find(self, image_key: str) -> Image | None:
-        return base_image()
 
 
 @pytest.fixture

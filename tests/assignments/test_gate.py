@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
-from pytest_django import Settings
 
 from assignments import artefacts, files
 from assignments.authoring import bring_source
@@ -18,33 +16,15 @@ from assignments.findings import GATE_WORDS, Finding, worst_first
 from assignments.gate import ask_gate_run, carry_out_gate_run, findings_of, tend_gate_runs, waits_for_environment
 from assignments.models import Assignment, GateRun, Origin
 from classes.models import Course
-from environments.builders.fake import FakeBuilder
 from environments.models import Environment, Outcome
-from environments.values import Image
 from tests.assignments import nbgrader_files
 from tests.assignments.grading import notebook
-from tests.contracts.images import built_image
 from tests.factories import AssignmentFactory, EnvironmentFactory, prepared
 
 pytestmark = pytest.mark.django_db
 
 State = GateRun.State
 SOMEBODY = "00000000-0000-4000-8000-000000000000"
-
-
-class BuiltBuilder(FakeBuilder):
-    """Has one image, a real one."""
-
-    def find(self, image_key: str) -> Image | None:
-        return built_image()
-
-
-@pytest.fixture
-def real_sandbox(use_backends: Callable[..., None], settings: Settings, tmp_path: Path) -> None:
-    """Kernels are processes of this machine."""
-    settings.CARREL_DATA = tmp_path / "data"
-    use_backends(builder=BuiltBuilder)
-    settings.SANDBOX = "environments.sandboxes.process.ProcessSandbox"
 
 
 @pytest.fixture

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import datetime
 from decimal import Decimal
 
 import pytest
-from django.db import close_old_connections, connection
 
 from accounts.models import User
 from assignments.errors import AssignmentError
@@ -31,22 +29,10 @@ from assignments.models import Assignment, CellGrade, CellLease, Grade, GradeCha
 from assignments.points import CellKey
 from assignments.rubrics import add_item, chosen_of
 from classes.models import Role
-from tests.assignments.marked import ESSAY, PROOF, TEST, graded, to_be_graded
+from tests.assignments.marked import ESSAY, PROOF, TEST, graded
 from tests.factories import member
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def assignment() -> Assignment:
-    """One that people grade."""
-    return to_be_graded(name="homework")
-
-
-@pytest.fixture
-def grader(assignment: Assignment) -> User:
-    """Who grades it."""
-    return member(assignment.course, "grader", Role.GRADER).person
 
 
 @pytest.fixture
@@ -140,40 +126,6 @@ def test_what_was_graded_since_is_not_overwritten(
     give_points(submission, ESSAY, Decimal(1), by=grader, now=now, seen=latest_change(submission, ESSAY))
 
     assert _points(submission) == 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_of_two_graders_at_once_one_gets_the_cell(
-    submission: Submission, grader: User, other: User, now: datetime
-) -> None:
-    if connection.vendor == "sqlite":
-        both_got = [_got(submission, who, now) for who in (grader, other)]  # One connection: one after the other.
-    else:
-        both_got = []
-        ready = threading.Barrier(2)
-
-        def go(who: User) -> None:
-            ready.wait()
-            both_got.append(_got(submission, who, now))
-            close_old_connections()
-            connection.close()
-
-        threads = [threading.Thread(target=go, args=(who,)) for who in (grader, other)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-    assert sorted(both_got) == [False, True]
-    assert CellLease.objects.count() == 1
-
-
-def _got(submission: Submission, who: User, now: datetime) -> bool:
-    try:
-        take_lease(Place(submission.pk, ESSAY), by=who, now=now)
-    except AssignmentError:
-        return False
-    return True
 
 
 def test_next_is_what_nobody_else_has(assignment: Assignment, grader: User, other: User, now: datetime) -> None:

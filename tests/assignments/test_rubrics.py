@@ -23,23 +23,10 @@ from assignments.rubrics import (
     retire_item,
     save_comment,
 )
-from classes.models import Role
-from tests.assignments.marked import ESSAY, graded, to_be_graded
+from tests.assignments.marked import ESSAY, graded
 from tests.factories import member
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def assignment() -> Assignment:
-    """One that people grade."""
-    return to_be_graded(name="homework")
-
-
-@pytest.fixture
-def grader(assignment: Assignment) -> User:
-    """Who grades it."""
-    return member(assignment.course, "grader", Role.GRADER).person
 
 
 def _submissions(assignment: Assignment, many: int, now: datetime) -> list[Submission]:

@@ -21,10 +21,10 @@ from environments.backends import sandbox
 from environments.sandboxes import docker
 from environments.sandboxes.base import ExitReason
 from tests.assignments.grading import bundle_of, graded_release
-from tests.assignments.test_autograding import BaseBuilder, BuiltBuilder
 from tests.assignments.test_spoiled_notebooks import FakeImages
 from tests.engine import ENGINE_SOCKET, leftovers
 from tests.factories import AssignmentFactory, member
+from tests.fakes.builders_with_images import BaseBuilder
 from tests.fakes.engine_proxy import EngineProxy
 
 pytestmark = pytest.mark.django_db
@@ -148,14 +148,6 @@ def test_grades_again_where_a_kernel_was_killed_and_believes_it_the_second_time(
 
 
 # --- nbgrader ----------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def real_sandbox(use_backends: Callable[..., None], settings: Settings, tmp_path: Path) -> None:
-    """Kernels are processes of this machine."""
-    settings.CARREL_DATA = tmp_path / "data"
-    use_backends(builder=BuiltBuilder)
-    settings.SANDBOX = "environments.sandboxes.process.ProcessSandbox"
 
 
 @pytest.mark.parametrize("phase", PHASES)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connections
-from pytest_django import Settings
 
 from assignments import engine, grading_runs
 from assignments.autograding import ask_autograding, carry_out_next, tend_autogradings
@@ -22,24 +20,15 @@ from assignments.submissions import receive
 from environments.backends import sandbox
 from environments.leases import LEASE
 from tests.assignments.grading import bundle_of, graded_release
-from tests.assignments.test_autograding import BuiltBuilder
 from tests.factories import AssignmentFactory, member
 from tests.faults.holds import Hold
 from tests.stack import wait_until
 
-pytestmark = [pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("real_sandbox")]
 
 PHASES = {"sanitise": engine, "execute": grading_runs, "score": engine}
 """Where the function is that each phase begins with."""
 POINTS = 2
-
-
-@pytest.fixture(autouse=True)
-def real_sandbox(use_backends: Callable[..., None], settings: Settings, tmp_path: Path) -> None:
-    """Kernels are processes of this machine."""
-    settings.CARREL_DATA = tmp_path / "data"
-    use_backends(builder=BuiltBuilder)
-    settings.SANDBOX = "environments.sandboxes.process.ProcessSandbox"
 
 
 @pytest.fixture
