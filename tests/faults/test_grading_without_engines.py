@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from assignments import engine, executing, grading_runs
 from assignments.autograding import PATIENCE, ask_autograding, carry_out_next, tend_autogradings
 from assignments.models import Assignment, Autograding, GradeChange, Submission, Way
 from assignments.submissions import receive
+from environments import engine as containers
 from environments.backends import sandbox
 from environments.sandboxes import docker
 from environments.sandboxes.base import ExitReason
@@ -31,6 +35,8 @@ pytestmark = pytest.mark.django_db
 
 State = Autograding.State
 TURN = timedelta(seconds=15)
+AT_ONCE = 0.2
+"""So many seconds are patience enough for what hangs."""
 PHASES = {"sanitise": engine, "execute": grading_runs, "score": engine}
 """Where the function is that each phase begins with."""
 POINTS = 2
@@ -120,6 +126,31 @@ def test_says_in_the_end_that_the_engine_is_away(
     assert submission.state == Submission.State.PROBLEM
 
 
+def test_grades_once_what_an_engine_that_hangs_kept_waiting(
+    use_backends: Callable[..., None],
+    settings: Settings,
+    submission: Submission,
+    now: datetime,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    use_backends(builder=BaseBuilder)
+    settings.SANDBOX = "environments.sandboxes.docker.DockerSandbox"
+    monkeypatch.setattr(containers.client, "__kwdefaults__", {"timeout_seconds": AT_ONCE})
+    with listening_in_silence(tmp_path / "engine.sock") as address:
+        settings.DOCKER_HOST = address
+        carry_out_next(clock=lambda: now)
+    autograding = submission.autogradings.get()
+    kept = (autograding.state, autograding.tries, autograding.lease_until)
+
+    use_backends(builder=FakeImages)
+    carry_out_next(clock=lambda: now + TURN)
+
+    assert kept == (State.WAITING, 0, None)
+    assert outcome(submission) == (State.DONE, POINTS)
+    assert automatic_changes(submission) == 1
+
+
 @pytest.mark.parametrize(("times", "rounds"), [(1, 2), (2, 2)])
 def test_grades_again_where_a_kernel_was_killed_and_believes_it_the_second_time(
     times: int,
@@ -179,6 +210,30 @@ def test_tries_again_where_only_the_fork_of_nbgrader_was_killed(
     assert automatic_changes(submission) == 1
 
 
+def test_grades_with_another_nbgrader_where_one_hangs(
+    use_backends: Callable[..., None], submission: Submission, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_backends(builder=FakeImages)
+    hung: list[engine._Engine] = []
+    ask = engine._Engine.ask
+
+    def ask_one_that_hangs(self: engine._Engine, request: Any, run: Any) -> str:
+        if hung:
+            return ask(self, request, run)
+        hung.append(self)
+        os.killpg(self._process.pid, signal.SIGSTOP)
+        with monkeypatch.context() as hurried:
+            hurried.setattr(engine, "_START_SECONDS", AT_ONCE - request["seconds"])
+            return ask(self, request, run)
+
+    monkeypatch.setattr(engine._Engine, "ask", ask_one_that_hangs)
+    monkeypatch.setattr(engine, "_END_SECONDS", AT_ONCE)
+    carry_out_next(clock=lambda: now)
+
+    assert hung[0]._process.returncode == -signal.SIGKILL
+    assert outcome(submission) == (State.DONE, POINTS)
+
+
 def kill_at_work() -> None:
     """Kill nbgrader as soon as it works on something."""
     _when_working(lambda process, _fork: process.kill())
@@ -213,6 +268,15 @@ def _engines() -> list[psutil.Process]:
 
 
 # --- All of them -------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def listening_in_silence(path: Path) -> Iterator[str]:
+    """The address of an engine that takes every connection and says nothing on any."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen(socket.SOMAXCONN)
+        yield f"unix://{path}"
 
 
 def submitted(assignment: Assignment, name: str, now: datetime) -> Submission:
