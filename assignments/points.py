@@ -156,8 +156,8 @@ def fold(
         history.setdefault(change.cell, []).append(change)
     folded = tuple(_cell_points(cell, history.get(cell.key, ()), items) for cell in cells if cell.is_graded)
     points = sum((cell.points for cell in folded), NOTHING)
-    chosen = _latest(history.get(None, ()), ChangeKind.PENALTY)
-    cost = chosen.points if chosen else None
+    costs = [change.points for change in history.get(None, ()) if change.kind == ChangeKind.PENALTY]
+    cost = costs[-1] if costs else None
     return SubmissionPoints(
         cells=folded,
         points=points,
@@ -169,13 +169,13 @@ def fold(
 
 def _cell_points(cell: CellWorth, history: Iterable[Change], items: Mapping[str, Decimal]) -> CellPoints:
     history = list(history)
-    run, number = _latest(history, ChangeKind.AUTOMATIC), _latest(history, ChangeKind.MANUAL)
-    extra = _latest(history, ChangeKind.EXTRA)
+    latest = {change.kind: change for change in history}
+    run, number = latest.get(ChangeKind.AUTOMATIC), latest.get(ChangeKind.MANUAL)
+    extra, choice = latest.get(ChangeKind.EXTRA), latest.get(ChangeKind.RUBRIC)
     automatic = None if run is None or run.points is None else _between(run.points, cell.max_points)
-    chosen = _chosen(history)
-    choice = _latest(history, ChangeKind.RUBRIC) if chosen else None
+    chosen = _chosen(history) if choice else ()
     more = max(NOTHING, extra.points) if extra and extra.points is not None else NOTHING
-    hand = _later_hand(number, choice)
+    hand = _later_hand(number, choice if chosen else None)
     if hand is None:
         origin, points = (Origin.NOBODY, NOTHING) if automatic is None else (Origin.AUTOMATIC, automatic)
     elif hand.kind == ChangeKind.MANUAL:
@@ -198,10 +198,9 @@ def _cell_points(cell: CellWorth, history: Iterable[Change], items: Mapping[str,
 
 def _later_hand(number: Change | None, choice: Change | None) -> Change | None:
     """The change by which a person has graded the cell last; None where nobody has."""
-    hands = [change for change in (number, choice) if change]
-    if number and number.points is None:
-        hands.remove(number)
-    return max(hands, key=lambda change: change.number, default=None)
+    if number is None or number.points is None:
+        return choice
+    return number if choice is None or choice.number < number.number else choice
 
 
 def _needs_manual(cell: CellWorth, history: Iterable[Change], hand: Change | None) -> bool:
@@ -217,14 +216,6 @@ def _needs_manual(cell: CellWorth, history: Iterable[Change], hand: Change | Non
     seen = _latest((change for change in history if change.number < hand.number), ChangeKind.AUTOMATIC)
     is_other = run is not None and run.points != (seen.points if seen is not None else None)
     return cell.kind != CellKind.TASK and is_other
-
-
-def _latest(history: Iterable[Change], kind: ChangeKind) -> Change | None:
-    found = None
-    for change in history:
-        if change.kind == kind:
-            found = change
-    return found
 
 
 def _chosen(history: Iterable[Change]) -> tuple[str, ...]:

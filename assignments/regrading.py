@@ -98,11 +98,13 @@ def take_over(assignment: Assignment, chosen: Collection[UUID] | None, *, now: d
 # --- Steps -------------------------------------------------------------------------------------------------
 
 
-_READ = (
+_OF_GRADES = (
     *("points", "max_points", "membership__person__display_name", "membership__person__username"),
-    *("submission__submitted_at", "submission__membership", "submission__autograding", "submission__release"),
+    *("submission__assignment", "submission__membership", "submission__release"),
+    *("submission__autograding", "submission__submitted_at"),
 )
-"""What is read of a grade: of a thousand, the rest would take longer than the points."""
+_OF_TRIALS = ("submission", "release", "is_trial", "state", "scores", "failure_code", "failure_facts")
+"""What is read of each: of a thousand, the rest would take longer than the points."""
 
 
 def _release(assignment: Assignment) -> Release:
@@ -126,14 +128,12 @@ def _of(assignment: Assignment) -> AutogradingQuerySet:
 def _trials(assignment: Assignment) -> Sequence[Autograding]:
     """Those of the present release, the latest last."""
     trials = _of(assignment).filter(release=assignment.release_id).order_by("asked_at", "pk")
-    return list(trials.defer("flags", "bundle", "image_key"))
+    return list(trials.only(*_OF_TRIALS))
 
 
 def _grades(assignment: Assignment) -> Sequence[Grade]:
     grades = Grade.objects.filter(assignment=assignment, submission__isnull=False)
-    return list(
-        grades.select_related("membership__person", "submission").defer("submission__files", "submission__receipt")
-    )
+    return list(grades.select_related("membership__person", "submission").only(*_OF_GRADES))
 
 
 def _has_points(trial: Autograding, grade: Grade, assignment: Assignment) -> bool:
