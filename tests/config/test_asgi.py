@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from channels.testing import HttpCommunicator, WebsocketCommunicator
 
@@ -31,6 +33,10 @@ async def reaches_the_consumer(path: str, origin: str) -> bool:
         await socket.disconnect()
     assert not accepted
     return bool(code == NOT_FOUND)
+
+
+def test_garbage_collection_leaves_out_what_pages_consist_of() -> None:
+    assert gc.get_freeze_count() > 10_000
 
 
 @pytest.mark.django_db(transaction=True)
