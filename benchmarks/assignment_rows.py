@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from classes.models import Course, Membership
 
 CELLS = [("problem1", f"question-{number}", kind, 4) for number, kind in enumerate(["tests"] * 5 + ["manual"] * 3)]
+ANSWER = "answer = 42\nassert answer == 42"
 ASKED = 40
 """How many ask about their points for the first assignment."""
 
@@ -18,7 +19,8 @@ ASKED = 40
 def add_assignments(course: Course, count: int, *, now: datetime) -> None:
     """So many, each submitted by every student and graded by tests, a third of the rest by people, and published.
 
-    The first has a correction that was tried on all of it, and students who ask about their points.
+    The first has a correction that was tried on all of it, students who ask about their points, and as many different
+    answers as students.
     """
     from tests.factories import AssignmentFactory, released
 
@@ -26,20 +28,22 @@ def add_assignments(course: Course, count: int, *, now: datetime) -> None:
     for number in range(1, count + 1):
         assignment = AssignmentFactory.create(course=course, name=f"given-{number}", title=f"Assignment {number}")
         given = released(assignment, cells=CELLS)
-        submissions = _submitted(assignment, given, students, now=now)
+        submissions = _submitted(assignment, given, students, is_varied=number == 1, now=now)
         if number == 1:
             _ask(submissions[:ASKED], now=now)
             _try(submissions, released(assignment, cells=CELLS))
 
 
 def _submitted(
-    assignment: Assignment, given: Release, students: list[Membership], *, now: datetime
+    assignment: Assignment, given: Release, students: list[Membership], *, is_varied: bool, now: datetime
 ) -> list[Submission]:
     from assignments import artefacts
     from assignments.files import Bundle, File
     from assignments.models import Autograding, Fetch, Submission, Way
 
-    bundle = artefacts.keep(Bundle((File("problem1.ipynb", _notebook()),)).tar)
+    answers = [_answer(place) for place, _student in enumerate(students)] if is_varied else [ANSWER] * len(students)
+    kept = {answer: artefacts.keep(Bundle((File("problem1.ipynb", _notebook(answer)),)).tar) for answer in set(answers)}
+    bundles = [kept[answer] for answer in answers]
     Fetch.objects.bulk_create(
         Fetch(assignment=assignment, membership=one, release=given, state=Fetch.State.THERE, asked_at=now)
         for one in students
@@ -52,7 +56,7 @@ def _submitted(
             attempt=1,
             submitted_at=now,
             way=Way.PAGE,
-            bundle=bundle,
+            bundle=bundles[place],
             bytes=1,
             state=Submission.State.GRADED,
             points=12 + place % 12,
@@ -67,7 +71,7 @@ def _submitted(
             submission=one,
             release=given,
             state=Autograding.State.DONE,
-            bundle=bundle,
+            bundle=bundles[place],
             scores=_scores(place),
             asked_at=now,
         )
@@ -177,14 +181,22 @@ def _scores(place: int) -> list[dict[str, Any]]:
     ]
 
 
-def _notebook() -> bytes:
+def _answer(place: int) -> str:
+    """A way of its own to write it: of some that differ in much, and many that differ in little."""
+    steps = [f"    total += numbers[{place % 7}] * {place % 5 + step}" for step in range(place % 9 + 1)]
+    return "\n".join(
+        [f"# {place}", "def total_of(numbers):", "    total = 0", *steps, f"    return total - {place % 100}"]
+    )
+
+
+def _notebook(answer: str) -> bytes:
     cells = [
         {
             "cell_type": "code",
             "id": cell,
             "execution_count": 1,
             "metadata": {"nbgrader": {"grade_id": cell, "grade": True, "solution": kind == "manual"}},
-            "source": "answer = 42\nassert answer == 42",
+            "source": answer,
             "outputs": [{"output_type": "stream", "name": "stdout", "text": "forty-two\n"}],
         }
         for _notebook, cell, kind, _points in CELLS

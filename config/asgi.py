@@ -68,7 +68,7 @@ def _host(scope: Any) -> str:
 
 
 def leave_out_of_garbage_collection() -> None:
-    """All that pages consist of stays. Looking through it again held up every other large page by a tenth of a second."""
+    """All that pages consist of stays; looking through it again held up every other large page for 0.1 s."""
     get_resolver().url_patterns  # noqa: B018 - imports every view, which the first request would do otherwise
     gc.collect()
     gc.freeze()
