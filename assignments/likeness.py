@@ -15,6 +15,7 @@ import tokenize
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import zip_longest
 
 from rapidfuzz import fuzz
@@ -82,9 +83,15 @@ def _groups(answers: Mapping[str, str], *, is_code: bool) -> dict[Tokens, list[s
     """The keys of equal answers, those given most often first."""
     groups = defaultdict[Tokens, list[str]](list)
     for key, source in answers.items():
-        if tokens := tokens_of(source[:MAX_CHARACTERS], is_code=is_code)[:MAX_TOKENS]:
+        if tokens := _compared(source[:MAX_CHARACTERS], is_code):
             groups[tokens].append(key)
     return dict(sorted(groups.items(), key=lambda group: -len(group[1])))
+
+
+@lru_cache(maxsize=1000)
+def _compared(source: str, is_code: bool) -> Tokens:
+    """Kept, for graders look at one answer after another, and each time at all those of the class."""
+    return tokens_of(source, is_code=is_code)[:MAX_TOKENS]
 
 
 def _python_tokens(source: str) -> Iterable[str]:
