@@ -20,7 +20,7 @@ def add_assignments(course: Course, count: int, *, now: datetime) -> None:
     """So many, each submitted by every student and graded by tests, a third of the rest by people, and published.
 
     The first has a correction that was tried on all of it, students who ask about their points, and as many different
-    answers as students.
+    answers as students. A course of nbgrader was brought, with as many students of whom nobody is known.
     """
     from tests.factories import AssignmentFactory, released
 
@@ -32,6 +32,7 @@ def add_assignments(course: Course, count: int, *, now: datetime) -> None:
         if number == 1:
             _ask(submissions[:ASKED], now=now)
             _try(submissions, released(assignment, cells=CELLS))
+    _bring(course, len(students), now=now)
 
 
 def _submitted(
@@ -172,6 +173,14 @@ def _try(submissions: list[Submission], corrected: Release) -> None:
         ],
         batch_size=500,
     )
+
+
+def _bring(course: Course, people: int, *, now: datetime) -> None:
+    found = [
+        {"id": f"old-{place}", "name": f"Name {place}", "email": "", "submissions": 20, "grades": 20}
+        for place in range(people)
+    ]
+    course.course_directories.create(name="old.zip", asked_at=now, state="done", found={"people": found})
 
 
 def _scores(place: int) -> list[dict[str, Any]]:

@@ -218,6 +218,7 @@ def _address(name: str, arguments: Mapping[str, str], course: Course) -> str:
         "submission_id": own.pk,
         "grade_id": own.grade_of.get().pk,
         "notebook": "problem1",
+        "directory_id": course.course_directories.get().pk,
         "assignments": given.pk,
         "submissions": own.pk,
         "grades": own.grade_of.get().pk,

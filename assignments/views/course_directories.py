@@ -9,9 +9,12 @@ from uuid import UUID
 from django import forms
 from django.conf import settings
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
@@ -29,7 +32,10 @@ from environments.errors import EnvironmentsError
 
 REFRESH_SECONDS = 2
 PEOPLE_SHOWN = 500
-"""So many who are not known can be said to be somebody on one page."""
+"""So many who are not known are on one page at most."""
+CHOICES_SHOWN = 20_000
+"""Each can be said to be any student who is nobody yet, and these are so many choices at most, but of a few people."""
+FEW = 20
 
 
 class BringForm(forms.Form):
@@ -81,7 +87,7 @@ def course_directory_detail(request: CourseRequest, directory_id: UUID) -> HttpR
         except EnvironmentsError as error:
             messages.error(request, " ".join(error.explain().lines))
         return _back(request, directory)
-    context = _facts(request) | _preview(directory)
+    context = _facts(request) | _preview(directory, page=request.GET.get("page"))
     template = "assignments/course_directory.html"
     return render(request, f"{template}#found" if request.htmx else template, context)
 
@@ -170,21 +176,23 @@ def _lists(request: CourseRequest) -> dict[str, Any]:
     }
 
 
-def _preview(directory: CourseDirectory) -> dict[str, Any]:
+def _preview(directory: CourseDirectory, *, page: str | None) -> dict[str, Any]:
     found, members = Found.of(directory), course_importing.members_of(directory)
     names = [each.name for each in found.assignments]
     here = set(
         Assignment.objects.present().filter(course=directory.course, name__in=names).values_list("name", flat=True)
     )
     unknown = [(place, each) for place, each in enumerate(found.people) if each.id not in members]
+    students = _free(directory, list(members.values())) if unknown else []
+    size = min(PEOPLE_SHOWN, max(FEW, CHOICES_SHOWN // max(len(students), 1)))
     return {
         "directory": directory,
         "found": found,
         "assignments": [(each, each.name in here) for each in found.assignments],
         "known": [(each, members[each.id]) for each in found.people if each.id in members],
-        "unknown": unknown[:PEOPLE_SHOWN],
+        "page": Paginator(unknown, size).get_page(page),
         "unknown_work": any(each.submissions for _place, each in unknown),
-        "students": _free(directory, list(members.values())) if unknown else [],
+        "choices": _choices(students),
         "made": made_of(directory),
         "refresh_seconds": REFRESH_SECONDS if directory.is_under_way else None,
     }
@@ -195,6 +203,12 @@ def _free(directory: CourseDirectory, taken: list[Membership]) -> list[Membershi
     students = directory.course.memberships.present().students().select_related("person")
     others = students.exclude(pk__in=[each.pk for each in taken])
     return list(others.order_by("person__display_name", "person__username"))
+
+
+def _choices(students: list[Membership]) -> SafeString:
+    """These as choices, written once for everybody who may be one of them."""
+    rows = ((student.pk, student.person.get_full_name()) for student in students)
+    return format_html_join("", '<option value="{}">{}</option>', rows)
 
 
 def _facts(request: CourseRequest) -> dict[str, Any]:

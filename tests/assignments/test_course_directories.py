@@ -49,6 +49,7 @@ from assignments.models import (
     Way,
 )
 from assignments.points import CellKey, ChangeKind
+from assignments.views import course_directories
 from classes.errors import CourseError
 from classes.models import Course, Membership, Role
 from tests.assignments.grading import bundle_of, graded_release, notebook
@@ -495,6 +496,29 @@ def test_pages_show_what_is_in_it_and_what_came_of_it(
     assert "Is here already." in after
     assert set(_grades(other)) == {"ada", "augusta"}
     assert "old course.zip" in client.get(listing).content.decode()
+
+
+def test_people_nobody_knows_come_in_pages(
+    teacher: User, now: datetime, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(course_directories, "FEW", 2)
+    monkeypatch.setattr(course_directories, "CHOICES_SHOWN", 2)
+    other = _elsewhere("augusta", "<b>", by=teacher)
+    people = [{"id": f"unknown-{n}", "name": "", "email": "", "submissions": 1, "grades": 0} for n in range(3)]
+    directory = CourseDirectory.objects.create(
+        course=other, name="old", asked_by=teacher, asked_at=now, state="done", found={"people": people}
+    )
+    address = reverse("assignments:course-directory-detail", args=[other.slug, directory.pk])
+    client.force_login(teacher)
+
+    pages = [client.get(address, {"page": page}).content.decode() for page in ("1", "2")]
+
+    assert all("3 students are not known in this class" in page for page in pages)
+    assert [[f'name="who-{place}"' in page for place in range(3)] for page in pages] == [
+        [True, True, False],
+        [False, False, True],
+    ]
+    assert all("&lt;b&gt;</option>" in page for page in pages)
 
 
 def test_export_can_be_downloaded_once_it_is_made(course: Course, teacher: User, client: Client) -> None:
