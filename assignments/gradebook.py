@@ -209,16 +209,19 @@ def points_if_taken_over(assignment: Assignment, trials: Sequence[Autograding]) 
         )
     extensions = Extension.objects.filter(assignment=assignment)
     allowances = {extension.membership_id: extension.allowance for extension in extensions}
-    found = {}
+    found: dict[UUID, SubmissionPoints] = {}
+    by_scores: dict[tuple[object, ...], SubmissionPoints] = {}  # Where nobody did anything by hand, many have the same.
     for trial in trials:
-        submission = trial.submission
+        submission, theirs = trial.submission, changes.get(trial.submission_id, ())
         allowance = allowances.get(submission.membership_id, NOTHING_EXTRA)
-        found[trial.pk] = fold(
-            [*changes.get(submission.pk, ()), *_automatic(trial)],
-            cells=cells,
-            items=items,
-            percent_kept=standing(schedule, submission.submitted_at, allowance).percent_kept,
-        )
+        kept = standing(schedule, submission.submitted_at, allowance).percent_kept
+        same = (kept, *((cell["notebook"], cell["grade_id"], cell["auto_points"]) for cell in trial.scores))
+        points = by_scores.get(same) if not theirs else None
+        if points is None:
+            points = fold([*theirs, *_automatic(trial)], cells=cells, items=items, percent_kept=kept)
+            if not theirs:
+                by_scores[same] = points
+        found[trial.pk] = points
     return found
 
 
