@@ -210,12 +210,12 @@ def _needs_manual(cell: CellWorth, history: Iterable[Change], hand: Change | Non
     nbgrader asks again after any run. Its runs may be of other work; here a submission never changes, and a correction
     of one test would have every essay of a class read once more.
     """
-    run = _latest(history, ChangeKind.AUTOMATIC)
+    runs = [change for change in history if change.kind == ChangeKind.AUTOMATIC]
+    found = runs[-1].points if runs else None
     if hand is None:
-        return cell.kind == CellKind.TASK or run is None or run.points is None
-    seen = _latest((change for change in history if change.number < hand.number), ChangeKind.AUTOMATIC)
-    is_other = run is not None and run.points != (seen.points if seen is not None else None)
-    return cell.kind != CellKind.TASK and is_other
+        return cell.kind == CellKind.TASK or found is None
+    seen = next((run.points for run in reversed(runs) if run.number < hand.number), None)
+    return cell.kind != CellKind.TASK and bool(runs) and found != seen
 
 
 def _chosen(history: Iterable[Change]) -> tuple[str, ...]:
