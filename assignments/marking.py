@@ -67,6 +67,7 @@ class Problem:
     all: int
     to_do: int
     mean: Decimal | None
+    """Of those that are done."""
 
     @property
     def done(self) -> int:
@@ -84,10 +85,10 @@ class Problem:
 
 def problems(assignment: Assignment) -> list[Problem]:
     """The cells that give points, in their order."""
-    rows = _counting(assignment).values("notebook", "grade_id")
+    rows, waits = _counting(assignment).values("notebook", "grade_id"), Q(needs_manual=True)
     found = {
         CellKey(row["notebook"], row["grade_id"]): row
-        for row in rows.annotate(n=Count("pk"), to_do=Count("pk", filter=Q(needs_manual=True)), sum=Sum("points"))
+        for row in rows.annotate(n=Count("pk"), to_do=Count("pk", filter=waits), sum=Sum("points", filter=~waits))
     }
     known = [cell for cell in _cells(assignment) if cell.kind in ("tests", "manual", "task")]
     made = []
@@ -95,7 +96,7 @@ def problems(assignment: Assignment) -> list[Problem]:
         key = CellKey(cell.notebook, cell.grade_id)
         row = found.get(key)
         n, to_do, total = (row["n"], row["to_do"], row["sum"]) if row else (0, 0, None)
-        mean = Decimal(total) / n if n and total is not None else None
+        mean = Decimal(total) / (n - to_do) if n > to_do and total is not None else None
         made.append(Problem(key, cell.kind, cell.points, n, to_do, mean))
     return made
 

@@ -22,6 +22,7 @@ class Turnout:
     waiting: int
     """For whom there are tests still to be run."""
     need_a_person: int
+    """Whose work counts and waits for somebody to grade it: not what they have replaced since."""
     problems: int
     """Whose work could not be graded."""
 
@@ -29,12 +30,12 @@ class Turnout:
 def turnout_of(assignment: Assignment) -> Turnout:
     """The numbers. Three questions to the tables, whatever the class's size."""
     state = Submission.State
-    students = Q(membership__role=Role.STUDENT)
+    students, counts = Q(membership__role=Role.STUDENT), Q(grade_of__isnull=False)
     counted = Submission.objects.filter(students, assignment=assignment).aggregate(
         submitted=Count("membership", distinct=True),
         graded=Count("membership", distinct=True, filter=Q(state=state.GRADED)),
         waiting=Count("membership", distinct=True, filter=Q(state__in=(state.WAITING, state.RUNNING))),
-        need_a_person=Count("membership", distinct=True, filter=Q(needs_manual__gt=0)),
+        need_a_person=Count("membership", distinct=True, filter=Q(needs_manual__gt=0) & counts),
         problems=Count("membership", distinct=True, filter=Q(state=state.PROBLEM)),
     )
     return Turnout(

@@ -20,11 +20,11 @@ def markdown(text: str) -> SafeString:
 
 
 @register.filter
-def points(value: Decimal | None) -> str:
+def points(value: Decimal | float | None) -> str:
     """Points as people read them: at most two places, and no zeros at the end."""
-    if value is None:
+    if value is None or value == "":  # A template's way of saying that there are none.
         return ""
-    return number_format(value.quantize(Decimal("0.01"), ROUND_HALF_UP).normalize()).replace("-", "−")
+    return number_format(Decimal(value).quantize(Decimal("0.01"), ROUND_HALF_UP).normalize()).replace("-", "−")
 
 
 @register.filter

@@ -400,5 +400,5 @@ def test_feedback_is_a_page_for_each_notebook_without_anybodys_script(
     page = (pages.read("problem1.html") or b"").decode()
     assert [file.path for file in pages] == ["problem1.html"]
     assert "Well done" in page
-    assert "1.50 / 2" in page
+    assert "1.5 / 2" in page
     assert "<script" not in page

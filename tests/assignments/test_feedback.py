@@ -83,7 +83,7 @@ def test_feedback_says_points_comments_and_the_message(
 
     page = _page(client, submission, "ada")
 
-    assert [words for words in ("2.50 / 3", "1 / 2", "3.50 / 5", "See page 7", "Well done") if words not in page] == []
+    assert [words for words in ("2.5 / 3", "1 / 2", "3.5 / 5", "See page 7", "Well done") if words not in page] == []
 
 
 def test_feedback_tells_nothing_that_was_changed_since(

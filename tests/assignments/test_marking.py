@@ -219,6 +219,18 @@ def test_items_chosen_one_right_after_the_other_all_count(submission: Submission
     assert chosen_of(submission, ESSAY) == {item.pk for item in items}
 
 
+def test_average_is_of_the_answers_that_are_graded(
+    assignment: Assignment, submission: Submission, grader: User, now: datetime
+) -> None:
+    graded(assignment, member(assignment.course, "bob"), now=now)
+    before = {one.key: one.mean for one in problems(assignment)}[ESSAY]
+    give_points(submission, ESSAY, Decimal(3), by=grader, now=now, seen=0)
+
+    after = {one.key: one.mean for one in problems(assignment)}[ESSAY]
+
+    assert (before, after) == (None, 3)
+
+
 def test_undo_gives_back_what_was_before(submission: Submission, grader: User, now: datetime) -> None:
     give_points(submission, ESSAY, Decimal(3), by=grader, now=now, seen=0)
     give_points(submission, ESSAY, Decimal(1), by=grader, now=now, seen=0)

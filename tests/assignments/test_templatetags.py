@@ -26,6 +26,10 @@ def test_points_have_no_more_places_than_they_need(value: str, words: str) -> No
     assert points(Decimal(value)) == words
 
 
+def test_points_of_a_notebook_are_no_longer_than_they_are() -> None:
+    assert (points(0.25), points(0.1 + 0.2), points(3)) == ("0.25", "0.3", "3")
+
+
 def test_points_are_read_in_the_language_of_the_page_and_typed_in_none() -> None:
     with translation.override("fr"):
         assert points(Decimal("1.5")) == "1,5"
