@@ -80,6 +80,11 @@ class Distribution:
             Bar(width * place, width * (place if is_single else place + 1), count) for place, count in enumerate(found)
         ]
 
+    @property
+    def most(self) -> int:
+        """How many the highest bar stands for."""
+        return max((bar.count for bar in self.bars), default=0)
+
     def _at(self, place: int) -> Decimal:
         for points, number in self.counts:
             place -= number

@@ -26,7 +26,7 @@ def histogram(distribution: Distribution, *, is_small: bool = False) -> dict[str
     its own way.
     """
     bars = distribution.bars
-    highest = max((bar.count for bar in bars), default=0) or 1
+    highest = distribution.most or 1
     step = WIDTH / len(bars)
     drawn = [
         {

@@ -209,7 +209,7 @@ def test_history_tells_how_points_came_about_until_they_were_published(
 
     history = page[page.index("How these points came about") :]
     assert "problem1 · answer" in history
-    assert "2.50" in history
+    assert "2.5" in history
     assert "0.25" not in history
 
 
