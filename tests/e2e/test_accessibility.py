@@ -19,6 +19,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Role, User
 from assignments import rubrics
+from assignments.arranging import give_extension
+from assignments.deadlines import Allowance
 from assignments.gradebook import publish_grades
 from assignments.marking import Place, comment, take_lease
 from assignments.rubrics import add_item
@@ -83,6 +85,8 @@ class Visit:
     """Whether people can sign in at an institution."""
     is_teacher: bool = False
     """Whether it is a page of an assignment that the person grades."""
+    is_student: bool = False
+    """Whether it is a page of an assignment that the person has submitted."""
     presses: str = ""
     """The button, by its selector, that leads to the page."""
 
@@ -158,6 +162,22 @@ VISITS = {
     "regrading": Visit("homework/regrading/", is_teacher=True),
     "feedback and questions": Visit("homework/submissions/{graded}/feedback/", is_teacher=True),
     "receipt": Visit("homework/submissions/{graded}/", is_teacher=True),
+    "assignments": Visit("", is_teacher=True),
+    "make an assignment": Visit("new/", is_teacher=True),
+    "assignment": Visit("homework/", is_teacher=True),
+    "notebooks": Visit("homework/notebooks/", is_teacher=True),
+    "settings of an assignment": Visit("homework/settings/", is_teacher=True),
+    "more time": Visit("homework/extensions/", is_teacher=True),
+    "delete an assignment": Visit("homework/delete/", is_teacher=True),
+    "statistics": Visit("homework/statistics/", is_teacher=True),
+    "live by assignment": Visit("homework/live/", is_teacher=True),
+    "questions about points": Visit("homework/requests/", is_teacher=True),
+    "from nbgrader": Visit("-/nbgrader/", is_teacher=True),
+    "check a receipt": Visit("-/receipts/", is_teacher=True),
+    "student's assignments": Visit("", is_student=True),
+    "student's assignment": Visit("homework/", is_student=True),
+    "student's receipt": Visit("homework/submissions/{graded}/", is_student=True),
+    "student's feedback": Visit("homework/submissions/{graded}/feedback/", is_student=True),
 }
 
 
@@ -203,7 +223,7 @@ def configure(settings: Settings, visit: Visit) -> None:
 
 def prepare(person: User, visit: Visit) -> str:
     """Makes what the visit's page shows, and returns its path."""
-    if visit.is_teacher:
+    if visit.is_teacher or visit.is_student:
         return make_graded(person, visit)
     EnvironmentFactory.create(title="First steps", description="Variables, loops and a first plot.")
     environment = make_environment(person)
@@ -230,7 +250,7 @@ def prepare(person: User, visit: Visit) -> str:
 
 
 def make_graded(person: User, visit: Visit) -> str:
-    """An assignment of a class that the person teaches, in the middle of being graded."""
+    """An assignment of a class that the person teaches, or is in, in the middle of being graded."""
     now = timezone.now()
     course = CourseFactory.create(slug="biology", colour="purple")
     admit(course, person, role=CourseRole.TEACHER, now=now)
@@ -250,6 +270,11 @@ def make_graded(person: User, visit: Visit) -> str:
     asked = submission.regrade_requests.create(notebook="problem1", grade_id="essay", opened_at=now)
     asked.messages.create(text="Why not 4?", by=ada.person, at=now)
     take_lease(Place(submission.pk, PROOF), by=grader, now=now)
+    week = Allowance(extra_minutes=7 * 24 * 60)
+    give_extension(assignment, charles, week, note="Ill until Monday", by=person, now=now)
+    if visit.is_student:
+        course.memberships.filter(person=person).delete()
+        course.memberships.filter(pk=ada.pk).update(person=person)
     keys = {"graded": submission.pk, "grade": assignment.grades.get(membership=ada).pk}
     return "/classes/biology/assignments/" + visit.path.format(**keys)
 

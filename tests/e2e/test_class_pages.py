@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.conf import settings
@@ -241,3 +243,18 @@ def test_date_is_asked_for_only_where_there_is_one(open_page: Callable[..., Page
     page.get_by_label("From a date on").check()
 
     expect(date).to_be_visible()
+
+
+def test_dates_are_asked_for_in_the_time_zone_they_are_read_in(open_page: Callable[..., Page], course: Course) -> None:
+    lesson = course.lessons.get(title="Sampling")
+    before = lesson.starts_at
+    assert before is not None
+    there = before.astimezone(ZoneInfo("Asia/Kolkata"))
+
+    page = open_page(f"/classes/statistics/lessons/{lesson.pk}/edit/", timezone_id="Asia/Kolkata")
+    expect(page.locator("input[name=starts_at]")).to_have_value(re.compile(f"^{there:%Y-%m-%dT%H:%M}"))
+    with page.expect_navigation():
+        page.get_by_role("button", name="Save").click()
+
+    lesson.refresh_from_db()
+    assert f"{lesson.starts_at:%Y-%m-%d %H:%M}" == f"{before:%Y-%m-%d %H:%M}"
