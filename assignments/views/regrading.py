@@ -9,6 +9,7 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
@@ -46,9 +47,11 @@ def regrading_detail(request: AssignmentRequest) -> HttpResponse:
 def regrading_try(request: AssignmentRequest) -> HttpResponse:
     """Have everything that counts tried with the present release."""
     try:
-        ask_trials(request.assignment, by=request.user, now=timezone.now())
+        asked = ask_trials(request.assignment, by=request.user, now=timezone.now())
     except EnvironmentsError as error:
         return refused(request, error)
+    if not asked:
+        messages.info(request, _("There is nothing new to try with this release."))
     return back(request, PAGE)
 
 

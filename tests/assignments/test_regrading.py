@@ -189,6 +189,21 @@ def test_page_takes_over_what_is_chosen(
     assert Grade.objects.get(submission=corrected[0]).points == 2
 
 
+def test_page_says_that_nothing_was_tried_and_that_there_is_nothing_new_to_try(
+    client: Client, assignment: Assignment, corrected: list[Submission], teacher: Membership
+) -> None:
+    client.force_login(teacher.person)
+    place = f"/classes/{assignment.course.slug}/assignments/given/regrading/"
+
+    before = client.get(place).content.decode()
+    first = client.post(place + "try/", follow=True).content.decode()
+    again = client.post(place + "try/", follow=True).content.decode()
+
+    assert "Nothing has been tried yet." in before
+    assert "grades would change" not in before
+    assert [words for words in (first, again) if "nothing new to try" in words] == [again]
+
+
 def test_questions_do_not_grow_with_the_class(
     assignment: Assignment,
     corrected: list[Submission],
