@@ -141,13 +141,21 @@ def refold_all(assignment: Assignment, submissions: Collection[Any], *, now: dat
 
 @transaction.atomic
 def publish_grades(
-    assignment: Assignment, memberships: Iterable[Membership] | None, *, by: User, now: datetime, message: str = ""
+    assignment: Assignment,
+    memberships: Iterable[Membership] | None,
+    *,
+    by: User,
+    now: datetime,
+    message: str = "",
+    is_finished: bool = False,
 ) -> Sequence[Grade]:
     """Tell these students, or all, what they have, with feedback. Publishing again tells them what has changed.
 
-    Those with nothing graded yet are left out.
+    Those with nothing graded yet are left out; `is_finished` leaves out, too, whoever has an answer that waits.
     """
     grades = Grade.objects.select_for_update().filter(assignment=assignment, points__isnull=False)
+    if is_finished:
+        grades = grades.filter(needs_manual=0)
     if memberships is not None:
         grades = grades.filter(membership__in=list(memberships))
     published = list(grades.prefetch_related("submission", "membership").order_by("pk"))  # As they are once locked.

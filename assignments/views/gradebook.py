@@ -18,16 +18,18 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from assignments.context import AssignmentRequest, assignment_view
 from assignments.grade_files import points_csv, questions_csv
 from assignments.gradebook import publish_grades
 from assignments.models import Assignment, Grade
 from assignments.policies import can_publish
+from assignments.publishing import publication_of
 from assignments.statistics import spreads
+from assignments.views.answers import facts_of
 from classes.context import CourseRequest, course_view
-from classes.models import Course, Role
+from classes.models import Course, Membership, Role
 
 STUDENTS_ON_A_PAGE = 50
 
@@ -113,26 +115,35 @@ def questions_file(request: AssignmentRequest) -> HttpResponse:
 
 
 @assignment_view(Role.TEACHER)
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
 def grades_publish(request: AssignmentRequest) -> HttpResponse:
-    """Tell all students, or one, what they have."""
+    """What students would be told; POST tells one, those who are finished, or all."""
     if not can_publish(request.standing):
         raise PermissionDenied
-    members = None
-    if request.POST.get("grade"):
-        number = request.POST["grade"]
-        grades = request.assignment.grades.select_related("membership")
-        members = [get_object_or_404(grades, pk=int(number) if number.isascii() and number.isdigit() else 0).membership]
+    if request.method != "POST":
+        facts = facts_of(request) | {"publication": publication_of(request.assignment)}
+        return render(request, "assignments/publish.html", facts)
     told = publish_grades(
         request.assignment,
-        members,
+        _one_of(request),
         by=request.user,
         now=timezone.now(),
         message=request.POST.get("message", "").strip()[:4000],
+        is_finished=request.POST.get("which") == "finished",
     )
     words = ngettext("%(n)d student now sees the grade.", "%(n)d students now see their grades.", len(told))
     messages.success(request, words % {"n": len(told)})
     return redirect("assignments:gradebook", request.course.slug)
+
+
+def _one_of(request: AssignmentRequest) -> list[Membership] | None:
+    """Whose grade is named; None for everybody's."""
+    number = request.POST.get("grade", "")
+    if not number:
+        return None
+    grades = request.assignment.grades.select_related("membership")
+    return [get_object_or_404(grades, pk=int(number) if number.isascii() and number.isdigit() else 0).membership]
 
 
 class Entries:

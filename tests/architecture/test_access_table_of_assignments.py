@@ -99,6 +99,7 @@ PAGES = [
     Page("gradebook", WORK + "-/gradebook/", "get", SIGN_IN, 404, 403, 200, 200),
     Page("points-file", WORK + "given/grades/points.csv", "get", SIGN_IN, 404, 403, 403, 200),
     Page("questions-file", WORK + "given/grades/cells.csv", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("grades-publish", WORK + "given/grades/publish/", "get", SIGN_IN, 404, 403, 403, 200),
     Page("grades-publish", WORK + "given/grades/publish/", "post", SIGN_IN, 404, 403, 403, 302),
     Page("grade-history", WORK + "given/grades/{grade}/", "get", SIGN_IN, 404, 403, 403, 200),
     Page("course-directory-list", WORK + "-/nbgrader/", "get", SIGN_IN, 404, 403, 403, 200),

@@ -12,7 +12,8 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from assignments.marking import give_points
-from assignments.models import Assignment, Grade, Submission
+from assignments.models import Assignment, Feedback, Grade, Submission
+from assignments.publishing import Publication
 from classes.models import Course, Role
 from tests.assignments.marked import ESSAY, graded, to_be_graded
 from tests.factories import CourseFactory, member
@@ -107,6 +108,34 @@ def test_publishing_tells_one_or_all(
     published = Grade.objects.filter(published_at__isnull=False)
     assert published.count() == (1 if is_for_one else 2)
     assert published.get(pk=one.pk).published_points == Decimal("4.5")
+
+
+def test_publishing_says_before_whom_it_would_tell_what(
+    client: Client, assignment: Assignment, lead: User, submission: Submission, now: datetime
+) -> None:
+    for name, told in (("eva", "4.5"), ("finn", "4")):
+        grade = Grade.objects.get(submission=graded(assignment, member(assignment.course, name), now=now))
+        Grade.objects.filter(pk=grade.pk).update(
+            points=Decimal("4.5"), published_points=told, published_max_points=grade.max_points, published_at=now
+        )
+    Grade.objects.filter(membership__person__username="finn").update(needs_manual=0)
+
+    page = client.get(f"{WORK}homework/grades/publish/")
+
+    assert page.context["publication"] == Publication(new=1, changed=1, same=1, unfinished=2)
+    assert "Publish the 1 that is finished" in page.content.decode()
+
+
+def test_publishing_what_is_finished_leaves_the_others(
+    client: Client, assignment: Assignment, lead: User, submission: Submission, now: datetime
+) -> None:
+    graded(assignment, member(assignment.course, "eva"), now=now)
+    Grade.objects.filter(membership__person__username="eva").update(needs_manual=0)
+
+    client.post(f"{WORK}homework/grades/publish/", {"which": "finished", "message": "Well done"})
+
+    assert [one.membership.person.username for one in Grade.objects.exclude(published_at=None)] == ["eva"]
+    assert Feedback.objects.get().message == "Well done"
 
 
 def test_gradebook_asks_as_much_for_few_as_for_many(

@@ -158,6 +158,7 @@ VISITS = {
         presses=".marking-rubric [value=retire]",
     ),
     "gradebook": Visit("-/gradebook/", is_teacher=True),
+    "publish grades": Visit("homework/grades/publish/", is_teacher=True),
     "history of a grade": Visit("homework/grades/{grade}/", is_teacher=True),
     "regrading": Visit("homework/regrading/", is_teacher=True),
     "feedback and questions": Visit("homework/submissions/{graded}/feedback/", is_teacher=True),
