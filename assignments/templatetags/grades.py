@@ -1,4 +1,4 @@
-"""Tags of the pages of assignments: points, and what graders have said, as people write them."""
+"""Tags of the pages of assignments: points, comments and the words of cells, as people write them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,23 @@ from django.utils.formats import number_format
 from django.utils.safestring import SafeString
 
 from assignments.markdown import rendered
+from classes.notebooks import Cell, Kind
 
 register = template.Library()
+
+MAX_LAID_OUT = 5_000
+"""A text of more characters is shown as it was typed."""
+
+
+@register.filter
+def is_laid_out(cell: Cell) -> bool:
+    """Whether the words of a cell are shown as Markdown: not of such that would take long, as hostile ones can."""
+    return cell.kind == Kind.TEXT and len(cell.source) <= MAX_LAID_OUT
 
 
 @register.filter
 def markdown(text: str) -> SafeString:
-    """A comment in Markdown as HTML that is safe wherever it stands."""
+    """Markdown as HTML that is safe wherever it stands, whoever has written it."""
     return rendered(text)
 
 

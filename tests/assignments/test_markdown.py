@@ -6,10 +6,13 @@ from html.parser import HTMLParser
 
 import pytest
 from django.template import Context, Template
+from django.template.loader import render_to_string
 from hypothesis import given
 from hypothesis import strategies as st
 
 from assignments.markdown import ADDRESSES, ATTRIBUTES, ELEMENTS, rendered
+from assignments.templatetags.grades import MAX_LAID_OUT
+from classes.notebooks import Cell, Kind
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -105,3 +108,19 @@ def test_templates_have_it_as_a_filter() -> None:
     page = Template("{% load grades %}{{ text|markdown }}").render(Context({"text": "*yes* <i>"}))
 
     assert page.strip() == "<p><em>yes</em> &lt;i&gt;</p>"
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        (Cell(Kind.TEXT, "*so*"), True),
+        (Cell(Kind.CODE, "*so*"), False),
+        (Cell(Kind.RAW, "*so*"), False),
+        (Cell(Kind.TEXT, "[" * (MAX_LAID_OUT + 1)), False),
+    ],
+)
+def test_words_of_a_cell_are_laid_out_where_that_cannot_take_long(cell: Cell, expected: bool) -> None:
+    page = render_to_string("assignments/_cell_source.html", {"cell": cell, "has_source": True})
+
+    assert ("cell-text" in page) is expected
+    assert '<pre class="cell-source"' in page  # What was typed is to be seen in any case.
