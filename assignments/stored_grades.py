@@ -61,7 +61,8 @@ def changes_of(mark: StoredMark, *, max_points: Decimal) -> tuple[StoredChange, 
     more = (extra or NOTHING) if fits else max(NOTHING, total - max_points)
     extras = [StoredChange(ChangeKind.EXTRA, more)] if more else []
     if by_hand and mark.needs_manual:
-        return (*by_hand, by_run, *extras)
+        before = StoredChange(ChangeKind.AUTOMATIC, NOTHING if automatic is None else None)  # Not known, but another.
+        return (before, *by_hand, by_run, *extras)
     return (by_run, *by_hand, *extras)
 
 
