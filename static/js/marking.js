@@ -76,7 +76,11 @@ attach("[data-marking]", (form) => {
     return body;
   }
 
+  let asked = 0;
+
   async function renew() {
+    asked += 1;
+    const mine = asked;
     let words = "";
     try {
       const answer = await fetch(url, { method: "POST", body: about() });
@@ -88,8 +92,8 @@ attach("[data-marking]", (form) => {
     } catch {
       words = form.dataset.wordsLost ?? "";
     }
-    if (said) {
-      said.textContent = words;
+    if (said && mine === asked) {
+      said.textContent = words; // An answer that comes late says nothing any more.
     }
   }
 
