@@ -89,6 +89,7 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
 
 INSTALLED_APPS = [
     "config.apps.ConfigConfig",
+    "lti.apps.LtiConfig",
     "assignments.apps.AssignmentsConfig",
     "classes.apps.ClassesConfig",
     "environments.apps.EnvironmentsConfig",
@@ -286,6 +287,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=30),
         "options": {"expires": 30},
     },
+    "renew-platform-keys": {"task": "lti.tasks.renew_keys", "schedule": crontab(hour=4, minute=41)},
     "sweep-artefacts": {"task": "assignments.tasks.sweep_artefacts", "schedule": crontab(hour=4, minute=11)},
     "forget-looks": {"task": "classes.tasks.forget_looks", "schedule": crontab(hour=4, minute=29)},
     "forget-roster-drafts": {"task": "classes.tasks.forget_roster_drafts", "schedule": crontab(minute=37)},
@@ -433,6 +435,8 @@ GRADE_SINKS: list[str] = []
 COURSE_EXTENSIONS = ["assignments.course_page.AssignmentsOfCourse"]
 SERVER_GRANTS = ["assignments.server_keys.scopes_for"]
 """What servers can do for their owners by themselves, by dotted path; see `environments.credentials.Grant`."""
+LTI_KEY_DAYS: int = env.int("LTI_KEY_DAYS", default=180)
+"""How long a key signs towards a learning platform before another takes its place; 0 is for ever."""
 CLASS_ARCHIVE_MB: int = env.int("CLASS_ARCHIVE_MB", default=2000)
 """How much an archive of a class may hold, unpacked, when it is made and when it is brought."""
 SUBMISSION_MB: int = env.int("SUBMISSION_MB", default=100)
@@ -526,7 +530,7 @@ LOGGING = {
     "loggers": {
         **{
             name: {"level": LOG_LEVEL}
-            for name in ("accounts", "assignments", "classes", "config", "environments", "celery.worker")
+            for name in ("accounts", "assignments", "classes", "config", "environments", "lti", "celery.worker")
         },
         # At INFO it writes each websocket's address with its query, which may hold a token.
         "uvicorn.error": {"level": "WARNING"},

@@ -16,6 +16,7 @@ urlpatterns = [
     path("", include("environments.urls")),
     path("classes/<slug:slug>/assignments/", include("assignments.urls")),
     path("classes/", include("classes.urls")),
+    path("lti/", include("lti.urls")),
     path("account/", include("accounts.urls")),
     path("accounts/", include("allauth.account.urls")),
     path("accounts/", include("accounts.openid.urls")),

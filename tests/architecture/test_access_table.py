@@ -29,7 +29,7 @@ from tests.factories import (
 )
 
 SIGN_IN = 302
-OTHERS = {"accounts", "admin", "api", "assignments", "classes"}
+OTHERS = {"accounts", "admin", "api", "assignments", "classes", "lti"}
 """The namespaces and applications with tables of their own."""
 
 

@@ -1,0 +1,1 @@
+"""Carrel as a tool of learning platforms (LTI 1.3)."""

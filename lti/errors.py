@@ -1,0 +1,150 @@
+"""What can go wrong between a learning platform and Carrel, in words for whoever meets it.
+
+Where a platform's message is not believed, the person is told what to do and not which check failed: that goes to the
+log, in `detail`, which never holds a token or anything else that a message says of somebody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.utils.translation import gettext_lazy as _
+
+from environments.errors import Reason, SystemFailure, UserError
+
+
+class LtiError(UserError):
+    """What a learning platform, or somebody who came from one, asked for cannot be done. `code` is of `REASONS`."""
+
+    @classmethod
+    def reasons(cls) -> Mapping[str, Reason]:
+        """The words for its codes."""
+        return REASONS
+
+
+class LtiFailure(SystemFailure):
+    """What could not be done just now, and may be tried again. `code` is of `REASONS`."""
+
+    @classmethod
+    def reasons(cls) -> Mapping[str, Reason]:
+        """The words for its codes."""
+        return REASONS
+
+
+_AGAIN = _("Go back to your course and open it from there again.")
+_TELL = _("Open it from your course again. If that does not help, tell whoever runs the learning platform.")
+
+REASONS: dict[str, Reason] = {
+    # Beginning
+    "login_malformed": Reason(
+        _("The learning platform left out something that Carrel needs to know to let you in."), _TELL, status=400
+    ),
+    "platform_unknown": Reason(
+        _("Carrel does not know the learning platform that sent you."),
+        _("Tell whoever runs the learning platform: it has to be registered here, with this very client ID."),
+        status=400,
+    ),
+    "platform_inactive": Reason(
+        _("The learning platform “{platform}” is not in use here at the moment."),
+        _("It waits for the approval of whoever runs this Carrel, or was switched off by them. Ask them."),
+        status=403,
+    ),
+    "target_elsewhere": Reason(
+        _("The learning platform wanted to send you to another site by way of Carrel."),
+        _("Tell your teacher: the address in the course has to be one of this Carrel."),
+        status=400,
+    ),
+    # Launching
+    "cookie_missing": Reason(
+        _("Your browser has not kept the cookie by which Carrel knows that it was you who began."),
+        _("Open it in a window of its own, not inside the course page, and allow cookies for this site."),
+        status=401,
+    ),
+    "login_stale": Reason(
+        _("This was opened too long ago, or in another browser, or has been used already."), _AGAIN, status=401
+    ),
+    "message_malformed": Reason(
+        _("What the learning platform sent is incomplete or cannot be understood."), _TELL, status=400
+    ),
+    "message_untrusted": Reason(
+        _("What the learning platform sent could not be checked, so you are not signed in."), _TELL, status=401
+    ),
+    "message_out_of_time": Reason(
+        _("What the learning platform sent is too old, or not valid yet."),
+        _("Open it from your course again. If that does not help, a clock is wrong: tell whoever runs the platform."),
+        status=401,
+    ),
+    "return_elsewhere": Reason(
+        _("The learning platform named an address to return to that is not safe."), _TELL, status=400
+    ),
+    "deployment_unknown": Reason(
+        _("The learning platform “{platform}” has put Carrel in a place that nobody has approved yet."),
+        _("Ask whoever runs this Carrel to approve the deployment “{deployment}”."),
+        status=403,
+    ),
+    "platform_refused": Reason(
+        _("The learning platform did not say who you are."),
+        _("Sign in there, and open it from your course again."),
+        status=403,
+    ),
+    "platform_unreachable": Reason(
+        _("The learning platform does not answer at the moment, so what it sent could not be checked."),
+        _("Open it from your course again in a minute."),
+        status=503,
+    ),
+    "picker_missing": Reason(
+        _("What to show in a course cannot be chosen in the learning platform yet."),
+        _("Add a link with the address of the class, as an external tool."),
+        status=403,
+    ),
+    # People
+    "test_person": Reason(
+        _("You are looking at the course as a made-up student, who has no account here."),
+        _("Leave the student view, and open it as yourself."),
+        status=403,
+    ),
+    "account_closed": Reason(
+        _("Your account here is closed."), _("Ask your teacher, or whoever runs this Carrel."), status=403
+    ),
+    "administrator_elsewhere": Reason(
+        _("Whoever runs this Carrel cannot come in from a learning platform."),
+        _("Sign in on the first page of this site, and open the class there."),
+        status=403,
+    ),
+    "join_stale": Reason(
+        _("This was begun too long ago, or in another browser."),
+        _("Open Carrel from your course again, and begin anew."),
+        status=401,
+    ),
+    "join_needless": Reason(
+        _("There is no account here that was made for you when you came from a learning platform."),
+        _("Open Carrel from your course first."),
+        status=409,
+    ),
+    "join_has_work": Reason(
+        _("There is work in the account that was made for you, and it would stay behind."),
+        _("Ask whoever runs this Carrel to put the two accounts together."),
+        status=409,
+    ),
+    "join_taken": Reason(
+        _("This account belongs to somebody else of the same learning platform already."),
+        _("Sign in with the account that is yours, and try again."),
+        status=409,
+    ),
+    # Courses
+    "context_unconnected": Reason(
+        _("The course “{context}” has no class here yet."),
+        _("Its teacher has to open Carrel from the course once. Come back after that."),
+        status=403,
+    ),
+    "context_connected": Reason(
+        _("Somebody else has connected the course “{context}” meanwhile."),
+        _("Open Carrel from your course again."),
+        status=409,
+    ),
+    "classes_not_made": Reason(
+        _("Teachers of this learning platform do not make classes here."),
+        _("Connect a class that you teach here, or ask whoever runs this Carrel to make you one."),
+        status=403,
+    ),
+}

@@ -1,0 +1,19 @@
+"""The tables of this app."""
+
+from lti.models.context import Context, Enrolment, ResourceLink
+from lti.models.login import LoginAttempt
+from lti.models.person import JoinOffer, LtiPerson
+from lti.models.platform import MAX_IDENTIFIER, Deployment, KeyPair, Platform
+
+__all__ = [
+    "MAX_IDENTIFIER",
+    "Context",
+    "Deployment",
+    "Enrolment",
+    "JoinOffer",
+    "KeyPair",
+    "LoginAttempt",
+    "LtiPerson",
+    "Platform",
+    "ResourceLink",
+]

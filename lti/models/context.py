@@ -1,0 +1,70 @@
+"""A course over there, the class it is here, and who its platform says is what in it."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from classes.models import Course, Role
+from lti.models.person import LtiPerson
+from lti.models.platform import MAX_IDENTIFIER, Deployment
+
+
+class Context(models.Model):
+    """A course of a platform. Its ID is unique where we were deployed, and nowhere beyond."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="contexts")
+    context_id = models.CharField(max_length=MAX_IDENTIFIER)
+    title = models.CharField(max_length=200, blank=True)
+    label = models.CharField(max_length=100, blank=True)
+    course = models.ForeignKey(Course, null=True, blank=True, on_delete=models.SET_NULL, related_name="lti_contexts")
+    """None until a teacher has said which class it is."""
+    connected_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    connected_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["deployment", "context_id"], name="context_once_per_deployment")]
+
+    def __str__(self) -> str:
+        return self.title or self.label or self.context_id
+
+
+class Enrolment(models.Model):
+    """What the platform last said somebody is in one of its courses: what it gave, it may change."""
+
+    context = models.ForeignKey(Context, on_delete=models.CASCADE, related_name="enrolments")
+    person = models.ForeignKey(LtiPerson, on_delete=models.CASCADE, related_name="enrolments")
+    role = models.CharField(max_length=16, choices=Role)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["context", "person"], name="enrolment_once_per_person"),
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="enrolment_role_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person}: {self.role} in {self.context}"
+
+
+class ResourceLink(models.Model):
+    """A place in a course over there where we were put, as its last launch described it."""
+
+    context = models.ForeignKey(Context, on_delete=models.CASCADE, related_name="resource_links")
+    resource_link_id = models.CharField(max_length=MAX_IDENTIFIER)
+    title = models.CharField(max_length=200, blank=True)
+    last_launched_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["context", "resource_link_id"], name="resource_link_once_per_context")
+        ]
+
+    def __str__(self) -> str:
+        return self.title or self.resource_link_id

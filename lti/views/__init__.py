@@ -1,0 +1,1 @@
+"""Pages: what platforms lead to, and what people do after that."""
