@@ -22,6 +22,8 @@ FOR_EVERY_PAGE = frozenset({"/badge_logo.svg", "/badge.svg"})
 """What pages elsewhere may show: the same for everybody, and nobody's."""
 FROM_IDENTITY_PROVIDERS = re.compile(r"/accounts/saml/[a-z0-9]+/acs/")
 """Where a page of an identity provider posts what it says of somebody. What it says is signed, and changes nothing."""
+FROM_PLATFORMS = frozenset({"/lti/login/", "/lti/launch/"})
+"""Where pages of learning platforms lead, also in frames. What they say changes nothing before it has been checked."""
 OTHER_SITES = frozenset({"cross-site", "same-site"})
 TIME_ZONE_COOKIE = "carrel_timezone"
 
@@ -41,6 +43,8 @@ class IsolationMiddleware:
         if request.path in FOR_EVERY_PAGE and request.method in SAFE_METHODS:
             return self.get_response(request)
         if request.method == "POST" and FROM_IDENTITY_PROVIDERS.fullmatch(request.path):
+            return self.get_response(request)
+        if request.path in FROM_PLATFORMS and request.method in ("GET", "POST"):
             return self.get_response(request)
         if _comes_from_another_site(request) or _changes_from_another_origin(request):
             return permission_denied(request, PermissionDenied())

@@ -63,6 +63,7 @@ SESSION_COOKIE_NAME = f"{_COOKIE_PREFIX}carrel_session"
 CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}carrel_csrf"
 LANGUAGE_COOKIE_NAME = "carrel_language"
 GATEWAY_COOKIE_NAME = f"{_COOKIE_PREFIX}carrel_pass"
+LTI_COOKIE_NAME = f"{_COOKIE_PREFIX}carrel_lti"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = GATEWAY_COOKIE_SECURE = bool(_COOKIE_PREFIX)
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
@@ -288,6 +289,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 30},
     },
     "renew-platform-keys": {"task": "lti.tasks.renew_keys", "schedule": crontab(hour=4, minute=41)},
+    "forget-logins": {"task": "lti.tasks.forget_logins", "schedule": crontab(minute=53)},
     "sweep-artefacts": {"task": "assignments.tasks.sweep_artefacts", "schedule": crontab(hour=4, minute=11)},
     "forget-looks": {"task": "classes.tasks.forget_looks", "schedule": crontab(hour=4, minute=29)},
     "forget-roster-drafts": {"task": "classes.tasks.forget_roster_drafts", "schedule": crontab(minute=37)},

@@ -5,10 +5,16 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from lti import keys
+from lti import keys, logins
 
 
 @shared_task
 def renew_keys() -> None:
     """Replace keys that have signed long enough."""
     keys.renew_keys(now=timezone.now())
+
+
+@shared_task
+def forget_logins() -> None:
+    """Remove logins that led to nothing, and those that are done."""
+    logins.forget_expired(now=timezone.now())

@@ -1,11 +1,17 @@
-"""The addresses that learning platforms know."""
+"""The addresses that learning platforms know, and the pages that follow."""
 
 from django.urls import path
 
-from lti.views import keys
+from lti.views import contexts, joining, keys, launch
 
 app_name = "lti"
 
 urlpatterns = [
+    path("login/", launch.login_begin, name="login"),
+    path("launch/", launch.launch, name="launch"),
     path("keys.json", keys.key_set, name="keys"),
+    path("join/", joining.join_begin, name="join"),
+    path("join/<str:token>/", joining.join_confirm, name="join-confirm"),
+    path("courses/<uuid:context_id>/", contexts.context_connect, name="context-connect"),
+    path("courses/<uuid:context_id>/class/", contexts.context_connect_to, name="context-connect-to"),
 ]

@@ -210,7 +210,12 @@ def _sort_cookies(header: bytes) -> tuple[tuple[str, ...], bytes]:
 def _is_own_cookie(name: bytes) -> bool:
     if name.lower().startswith(_OWN_COOKIE_PREFIXES):
         return True
-    own = (settings.GATEWAY_COOKIE_NAME, settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME)
+    own = (
+        settings.GATEWAY_COOKIE_NAME,
+        settings.SESSION_COOKIE_NAME,
+        settings.CSRF_COOKIE_NAME,
+        settings.LTI_COOKIE_NAME,
+    )
     return name.decode("latin-1") in own
 
 

@@ -1,21 +1,74 @@
-"""Every page of learning platforms, and what a stranger and each member get. A new page must be added here."""
+"""Every page of learning platforms, and what a stranger and each member get. A new page must be added here.
+
+The teacher is one by their platform's word too; what a page does with a valid message is in `tests/lti/`.
+"""
 
 from __future__ import annotations
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
+from accounts.models import User
+from classes.models import Course, Role
+from lti.contexts import enrol
+from lti.models import Context, LtiPerson, Platform
 from lti.urls import urlpatterns
-from tests.architecture.members_pages import PERSONS, Page, check_answer, each_of
+from tests.architecture.members_pages import (
+    PERSONS,
+    SIGN_IN,
+    Page,
+    check_answer,
+    check_answer_to_whoever_runs_the_site,
+    each_of,
+)
+from tests.factories import CourseFactory, member
 
-PAGES = [Page("keys", "/lti/keys.json", "get", 200, 200, 200, 200, 200)]
+PAGES = [
+    # Without what a platform says.
+    Page("login", "/lti/login/", "get", 400, 400, 400, 400, 400),
+    Page("login", "/lti/login/", "post", 400, 400, 400, 400, 400),
+    Page("launch", "/lti/launch/", "get", 405, 405, 405, 405, 405),
+    Page("launch", "/lti/launch/", "post", 401, 401, 401, 401, 401),
+    Page("keys", "/lti/keys.json", "get", 200, 200, 200, 200, 200),
+    Page("join", "/lti/join/", "get", SIGN_IN, 200, 200, 200, 200),
+    # In a browser that did not come from a platform.
+    Page("join", "/lti/join/", "post", SIGN_IN, 409, 409, 409, 401, administrator=409),
+    Page("join-confirm", "/lti/join/made-up/", "get", SIGN_IN, 401, 401, 401, 401),
+    Page("join-confirm", "/lti/join/made-up/", "post", SIGN_IN, 401, 401, 401, 401),
+    Page("context-connect", "/lti/courses/{context}/", "get", SIGN_IN, 404, 404, 404, 200, administrator=404),
+    Page("context-connect", "/lti/courses/{context}/", "post", SIGN_IN, 404, 404, 404, 422, administrator=404),
+    # To no class of theirs.
+    Page("context-connect-to", "/lti/courses/{context}/class/", "post", SIGN_IN, 404, 404, 404, 404),
+]
+
+
+@pytest.fixture
+def context(teacher: User) -> Context:
+    """A course that is no class yet, of a platform that calls some of the people here its own."""
+    course: Course = CourseFactory.create(owner=teacher)
+    platform = Platform.objects.create(
+        name="Campus", issuer="https://lms.test", client_id="1", state=Platform.State.ACTIVE
+    )
+    context = platform.deployments.create(deployment_id="1").contexts.create(context_id="101", title="Statistics")
+    for username, role in (("student", Role.STUDENT), ("grader", Role.GRADER), ("teacher", Role.TEACHER)):
+        user = member(course, username, role).person
+        person = LtiPerson.objects.create(
+            platform=platform, sub=username, user=user, has_made_account=role == Role.TEACHER
+        )
+        enrol(context, person, role, now=timezone.now())
+    return context
 
 
 @each_of(PAGES)
-@pytest.mark.django_db
 @pytest.mark.parametrize("who", PERSONS)
-def test_page_answers_each_person_as_the_table_says(client: Client, page: Page, who: str) -> None:
-    check_answer(client, page, page.path, who=who)
+def test_page_answers_each_person_as_the_table_says(client: Client, context: Context, page: Page, who: str) -> None:
+    check_answer(client, page, page.path.format(context=context.pk), who=who)
+
+
+@each_of(PAGES)
+def test_whoever_runs_the_site_is_no_teacher_over_there(client: Client, context: Context, page: Page) -> None:
+    check_answer_to_whoever_runs_the_site(client, page, page.path.format(context=context.pk))
 
 
 def test_table_names_every_page() -> None:

@@ -1,0 +1,116 @@
+"""Courses of platforms, the classes they are here, and what the platform makes somebody in them.
+
+A platform changes what it gave and nothing else: a role that a teacher chose here stays.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts.models import User
+from classes.courses import Plan, make_course
+from classes.errors import CourseError
+from classes.members import admit, change_role
+from classes.models import Course, Joined, Membership, Role
+from classes.querysets import CourseQuerySet
+from environments.values import ResolvedRepository
+from lti.claims import Place
+from lti.errors import LtiError
+from lti.models import Context, Deployment, Enrolment, LtiPerson, ResourceLink
+
+
+def find(deployment: Deployment, place: Place) -> Context | None:
+    """A course that has been here before."""
+    return deployment.contexts.select_related("course").filter(context_id=place.id).first()
+
+
+def recognise(deployment: Deployment, place: Place, *, now: datetime) -> Context:
+    """The course, as its platform calls it now."""
+    names = {"title": place.title, "label": place.label}
+    context, is_new = deployment.contexts.get_or_create(context_id=place.id, defaults={**names, "created_at": now})
+    if not is_new and (context.title, context.label) != (place.title, place.label):
+        Context.objects.filter(pk=context.pk).update(**names)
+        context.title, context.label = place.title, place.label
+    return context
+
+
+def note_link(context: Context, link: Place, *, now: datetime) -> ResourceLink:
+    """The place in it that somebody came by."""
+    noted, _is_new = context.resource_links.update_or_create(
+        resource_link_id=link.id, defaults={"title": link.title, "last_launched_at": now}
+    )
+    return noted
+
+
+@transaction.atomic
+def enrol(context: Context, person: LtiPerson, role: Role | None, *, now: datetime) -> Membership | None:
+    """Have somebody be in the class what the platform says, as far as that is the platform's to say.
+
+    None if they are not in the class and nothing makes them. Raises CourseError `member_was_removed`, `course_deleted`
+    and, for whom it would let in, `course_over`.
+    """
+    given = _note_grant(context, person, role)
+    course = context.course
+    if course is None:
+        return None
+    if course.deleted_at is not None:
+        raise CourseError("course_deleted", course=course.title)
+    membership = course.memberships.filter(person=person.user).select_related("course", "person").first()
+    if membership is not None and membership.is_present:
+        is_the_platforms = membership.joined_by == Joined.LTI and given == membership.role
+        if is_the_platforms and role not in (None, membership.role) and not course.is_over:
+            _follow(membership, Role(role), now=now)
+        return membership
+    if membership is not None and membership.was_removed:
+        raise CourseError("member_was_removed", course=course.title)
+    if role is None:
+        return None
+    return admit(course, person.user, role=role, joined_by=Joined.LTI, now=now)
+
+
+@transaction.atomic
+def make_class(
+    context: Context, teacher: User, plan: Plan, *, resolved: ResolvedRepository | None, now: datetime
+) -> Course:
+    """Make the course a class of its own, of this teacher's.
+
+    Raises LtiError `context_connected`, then nothing is made, and what `make_course` raises.
+    """
+    course = make_course(teacher, plan, resolved=resolved, now=now)
+    connect(context, course, by=teacher, now=now)
+    return course
+
+
+def connect(context: Context, course: Course, *, by: User, now: datetime) -> None:
+    """Say which class the course is; once, until it is taken apart. Raises LtiError `context_connected`."""
+    is_free = Context.objects.filter(pk=context.pk, course=None)
+    if is_free.update(course=course, connected_by=by, connected_at=now) != 1:
+        raise LtiError("context_connected", context=str(context))
+    context.course = course
+
+
+def classes_to_connect(user: User) -> CourseQuerySet:
+    """The classes this person teaches, and can say of that they are a course."""
+    return Course.objects.taught_by(user).filter(archived_at=None)
+
+
+def _note_grant(context: Context, person: LtiPerson, role: Role | None) -> str | None:
+    """What the platform gave before; it is noted what it gives now."""
+    kept = context.enrolments.filter(person=person).first()
+    given = kept.role if kept else None
+    if role is None:
+        context.enrolments.filter(person=person).delete()
+    else:
+        Enrolment.objects.update_or_create(context=context, person=person, defaults={"role": role})
+    return given
+
+
+def _follow(membership: Membership, role: Role, *, now: datetime) -> None:
+    """Another role than the platform gave before; the last teacher of a class stays one all the same."""
+    try:
+        change_role(membership, role, now=now)
+    except CourseError as error:
+        if error.code != "course_needs_teacher":
+            raise

@@ -1,0 +1,119 @@
+"""A launch, from what a browser brings to where it is sent: checked whole before anything is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.urls import reverse
+
+from accounts.models import User
+from classes.models import Course, Role
+from lti import claims, contexts, fetching, logins, people, tool
+from lti.claims import DEEP_LINKING, Expected, Message
+from lti.errors import LtiError
+from lti.models import Context, Deployment, Platform
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What a platform has a browser post to us."""
+
+    state: str
+    id_token: str
+    error: str
+
+    @classmethod
+    def read(cls, given: Mapping[str, str]) -> Posted:
+        """From the fields of the request."""
+        return cls(given.get("state", ""), given.get("id_token", ""), given.get("error", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Who has come, and where to. `is_new` is somebody for whom an account was just made."""
+
+    user: User
+    url: str
+    is_new: bool = False
+    has_no_role: bool = False
+
+
+def verify(posted: Posted, *, browser: str, public_url: str, now: datetime) -> tuple[Deployment, Message]:
+    """What a launch says, and from where, if all of it may be believed; its login is used up then.
+
+    Raises LtiError, and LtiFailure `platform_unreachable`.
+    """
+    attempt = logins.begun(posted.state, browser=browser, now=now)
+    platform = attempt.platform
+    logins.check_active(platform)
+    if posted.error:
+        raise LtiError("platform_refused", detail=f"the platform says {_plain(posted.error)}")
+    said = tool.claims_of(posted.id_token, _key(posted.id_token, platform))
+    expected = Expected(platform.issuer, platform.client_id, public_url)
+    message = claims.read_message(said, expected, now=now)
+    tool.check_message(said)
+    deployment = platform.deployments.filter(deployment_id=message.deployment_id).first()
+    if deployment is None:
+        raise LtiError("deployment_unknown", platform=platform.name, deployment=message.deployment_id)
+    logins.end(attempt, nonce=message.nonce, browser=browser, now=now)
+    deployment.platform = platform
+    return deployment, message
+
+
+@transaction.atomic
+def arrive(deployment: Deployment, message: Message, *, now: datetime) -> Arrival:
+    """Have whom a launch brings be here, in the class of their course, and say where they go.
+
+    Raises LtiError and CourseError for whom it cannot bring anywhere; then nothing has been made.
+    """
+    if message.is_test_person:
+        raise LtiError("test_person")
+    if message.kind == DEEP_LINKING:
+        raise LtiError("picker_missing")
+    context = _context(deployment, message, now=now)
+    is_new = people.known(deployment.platform, message.sub) is None
+    person = people.recognise(deployment.platform, message, now=now)
+    if context is None:
+        return Arrival(person.user, reverse("classes:course-list"), is_new)
+    membership = contexts.enrol(context, person, message.role, now=now)
+    if message.resource_link is not None:
+        contexts.note_link(context, message.resource_link, now=now)
+    if context.course is None:
+        return Arrival(person.user, reverse("lti:context-connect", args=[context.pk]), is_new)
+    if membership is None:
+        return Arrival(person.user, reverse("classes:course-list"), is_new, has_no_role=True)
+    return Arrival(person.user, _page_of(context.course, message.target), is_new)
+
+
+def _key(token: str, platform: Platform) -> fetching.Key:
+    kid = tool.key_id_of(token)
+    key = fetching.key_named(kid, url=platform.jwks_url)
+    if key is None:
+        raise LtiError("message_untrusted", detail="kid is of no key that the platform publishes")
+    return key
+
+
+def _context(deployment: Deployment, message: Message, *, now: datetime) -> Context | None:
+    """The course somebody comes from. Raises LtiError `context_unconnected` for all but teachers of a new one."""
+    if message.context is None:
+        return None
+    found = contexts.find(deployment, message.context)
+    is_connected = found is not None and found.course is not None
+    if not is_connected and message.role != Role.TEACHER:
+        name = message.context.title or message.context.label or message.context.id
+        raise LtiError("context_unconnected", context=name)
+    return contexts.recognise(deployment, message.context, now=now)
+
+
+def _page_of(course: Course, target: str) -> str:
+    """The page of the class that the platform names, or its first."""
+    first = reverse("classes:course-detail", args=[course.slug])
+    return target if target.startswith(first) and ".." not in target else first
+
+
+def _plain(text: str) -> str:
+    """An error code of OpenID Connect, and nothing else that a stranger might have the log say."""
+    return text if len(text) <= 40 and text.replace("_", "").isalpha() and text.isascii() else "something else"

@@ -1,0 +1,142 @@
+"""Which account somebody from a platform has here: `sub` says it, and never an e-mail address.
+
+Whoever is new gets an account that can do nothing and has no password. One that they had already becomes theirs when
+they sign in to it, in the same browser, and say so.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+
+from accounts.models import Role, User
+from classes.members import admit
+from classes.models import Joined, Membership
+from classes.models import Role as CourseRole
+from lti.claims import Message
+from lti.errors import LtiError
+from lti.logins import fingerprint
+from lti.models import JoinOffer, LtiPerson, Platform
+
+JOIN_LIFETIME = timedelta(minutes=15)
+
+
+def known(platform: Platform, sub: str) -> LtiPerson | None:
+    """Somebody who has been here before. Raises LtiError `account_closed` and `administrator_elsewhere`."""
+    person = LtiPerson.objects.filter(platform=platform, sub=sub).select_related("user", "platform").first()
+    if person is not None:
+        _check_may_come(person.user)
+    return person
+
+
+def recognise(platform: Platform, message: Message, *, now: datetime) -> LtiPerson:
+    """Who this is, made if they are new. Their account's name is their own once it is made.
+
+    Raises LtiError `account_closed` and `administrator_elsewhere`.
+    """
+    person = known(platform, message.sub) or _welcome(platform, message, now=now)
+    person.name, person.email, person.last_seen_at = message.name, message.email, now
+    person.save(update_fields=["name", "email", "last_seen_at"])
+    return person
+
+
+def offer_to_join(user: User, *, browser: str, now: datetime) -> str:
+    """Let the person of this account, made for them, show that they have another. Returns what to come back with.
+
+    Raises LtiError `join_needless`, `join_has_work`, and `join_stale` for a browser that did not come here from the
+    platform: a link alone must not make an account somebody else's.
+    """
+    person = made_for(user)
+    if person is None:
+        raise LtiError("join_needless")
+    if not browser:
+        raise LtiError("join_stale", detail="no cookie of this browser")
+    _check_leaves_nothing(user)
+    token = secrets.token_urlsafe(32)
+    JoinOffer.objects.create(
+        person=person,
+        token_hash=fingerprint(token),
+        browser_hash=fingerprint(browser),
+        expires_at=now + JOIN_LIFETIME,
+    )
+    return token
+
+
+def offered(token: str, *, browser: str, now: datetime) -> LtiPerson:
+    """Who wants to join an account, in this browser. Raises LtiError `join_stale`."""
+    open_ones = JoinOffer.objects.filter(expires_at__gt=now, browser_hash=fingerprint(browser))
+    offer = open_ones.filter(token_hash=fingerprint(token)).select_related("person__user", "person__platform").first()
+    if offer is None or not browser:
+        raise LtiError("join_stale", detail="unknown, expired or of another browser")
+    return offer.person
+
+
+@transaction.atomic
+def join(token: str, *, to: User, browser: str, now: datetime) -> LtiPerson:
+    """Have them come to this account from now on, which has confirmed it; the one made for them is closed.
+
+    They are in the same classes with it. Raises LtiError `join_stale`, `join_needless`, `join_has_work`, `join_taken`
+    and `administrator_elsewhere`, and what `admit` raises.
+    """
+    person = offered(token, browser=browser, now=now)
+    if JoinOffer.objects.filter(token_hash=fingerprint(token)).delete()[0] != 1:
+        raise LtiError("join_stale", detail="used in this moment")
+    former = person.user
+    if former == to or not person.has_made_account:
+        raise LtiError("join_needless")
+    _check_may_come(to)
+    _check_leaves_nothing(former)
+    if LtiPerson.objects.filter(platform=person.platform, user=to).exists():
+        raise LtiError("join_taken")
+    for membership in former.memberships.present().select_related("course"):
+        _take_place(membership, to, person, now=now)
+    person.user, person.has_made_account = to, False
+    person.save(update_fields=["user", "has_made_account"])
+    former.is_active = False
+    former.save(update_fields=["is_active"])
+    return person
+
+
+def made_for(user: User) -> LtiPerson | None:
+    """Whom this account was made for when they came from a platform; None for every other account."""
+    return LtiPerson.objects.filter(user=user, has_made_account=True).select_related("platform").first()
+
+
+def _welcome(platform: Platform, message: Message, *, now: datetime) -> LtiPerson:
+    """An account of no rights for somebody new; two windows in the same moment make one."""
+    try:
+        with transaction.atomic():
+            user = User(username=f"lti-{secrets.token_hex(8)}", display_name=message.name, role=Role.MEMBER)
+            user.set_unusable_password()
+            user.save()
+            return LtiPerson.objects.create(
+                platform=platform, sub=message.sub, user=user, first_seen_at=now, last_seen_at=now
+            )
+    except IntegrityError:
+        person = known(platform, message.sub)
+        if person is None:
+            raise
+        return person
+
+
+def _check_may_come(user: User) -> None:
+    if not user.is_active:
+        raise LtiError("account_closed")
+    if user.role == Role.ADMINISTRATOR:  # Else whoever runs the platform would run this site.
+        raise LtiError("administrator_elsewhere")
+
+
+def _check_leaves_nothing(user: User) -> None:
+    has_work = user.servers.exists() or Membership.objects.filter(person=user, submissions__isnull=False).exists()
+    if has_work or user.owned_courses.exists():
+        raise LtiError("join_has_work")
+
+
+def _take_place(membership: Membership, to: User, person: LtiPerson, *, now: datetime) -> None:
+    """Into a class that this account is in already it comes as what it is there."""
+    course = membership.course
+    if course.is_over or course.deleted_at is not None or course.memberships.present().filter(person=to).exists():
+        return
+    admit(course, to, role=CourseRole(membership.role), section=membership.section, joined_by=Joined.LTI, now=now)

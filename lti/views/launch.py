@@ -1,0 +1,88 @@
+"""What a platform leads to: a login that begins, and the launch that ends it."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import login
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.cache import add_never_cache_headers
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.arriving import welcome
+from environments.errors import EnvironmentsError
+from lti import launching, logins
+from lti.launching import Arrival, Posted
+from lti.logins import LoginRequest
+from lti.models import Platform
+from lti.views.browser import browser_of, known_or_new, remember
+from lti.views.pages import in_frames, refusal
+
+SIGN_IN_BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+FRAMES = frozenset({"iframe", "frame", "embed", "object"})
+PASSED_ON = ("iss", "login_hint", "target_link_uri", "client_id", "lti_message_hint", "lti_deployment_id")
+
+
+@csrf_exempt
+@require_http_methods(["GET", "POST"])
+def login_begin(request: HttpRequest) -> HttpResponse:
+    """Send a browser to the platform that sent it here, to be told who it is; first into a window of its own."""
+    given = request.POST if request.method == "POST" else request.GET
+    asked, now = LoginRequest.read(given.dict()), timezone.now()
+    try:
+        platform = logins.platform_of(asked, public_url=settings.PUBLIC_URL)
+        if request.headers.get("Sec-Fetch-Dest") in FRAMES:
+            return _own_window(request, given, platform)
+        browser = known_or_new(request)
+        redirect_uri = f"{settings.PUBLIC_URL}{reverse('lti:launch')}"
+        url = logins.begin(platform, asked, browser=browser, redirect_uri=redirect_uri, now=now)
+    except EnvironmentsError as error:
+        return refusal(request, error)
+    response = HttpResponseRedirect(url)
+    remember(response, browser)
+    add_never_cache_headers(response)
+    return response
+
+
+@csrf_exempt
+@require_POST
+def launch(request: HttpRequest) -> HttpResponse:
+    """Believe what a platform says of whoever this is, if it is all as it has to be, and let them in."""
+    browser, now = browser_of(request), timezone.now()
+    posted = Posted.read(request.POST.dict())
+    try:
+        deployment, message = launching.verify(posted, browser=browser, public_url=settings.PUBLIC_URL, now=now)
+        arrival = launching.arrive(deployment, message, now=now)
+    except EnvironmentsError as error:
+        return refusal(request, error)
+    welcome(arrival.user, now=now)
+    login(request, arrival.user, backend=SIGN_IN_BACKEND)
+    _say_what_is_new(request, arrival)
+    response = HttpResponseRedirect(arrival.url)
+    remember(response, browser)
+    add_never_cache_headers(response)
+    return response
+
+
+def _own_window(request: HttpRequest, given: QueryDict, platform: Platform) -> HttpResponse:
+    """A page with one button. In a frame, cookies of ours may not be kept, and notebooks have no room."""
+    fields = [(name, given[name]) for name in PASSED_ON if name in given]
+    page = render(request, "lti/own_window.html", {"fields": fields, "platform": platform})
+    return in_frames(page, of=platform.origins, leads_to=platform.origins)
+
+
+def _say_what_is_new(request: HttpRequest, arrival: Arrival) -> None:
+    if arrival.has_no_role:
+        messages.warning(request, _("The learning platform does not say what you are in the course. Ask its teacher."))
+    if arrival.is_new:
+        words = _("An account was made for you here. Did you have one already?")
+        link = format_html('<a href="{}">{}</a>', reverse("lti:join"), _("Connect it"))
+        messages.info(request, cast("str", format_html("{} {}", words, link)))

@@ -1,0 +1,41 @@
+"""What pages that platforms lead to have in common: they may be shown in a frame, and they say what went wrong."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.cache import add_never_cache_headers
+
+from environments.errors import EnvironmentsError
+
+logger = logging.getLogger(__name__)
+
+ANYWHERE = ("https:", "http:")
+
+
+def in_frames(response: HttpResponse, *, of: Sequence[str] = ANYWHERE, leads_to: Sequence[str] = ()) -> HttpResponse:
+    """Let pages of these origins show this one, which has nothing on it that a click could harm.
+
+    A form on it may be answered with a redirect to `leads_to`.
+    """
+    facts: dict[str, Any] = {"xframe_options_exempt": True, "_csp_replace": {"frame-ancestors": [*of]}}
+    if leads_to:
+        facts["_csp_update"] = {"form-action": [*leads_to]}
+    for name, value in facts.items():
+        setattr(response, name, value)
+    add_never_cache_headers(response)
+    return response
+
+
+def refusal(request: HttpRequest, error: EnvironmentsError, *, status: int = 0) -> HttpResponse:
+    """The page about it, with a reference under which the log says why; never with the platform's own words."""
+    reference = secrets.token_hex(4)
+    logger.warning("%s refused, reference %s: %s (%s)", request.path, reference, error.code, error.detail or "no more")
+    words = {"reason": error.explain(), "reference": reference}
+    page = render(request, "lti/refused.html", words, status=status or error.status)
+    return in_frames(page)

@@ -1,0 +1,115 @@
+"""Beginning inside a page of the platform, and what browsers then send."""
+
+from __future__ import annotations
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from classes.models import Course
+from lti.models import LoginAttempt, Platform
+from tests.lti.platforms import Browser, SmallPlatform
+
+IN_A_FRAME = {"Sec-Fetch-Dest": "iframe", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "cross-site"}
+BY_A_PAGE_ELSEWHERE = {
+    "Sec-Fetch-Dest": "document",
+    "Sec-Fetch-Mode": "navigate",
+    "Sec-Fetch-Site": "cross-site",
+    "Origin": "https://campus.example.org",
+}
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_login_in_a_frame_offers_a_window_of_its_own(
+    lms: SmallPlatform, platform: Platform, client: Client, method: str
+) -> None:
+    response = getattr(client, method)("/lti/login/", lms.login_parameters(login_hint='"<42>'), headers=IN_A_FRAME)
+
+    page = response.content.decode()
+    assert response.status_code == 200
+    assert 'target="_blank"' in page
+    assert 'name="login_hint" value="&quot;&lt;42&gt;"' in page
+    assert 'name="lti_message_hint"' in page
+    assert LoginAttempt.objects.count() == 0
+    assert settings.LTI_COOKIE_NAME not in response.cookies
+
+
+def test_page_in_a_frame_is_for_its_platform_alone(lms: SmallPlatform, platform: Platform, client: Client) -> None:
+    response = client.post("/lti/login/", lms.login_parameters(), headers=IN_A_FRAME)
+
+    policy = dict(part.strip().split(" ", 1) for part in response["Content-Security-Policy"].split(";") if part)
+    assert policy["frame-ancestors"] == lms.issuer
+    assert lms.issuer in policy["form-action"].split()
+    assert "X-Frame-Options" not in response
+
+
+def test_window_of_its_own_goes_on_to_the_platform(lms: SmallPlatform, platform: Platform, client: Client) -> None:
+    here = {"Sec-Fetch-Dest": "document", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin"}
+
+    response = client.post("/lti/login/", lms.login_parameters(), headers=here)
+
+    assert response.status_code == 302
+    assert response["Location"].startswith(f"{lms.issuer}/auth?")
+
+
+def test_refusal_can_be_read_in_a_frame(platform: Platform, client: Client) -> None:
+    response = client.get("/lti/login/", headers=IN_A_FRAME)
+
+    assert response.status_code == 400
+    assert "X-Frame-Options" not in response
+    assert "frame-ancestors https: http:" in response["Content-Security-Policy"]
+    assert "<nav" not in response.content.decode()
+
+
+def test_cookie_is_sent_by_pages_of_platforms_and_read_by_none(
+    lms: SmallPlatform, platform: Platform, client: Client
+) -> None:
+    response = client.post("/lti/login/", lms.login_parameters())
+
+    sent = response.cookies[settings.LTI_COOKIE_NAME].OutputString().split("; ")
+    assert {"Secure", "HttpOnly", "SameSite=None", "Partitioned", "Path=/", "Max-Age=3600"} <= set(sent)
+    assert not [part for part in sent if part.startswith("Domain")]
+
+
+def test_cookie_is_not_what_is_kept(browser: Browser) -> None:
+    asked = browser.begin()
+
+    attempt = LoginAttempt.objects.get()
+    kept = {attempt.state_hash, attempt.nonce_hash, attempt.browser_hash}
+    known = {asked["state"], asked["nonce"], browser.client.cookies[settings.LTI_COOKIE_NAME].value}
+    assert not kept & known
+
+
+def test_two_windows_of_one_browser_end_what_each_began(browser: Browser, course: Course) -> None:
+    first, second = browser.begin(), browser.begin()
+
+    answers = [
+        browser.post(state=asked["state"], id_token=browser.lms.signed(browser.lms.message(asked["nonce"])))
+        for asked in (second, first)
+    ]
+
+    assert [answer.status_code for answer in answers] == [302, 302]
+
+
+def test_launch_is_taken_from_a_page_elsewhere(browser: Browser, course: Course) -> None:
+    asked = browser.begin()
+    fields = {"state": asked["state"], "id_token": browser.lms.signed(browser.lms.message(asked["nonce"]))}
+
+    response = browser.client.post("/lti/launch/", fields, headers=BY_A_PAGE_ELSEWHERE)
+
+    assert response.status_code == 302
+
+
+@pytest.mark.parametrize("path", ["/lti/join/", "/lti/launch/more/", "/lti/courses/"])
+def test_nothing_else_is_taken_from_a_page_elsewhere(client: Client, db: None, path: str) -> None:
+    assert client.post(path, headers=BY_A_PAGE_ELSEWHERE).status_code == 403
+
+
+def test_browser_that_keeps_no_cookie_is_told(browser: Browser) -> None:
+    asked = browser.begin()
+    browser.client.cookies.clear()
+
+    response = browser.post(state=asked["state"], id_token="")
+
+    assert response.status_code == 401
+    assert "allow cookies for this site" in response.content.decode()
