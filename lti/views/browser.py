@@ -47,5 +47,6 @@ def remember(response: HttpResponse, browser: str) -> None:
     """
     cookie: _PartitionedCookie = _PartitionedCookie()
     cookie.set(settings.LTI_COOKIE_NAME, browser, browser)
-    cookie.update({"path": "/", "max-age": str(MAX_AGE_SECONDS), "secure": True, "httponly": True, "samesite": "None"})
-    response.cookies[settings.LTI_COOKIE_NAME] = cookie  # type: ignore[assignment]
+    facts: dict[str, Any] = {"path": "/", "max-age": str(MAX_AGE_SECONDS), "secure": True, "httponly": True}
+    cookie.update(facts | {"samesite": "None"})
+    response.cookies[settings.LTI_COOKIE_NAME] = cookie

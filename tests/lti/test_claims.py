@@ -26,6 +26,7 @@ def claims(**changes: Any) -> dict[str, Any]:
         "deployment_id": "1",
         "target_link_uri": "https://carrel.test/classes/stat/?lesson=1",
         "resource_link": {"id": "7"},
+        "context": {"id": "101"},
         "roles": [],
     }
     return said | {f"{LTI}{name}": changes.pop(name, value) for name, value in of_lti.items()} | changes
@@ -66,7 +67,7 @@ def test_target_elsewhere_is_refused(target: str) -> None:
 
 
 def test_ids_may_be_numbers_and_long() -> None:
-    message = read(sub="s" * 200, resource_link={"id": 7}, **{f"{LTI}context": {"id": "c" * 255}})
+    message = read(sub="s" * 200, resource_link={"id": 7}, context={"id": "c" * 255})
 
     assert message.sub == "s" * 200
     assert message.resource_link is not None

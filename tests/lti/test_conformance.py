@@ -309,7 +309,7 @@ def test_row_36_algorithm_that_anybody_can_sign_with(
     browser: Browser, caplog: pytest.LogCaptureFixture, algorithm: str
 ) -> None:
     asked = browser.begin()
-    secret = "a secret that is longer than any hash of it" if algorithm == "HS256" else None
+    secret = "a secret that is longer than any hash of it" if algorithm == "HS256" else ""
     headers = {"kid": browser.lms.key_id}
     token = jwt.encode(browser.lms.message(asked["nonce"]), secret, algorithm=algorithm, headers=headers)
 
