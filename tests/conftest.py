@@ -20,7 +20,14 @@ from tests.engine import why_not
 from tests.factories import UserFactory
 from tests.fakes.builders_with_images import BuiltBuilder
 
-pytest_plugins = ["tests.browser", "tests.required", "tests.stack", "tests.docker_stack", "tests.postgres"]
+pytest_plugins = [
+    "tests.browser",
+    "tests.required",
+    "tests.stack",
+    "tests.docker_stack",
+    "tests.postgres",
+    "tests.fakes.lms.fixtures",
+]
 
 # The machine may be busy, and a test that fails must fail again.
 hypothesis.settings.register_profile("carrel", deadline=None, derandomize=True)
