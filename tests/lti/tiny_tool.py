@@ -8,9 +8,10 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
 import jwt
@@ -21,6 +22,9 @@ from lti.demo_lms.registration import TOOL
 from lti.demo_lms.scopes import ALL
 from lti.demo_lms.tokens import ASSERTION
 from tests.fakes.lms.client import Browser, LmsProcess, Sent
+
+PICKED = ("Loops", "Lists")
+"""What its picker picks."""
 
 
 class TinyTool:
@@ -75,7 +79,7 @@ class TinyTool:
         """A token of its own."""
         return jwt.encode(claims, self.key, algorithm="RS256", headers={"kid": "tiny"} | header)
 
-    def asks_who(self, lms: LmsProcess, login: Sent, **changed: str | None) -> str:
+    def asks_who(self, lms: LmsProcess | str, login: Sent, **changed: str | None) -> str:
         """Where its login redirects to."""
         asked: dict[str, str | None] = {
             "scope": "openid",
@@ -90,7 +94,7 @@ class TinyTool:
             "nonce": "the nonce",
         }
         said = {name: value for name, value in (asked | changed).items() if value is not None}
-        return f"{lms.url}/mod/lti/auth.php?{urlencode(said)}"
+        return f"{lms if isinstance(lms, str) else lms.url}/mod/lti/auth.php?{urlencode(said)}"
 
     def launch(self, lms: LmsProcess, browser: Browser, activity: int, **changed: str | None) -> Sent:
         """Walk from the click to the form that carries the launch."""
@@ -122,8 +126,8 @@ class TinyTool:
         headers = {"Authorization": f"Bearer {token}", "Accept" if method == "GET" else "Content-Type": media_type}
         return lms.client.request(method, url, headers=headers, content=None if body is None else json.dumps(body))
 
-    def picks(self, lms: LmsProcess, request: dict[str, Any], *items: dict[str, Any], **changed: Any) -> httpx.Response:
-        """Answer a deep linking request, as the post of its page."""
+    def reply(self, request: dict[str, Any], *items: dict[str, Any], **changed: Any) -> tuple[str, str]:
+        """Its answer to a deep linking request: where it is posted to, and the token."""
         now = int(time.time())
         said = {
             "iss": self.client_id,
@@ -137,8 +141,38 @@ class TinyTool:
             DEEP_LINKING + "content_items": list(items),
             DEEP_LINKING + "data": None,
         }
-        url = request[DEEP_LINKING + "deep_linking_settings"]["deep_link_return_url"]
-        return httpx.post(url, data={"JWT": self.sign(said | changed)}, trust_env=False)
+        return request[DEEP_LINKING + "deep_linking_settings"]["deep_link_return_url"], self.sign(said | changed)
+
+    def picks(self, lms: LmsProcess, request: dict[str, Any], *items: dict[str, Any], **changed: Any) -> httpx.Response:
+        """Answer a deep linking request, as the post of its page."""
+        url, token = self.reply(request, *items, **changed)
+        return httpx.post(url, data={"JWT": token}, trust_env=False)
+
+    # Its pages, for browsers
+
+    def login_page(self, given: dict[str, str]) -> str:
+        """Where a login goes on."""
+        return self.asks_who(given["iss"], Sent("", given))
+
+    def launch_page(self, given: dict[str, str]) -> str:
+        """What it shows to whoever came: a greeting, or, for a picker, two things that are picked at once."""
+        said = jwt.decode(given["id_token"], options={"verify_signature": False})
+        if said[LTI + "message_type"] != "LtiDeepLinkingRequest":
+            return f"<h1>Hello {escape(said['name'])}</h1><p>{escape(said[LTI + 'resource_link']['title'])}</p>"
+        items = [{"type": "ltiResourceLink", "title": title, "lineItem": {"scoreMaximum": 10}} for title in PICKED]
+        self.client_id = said["aud"]
+        url, token = self.reply(said, *items)
+        field = f'<input name="JWT" value="{token}">'
+        return f'<form method="post" action="{escape(url)}">{field}<button>Choose</button></form>'
+
+    def register_page(self, given: dict[str, str]) -> str:
+        """Register, and say that it is done."""
+        configuration = httpx.get(given["openid_configuration"], trust_env=False).json()
+        headers = {"Authorization": f"Bearer {given['registration_token']}"}
+        said = self.registration(client_name="Registered")
+        url = configuration["registration_endpoint"]
+        httpx.post(url, json=said, headers=headers, trust_env=False).raise_for_status()
+        return "<script>(opener || parent).postMessage({subject: 'org.imsglobal.lti.close'}, '*')</script>"
 
 
 @contextmanager
@@ -147,11 +181,27 @@ def tiny_tool() -> Iterator[TinyTool]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = json.dumps({"keys": [public_jwk(tool.key, "tiny")]}).encode()
+            url = urlsplit(self.path)
+            if url.path == "/register":
+                self.show(tool.register_page(dict(parse_qsl(url.query))))
+            else:
+                self.show(json.dumps({"keys": [public_jwk(tool.key, "tiny")]}))
+
+        def do_POST(self) -> None:
+            given = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+            if self.path == "/login":
+                self.send_response(302)
+                self.send_header("Location", tool.login_page(given))
+                self.end_headers()
+            else:
+                self.show(tool.launch_page(given))
+
+        def show(self, body: str) -> None:
             self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Type", "application/json" if body.startswith("{") else "text/html")
+            self.send_header("Content-Length", str(len(body.encode())))
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(body.encode())
 
         def log_message(self, format: str, *args: object) -> None:
             pass

@@ -37,8 +37,10 @@ class Sent:
 class LmsProcess:
     """One running LMS."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, address: str = "") -> None:
         self.url = url
+        self.address = address or url
+        """What browsers call it, where that is another name of the same."""
         self.client = httpx.Client(base_url=url, timeout=30, trust_env=False)
         self._browsers: dict[str, Browser] = {}
 
@@ -117,13 +119,13 @@ def forms_of(text: str) -> list[Sent]:
 
 @contextmanager
 def running_lms(url: str = "") -> Iterator[LmsProcess]:
-    """An LMS on a free port, ended afterwards. With a `url` such as `http://lms.localhost`, known by that name."""
+    """An LMS on a free port, ended afterwards. With a `url` such as `http://localhost`, known by that name."""
     port = free_port()
     address = f"{url or 'http://127.0.0.1'}:{port}"
     command = [sys.executable, "-m", "tests.fakes.lms", "--port", str(port), "--url", address]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:
         try:
-            lms = LmsProcess(f"http://127.0.0.1:{port}")
+            lms = LmsProcess(f"http://127.0.0.1:{port}", address)
             wait_until(lambda: _answers(lms) or process.poll() is not None, seconds=STARTING_SECONDS, why="the LMS")
             assert process.poll() is None, f"the LMS ended with {process.returncode}"
             yield lms

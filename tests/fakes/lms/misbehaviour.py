@@ -20,6 +20,7 @@ from lti.demo_lms.school import Person
 from lti.demo_lms.web import Request, Response, as_json
 
 MAX_LOG = 20_000
+POLL_SECONDS = 0.05
 
 
 @dataclass
@@ -36,7 +37,7 @@ class FalseAnswer:
     """Put into the JSON object that is the truth; None takes a member out."""
     delay_seconds: float = 0.0
     hang: bool = False
-    """Never answer."""
+    """Answer only once it may say the truth again."""
     lose: bool = False
     """Do what is asked, and answer falsely all the same."""
     after: int = 0
@@ -164,8 +165,8 @@ class MisbehavingApp(DemoLms):
             return self._with_next_link(request, await super().respond(request))
         if false.lose:
             await super().respond(request)
-        if false.hang:
-            await asyncio.Event().wait()
+        while false.hang and false in self.answers:
+            await asyncio.sleep(POLL_SECONDS)
         await asyncio.sleep(false.delay_seconds)
         is_true = false.status is None and false.body is None
         answer = await super().respond(request) if is_true else Response(false.body or "", false.status or 200)
