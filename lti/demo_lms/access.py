@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
-
 from lti.demo_lms.lms import Lms, Session
-from lti.demo_lms.school import Course
+from lti.demo_lms.school import Course, Enrolment
 from lti.demo_lms.web import Refused, Request
 
 
@@ -25,7 +23,7 @@ def signed_in(lms: Lms, request: Request) -> Session:
 def posting(lms: Lms, request: Request) -> Session:
     """The session of a form that comes from one of our own pages."""
     session = signed_in(lms, request)
-    if not secrets.compare_digest(request.form.get("sesskey", ""), session.sesskey):
+    if not session.has_key(request.form.get("sesskey", "")):
         raise Refused(403, "Your session has most likely timed out. Please try again.")
     return session
 
@@ -58,6 +56,15 @@ def posted_by_editor(lms: Lms, request: Request) -> tuple[Session, Course]:
     session, found = in_course(lms, request)
     require_editor(lms, session, found)
     return session, found
+
+
+def placed(request: Request, course: Course) -> tuple[int, Enrolment]:
+    """The person of the course that a form is about."""
+    number = request.form.get("person", "")
+    enrolment = course.people.get(int(number)) if number.isdecimal() else None
+    if enrolment is None:
+        raise Refused(404, "Nobody of that number is in this course.")
+    return int(number), enrolment
 
 
 def require_member(lms: Lms, session: Session, course: Course) -> None:

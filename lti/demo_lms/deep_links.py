@@ -26,7 +26,7 @@ def take_items(lms: Lms, request: Request) -> tuple[Course, list[Activity]]:
         raise Refused(403, "You may not add activities to this course.")
     said = _message(lms, tool, given.get("JWT", ""))
     items = said.get(DEEP_LINKING + "content_items") or []
-    if any(item.get("type") != "ltiResourceLink" for item in items):
+    if not isinstance(items, list) or not all(_is_link(item) for item in items):
         raise Refused(400, "The tool sent something that is not a link to an activity.")
     with lms.lock:
         return course, [_add(lms, course, tool, item) for item in items]
@@ -53,6 +53,15 @@ def _message(lms: Lms, tool: Tool, token: str) -> dict[str, Any]:
     if "iat" not in said or not said.get("nonce"):
         raise Refused(400, "The tool's answer is not as it should be: iat or nonce is missing.")
     return said
+
+
+def _is_link(item: Any) -> bool:
+    if not isinstance(item, dict) or item.get("type") != "ltiResourceLink":
+        return False
+    custom, line_item = item.get("custom") or {}, item.get("lineItem") or {"scoreMaximum": 1}
+    if not isinstance(custom, dict) or not isinstance(line_item, dict):
+        return False
+    return isinstance(line_item.get("scoreMaximum"), int | float) and line_item["scoreMaximum"] > 0
 
 
 def _add(lms: Lms, course: Course, tool: Tool, item: dict[str, Any]) -> Activity:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from lti.demo_lms.access import in_course, posted_by_editor
+from lti.demo_lms.access import in_course, placed, posted_by_editor
 from lti.demo_lms.html import button, hidden, link, page
 from lti.demo_lms.lms import Lms, Session
 from lti.demo_lms.school import ASSISTANT, STUDENT, TEACHER, Column, Course, Result
@@ -42,7 +42,8 @@ def override(lms: Lms, request: Request) -> Response:
         grade = float(given) if given else None
     except ValueError as error:
         raise Refused(400, "A grade is a number.") from error
-    result = column.results.setdefault(int(request.form.get("person", "0")), Result())
+    person, _ = placed(request, found)
+    result = column.results.setdefault(person, Result())
     result.override, result.changed_at = grade, lms.now()
     return redirect(lms.url("/grade/report/grader/index.php", id=found.id))
 

@@ -43,6 +43,10 @@ class Session:
     sesskey: str = field(default_factory=lambda: secrets.token_urlsafe(8))
     launches: dict[str, Launch] = field(default_factory=dict)
 
+    def has_key(self, sesskey: str) -> bool:
+        """Whether this is the key of the session."""
+        return secrets.compare_digest(self.sesskey.encode(), sesskey.encode())
+
 
 @dataclass(frozen=True)
 class AccessToken:
@@ -139,7 +143,7 @@ class Lms:
 
     def session_with_key(self, sesskey: str) -> Session | None:
         """The session that a `sesskey` in an address belongs to: all that a post from another site carries."""
-        return next((one for one in self.sessions.values() if secrets.compare_digest(one.sesskey, sesskey)), None)
+        return next((one for one in list(self.sessions.values()) if one.has_key(sesskey)), None)
 
     def person_of(self, session: Session) -> Person:
         """Who is signed in there."""

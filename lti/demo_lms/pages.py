@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from lti.demo_lms import deep_links, launching
-from lti.demo_lms.access import in_course, posted_by_editor, posting, require_editor, require_member, signed_in
+from lti.demo_lms.access import in_course, placed, posted_by_editor, posting, require_editor, require_member, signed_in
 from lti.demo_lms.html import button, hidden, link, page
 from lti.demo_lms.lms import COOKIE, Launch, Lms, Session
 from lti.demo_lms.school import ASSISTANT, STUDENT, TEACHER, Course, Enrolment, Person
@@ -126,9 +126,7 @@ def came_back(lms: Lms, request: Request) -> Response:
 def suspend(lms: Lms, request: Request) -> Response:
     """Suspend somebody in a course, or let them in again."""
     _, found = posted_by_editor(lms, request)
-    enrolment = found.people.get(int(request.form.get("person", "0")))
-    if enrolment is None:
-        raise Refused(404, "Nobody of that number is in this course.")
+    _, enrolment = placed(request, found)
     enrolment.is_suspended = not enrolment.is_suspended
     return redirect(lms.url("/course/view.php", id=found.id))
 

@@ -63,7 +63,7 @@ def start(lms: Lms, url: str, tool_id: str | None) -> Response:
     `tool_id` is "0" for a new one whatever there is, a number for that one again, and None where nobody has said.
     """
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
+    if not are_addresses(url):
         raise Refused(400, "This is not the address of a web page.")
     known = [tool for tool in lms.school.tools.values() if tool.domain == parts.netloc]
     if known and tool_id is None:
@@ -136,8 +136,10 @@ def facts_of(said: dict[str, Any]) -> dict[str, Any]:
     _require(tool, "domain")
     if "id_token" not in said["response_types"]:
         raise RegistrationError(400, "invalid_response_types")
-    if not isinstance(said["redirect_uris"], list):
+    if not isinstance(said["redirect_uris"], list) or not are_addresses(*said["redirect_uris"]):
         raise RegistrationError(400, "invalid_redirect_uris")
+    if not are_addresses(said["initiate_login_uri"], said["jwks_uri"]):
+        raise RegistrationError(400, "invalid_initiate_login_uri")
     if said["token_endpoint_auth_method"] != "private_key_jwt":  # noqa: S105 - the name of a way
         raise RegistrationError(400, "invalid_token_endpoint_auth_method")
     if said.get("application_type", "web") != "web":
@@ -158,6 +160,12 @@ def facts_of(said: dict[str, Any]) -> dict[str, Any]:
         "custom": {str(name): str(value) for name, value in (tool.get("custom_parameters") or {}).items()},
         "messages": [one for one in messages if isinstance(one, dict)] if isinstance(messages, list) else [],
     }
+
+
+def are_addresses(*urls: object) -> bool:
+    """Whether all of these are addresses of web pages; no other kind may stand in a page of ours."""
+    parts = [urlsplit(url) for url in urls if isinstance(url, str)]
+    return len(parts) == len(urls) and all(one.scheme in ("http", "https") and one.netloc for one in parts)
 
 
 def _require(said: dict[str, Any], name: str) -> None:

@@ -26,10 +26,13 @@ def register_by_hand(lms: Lms, request: Request) -> Response:
     """Take the values an administrator has copied; a tool entered so is active at once."""
     posting_administrator(lms, request)
     given = {name: request.form.get(name, "") for name in ("name", "target_link_uri", "jwks_uri", "initiate_login_uri")}
+    redirect_uris = [request.form.get("redirect_uri", "")]
+    if not registration.are_addresses(*redirect_uris, *(given[name] for name in given if name != "name")):
+        raise Refused(400, "Each of these must be the address of a web page.")
     lms.add_tool(
         secrets.token_urlsafe(12),
         **given,
-        redirect_uris=[request.form.get("redirect_uri", "")],
+        redirect_uris=redirect_uris,
         domain=urlsplit(given["target_link_uri"]).netloc,
         scopes=list(scopes.ALL),
         claims=list(registration.IDENTITY),
@@ -68,7 +71,7 @@ def _register_form(lms: Lms, session: Session) -> str:
         f'<form action="{escape(lms.url("/mod/lti/startltiadvregistration.php"))}" target="registration">'
         f"{hidden({'sesskey': session.sesskey})}<label>Tool URL <input name='url' type='url' required></label>"
         "<button>Add LTI Advantage</button></form>"
-        f'<iframe name="registration" title="Registration" data-registering="{here}"></iframe>'
+        f'<iframe name="registration" title="Registration" data-registering="{here}" hidden></iframe>'
     )
 
 

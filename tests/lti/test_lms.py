@@ -195,6 +195,8 @@ def test_register_refuses_without_a_token(lms: LmsProcess, running_tool: TinyToo
         {"redirect_uris": None},
         {"client_name": None},
         {"jwks_uri": None},
+        {"jwks_uri": "file:///etc/passwd"},
+        {"redirect_uris": ["javascript:alert(1)"]},
         {"token_endpoint_auth_method": "client_secret_basic"},
         {TOOL: {"target_link_uri": "https://tool.example/"}},
     ],
@@ -515,6 +517,7 @@ def test_deep_linking_needs_no_cookie_for_the_way_back(lms: LmsProcess, tool: Ti
         {LTI + "version": "1.1"},
         {LTI + "deployment_id": "another"},
         {DEEP_LINKING + "content_items": [{"type": "html", "html": "<b>"}]},
+        {DEEP_LINKING + "content_items": [{"type": "ltiResourceLink", "lineItem": {"label": "no points"}}]},
     ],
 )
 def test_deep_linking_refuses_an_answer_that_is_not_as_it_should_be(

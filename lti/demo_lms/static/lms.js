@@ -13,6 +13,13 @@ for (const done of document.querySelectorAll("[data-show]")) {
   }
 }
 
+// The frame of a registration is there once there is something to see in it.
+for (const form of document.querySelectorAll("form[target=registration]")) {
+  form.addEventListener("submit", () => {
+    document.querySelector("iframe[name=registration]").hidden = false;
+  });
+}
+
 // A tool that has registered itself says so, in a frame or in a window, and is listed then.
 window.addEventListener("message", (event) => {
   const said = event.data;
