@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from html import escape
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from lti.demo_lms import scopes
 from lti.demo_lms.claims import VERSION
+from lti.demo_lms.html import link, page
 from lti.demo_lms.keys import BadSignature
-from lti.demo_lms.lms import Lms
+from lti.demo_lms.lms import Lms, Session
 from lti.demo_lms.school import Tool
 from lti.demo_lms.web import Refused, Request, Response, as_json, redirect
 
@@ -57,7 +57,7 @@ def configuration(lms: Lms, request: Request) -> Response:
     )
 
 
-def start(lms: Lms, url: str, tool_id: str | None) -> Response:
+def start(lms: Lms, session: Session, url: str, tool_id: str | None) -> Response:
     """Send the administrator's browser to the tool, or first ask which of its registrations is meant.
 
     `tool_id` is "0" for a new one whatever there is, a number for that one again, and None where nobody has said.
@@ -68,8 +68,9 @@ def start(lms: Lms, url: str, tool_id: str | None) -> Response:
     known = [tool for tool in lms.school.tools.values() if tool.domain == parts.netloc]
     if known and tool_id is None:
         choices = "".join(_choice(lms, url, str(tool.id), f"Update “{tool.name}”") for tool in known)
-        question = "<h1>A tool of this domain is registered already</h1><ul>"
-        return Response(f"<!DOCTYPE html>{question}{choices}{_choice(lms, url, '0', 'Register as new tool')}</ul>")
+        choices += _choice(lms, url, "0", "Register as new tool")
+        title = "A tool of this domain is registered already"
+        return Response(page(lms, session, title, f'<ul class="plain">{choices}</ul>'))
     wanted = tool_id or "0"
     updated = None if wanted == "0" else lms.tool(wanted)
     said: dict[str, Any] = {"sub": updated.client_id if updated else secrets.token_urlsafe(12), "scope": "reg"}
@@ -82,8 +83,7 @@ def start(lms: Lms, url: str, tool_id: str | None) -> Response:
 
 
 def _choice(lms: Lms, url: str, tool_id: str, words: str) -> str:
-    address = lms.url("/mod/lti/startltiadvregistration.php", url=url, type=tool_id)
-    return f'<li><a href="{escape(address)}">{escape(words)}</a></li>'
+    return f"<li>{link(lms, words, '/mod/lti/startltiadvregistration.php', url=url, type=tool_id)}</li>"
 
 
 def register(lms: Lms, request: Request) -> Response:

@@ -47,7 +47,7 @@ def start_registration(lms: Lms, request: Request) -> Response:
     session = administrator(lms, request)
     if "sesskey" in request.query and request.query["sesskey"] != session.sesskey:
         raise Refused(403, "Your session has most likely timed out. Please try again.")
-    return registration.start(lms, request.query.get("url", ""), request.query.get("type"))
+    return registration.start(lms, session, request.query.get("url", ""), request.query.get("type"))
 
 
 def activate(lms: Lms, request: Request) -> Response:

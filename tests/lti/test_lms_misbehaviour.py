@@ -169,6 +169,19 @@ def test_tool_can_be_deleted_in_the_middle(lms: LmsProcess, tool: TinyTool) -> N
     assert json.loads(tool.ask_token(lms, scopes.SCORE).text) == {"error": "invalid_client"}
 
 
+def test_people_can_have_any_id_and_any_name(lms: LmsProcess, tool: TinyTool) -> None:
+    long = "x" * 200
+    lms.do("person", username="ada", sub=long, given_name="🦊", family_name="", email="")
+
+    said = tool.read(lms, launch(lms, tool))
+    found = [one for one in members(lms, tool).json()["members"] if one["user_id"] == long]
+
+    assert (said["sub"], said["name"]) == (long, "🦊")
+    assert "email" not in said
+    assert [one["name"] for one in found] == ["🦊"]
+    assert post_score(lms, tool, made(lms, tool)).status_code == 200
+
+
 # Services
 
 
@@ -312,6 +325,16 @@ def test_canvas_pages_by_words_in_which_case_matters(lms: LmsProcess, running_to
 
     assert (len(first.json()["members"]), len(second.json()["members"])) == (50, 15)
     assert lowered.status_code != 200 or lowered.json() != second.json()
+
+
+def test_canvas_lists_the_suspended_as_inactive(lms: LmsProcess, running_tool: TinyTool) -> None:
+    tool = as_another(lms, running_tool, "canvas")
+    lms.do("quirk", audience="")
+    lms.do("enrol", course=COURSE, username="ada", is_suspended=True)
+
+    found = {one["ext_user_username"]: one["status"] for one in members(lms, tool).json()["members"]}
+
+    assert (found["ada"], found["ben"]) == ("Inactive", "Active")
 
 
 def test_canvas_ignores_points_that_are_not_final(lms: LmsProcess, running_tool: TinyTool) -> None:
