@@ -570,6 +570,16 @@ def test_token_is_refused_for_the_signature_of_another_key(lms: LmsProcess, tool
         assert other.ask_token(lms, scopes.SCORE).status_code == 400
 
 
+def test_token_is_refused_for_a_key_the_tool_does_not_publish(lms: LmsProcess, tool: TinyTool) -> None:
+    said = {"iss": tool.client_id, "sub": tool.client_id, "exp": 9_999_999_999}
+
+    answers = [
+        tool.ask_token(lms, scopes.SCORE, client_assertion=tool.sign(said, kid=kid)) for kid in ("tiny", "another")
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 400]
+
+
 def test_token_is_a_page_with_404_where_the_tools_keys_cannot_be_fetched(lms: LmsProcess, tool: TinyTool) -> None:
     lms.do("tool", id=tool.id, is_unreachable=True)
 
