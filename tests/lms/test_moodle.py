@@ -16,7 +16,7 @@ from lti.demo_lms.claims import BASIC_OUTCOME, DEEP_LINKING, GRADES, LTI, ROSTER
 from lti.demo_lms.quirks import INSTITUTION, MEMBERSHIP, SYSTEM
 from lti.demo_lms.registration import PLATFORM, TOOL
 from tests.fakes.lms.client import LmsProcess
-from tests.lti.tiny_tool import TinyTool, tiny_tool
+from tests.lms.tiny_tool import TinyTool, tiny_tool
 
 COURSE = 2
 """Computing 101: Tess teaches, Toby assists, Ada, Ben and Chloé learn."""

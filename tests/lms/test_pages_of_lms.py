@@ -13,7 +13,7 @@ import pytest
 from lti.demo_lms.app import DemoLms
 from lti.demo_lms.lms import Lms
 from tests.fakes.lms.client import LmsProcess
-from tests.lti.tiny_tool import TinyTool, tiny_tool
+from tests.lms.tiny_tool import TinyTool, tiny_tool
 
 COURSE = 2
 PEOPLE_PAGE = f"/course/view.php?id={COURSE}"

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.fakes.lms.client import LmsProcess, running_lms
-from tests.lti.tiny_tool import TinyTool, tiny_tool
+from tests.lms.tiny_tool import TinyTool, tiny_tool
 
 pytestmark = pytest.mark.browser
 

@@ -15,7 +15,7 @@ from lti.demo_lms.claims import DEEP_LINKING, LTI
 from lti.demo_lms.quirks import INSTITUTION, MEMBERSHIP, SYSTEM
 from tests.fakes.lms.client import LmsProcess, Sent
 from tests.fakes.lms.profiles import TEST_USER
-from tests.lti.tiny_tool import TinyTool, tiny_tool
+from tests.lms.tiny_tool import TinyTool, tiny_tool
 
 COURSE = 2
 
