@@ -153,7 +153,7 @@ def test_assignment_goes_from_release_to_feedback_and_a_correction_changes_a_gra
     # The teacher finishes by hand what no test can grade, and publishes.
     page.goto(f"{staff_page}grading/")
     page.get_by_role("link", name="Grade the next answer").click()
-    expect(page.get_by_text("Adding a number to itself doubles it.")).to_be_visible()
+    expect(page.get_by_text("Adding a number to itself doubles it.").first).to_be_visible()
     keep("marking")
     page.get_by_label("Points, of 2").fill("2")
     page.get_by_role("button", name="Save and next").click()
