@@ -149,15 +149,14 @@ def publish_grades(
     message: str = "",
     is_finished: bool = False,
 ) -> Sequence[Grade]:
-    """Tell these students, or all, what they have, with feedback. Publishing again tells them what has changed.
+    """Tell these students, or all of whom there is news, what they have, with feedback.
 
     Those with nothing graded yet are left out; `is_finished` leaves out, too, whoever has an answer that waits.
     """
     grades = Grade.objects.select_for_update().filter(assignment=assignment, points__isnull=False)
     if is_finished:
         grades = grades.filter(needs_manual=0)
-    if memberships is not None:
-        grades = grades.filter(membership__in=list(memberships))
+    grades = grades.with_news() if memberships is None else grades.filter(membership__in=list(memberships))
     published = list(grades.prefetch_related("submission", "membership").order_by("pk"))  # As they are once locked.
     for grade in published:
         grade.published_points, grade.published_max_points = grade.points, grade.max_points

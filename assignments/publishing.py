@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, Q
 
 from assignments.models import Assignment, Grade
 
@@ -16,16 +16,16 @@ class Publication:
     new: int
     """Have been told nothing yet."""
     changed: int
-    """Have other points than they were told."""
+    """Have other points than they were told, or something else that is new."""
     same: int
-    """Have what they were told."""
+    """Know all there is already, and are not told again."""
     unfinished: int
-    """Of all these, those with an answer that waits for a person."""
+    """Of those who would be told, those with an answer that waits for a person."""
 
     @property
     def all(self) -> int:
-        """Everybody with points."""
-        return self.new + self.changed + self.same
+        """Everybody who would be told."""
+        return self.new + self.changed
 
     @property
     def finished(self) -> int:
@@ -34,13 +34,11 @@ class Publication:
 
 
 def publication_of(assignment: Assignment) -> Publication:
-    """What would be told now. One question to the tables."""
-    is_new = Q(published_at=None)
-    is_same = Q(published_points=F("points"), published_max_points=F("max_points"))
-    counts = Grade.objects.filter(assignment=assignment, points__isnull=False).aggregate(
-        new=Count("pk", filter=is_new),
-        changed=Count("pk", filter=~is_new & ~is_same),
-        same=Count("pk", filter=~is_new & is_same),
+    """What would be told now. Two questions to the tables."""
+    grades = Grade.objects.filter(assignment=assignment, points__isnull=False)
+    told = grades.with_news().aggregate(
+        all=Count("pk"),
+        new=Count("pk", filter=Q(published_at=None)),
         unfinished=Count("pk", filter=Q(needs_manual__gt=0)),
     )
-    return Publication(**counts)
+    return Publication(told["new"], told["all"] - told["new"], grades.count() - told["all"], told["unfinished"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from accounts.models import Role as SiteRole
 
@@ -94,6 +94,16 @@ class SubmissionQuerySet(models.QuerySet["Submission"]):
 
 class GradeQuerySet(models.QuerySet["Grade"]):
     """Questions about grades."""
+
+    def with_news(self) -> GradeQuerySet:
+        """Of which students have not been told all: never published, other points, or a change or comment since."""
+        last = F("published_at")
+        since = Q(submission__changes__at__gt=last)
+        since |= Q(submission__comments__at__gt=last) | Q(submission__comments__changed_at__gt=last)
+        since |= Q(submission__isnull=False, submission__feedback=None)  # Another one counts by now.
+        is_same = Q(published_points=F("points"), published_max_points=F("max_points"))
+        news = self.model._default_manager.filter(since).values("pk")
+        return self.filter(Q(published_at=None) | ~is_same | Q(pk__in=news))
 
     def visible_to(self, user: User) -> GradeQuerySet:
         """Their own as they were told them, and those of classes they teach; to graders, where names are not hidden."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,8 +11,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
+from assignments.gradebook import publish_grades
 from assignments.marking import give_points
-from assignments.models import Assignment, Feedback, Grade, Submission
+from assignments.models import Assignment, CellComment, Feedback, Grade, Submission
 from assignments.publishing import Publication
 from classes.models import Course, Role
 from tests.assignments.marked import ESSAY, graded, to_be_graded
@@ -114,15 +115,17 @@ def test_publishing_says_before_whom_it_would_tell_what(
     client: Client, assignment: Assignment, lead: User, submission: Submission, now: datetime
 ) -> None:
     for name, told in (("eva", "4.5"), ("finn", "4")):
-        grade = Grade.objects.get(submission=graded(assignment, member(assignment.course, name), now=now))
+        other = graded(assignment, member(assignment.course, name), now=now)
+        grade = Grade.objects.get(submission=other)
         Grade.objects.filter(pk=grade.pk).update(
             points=Decimal("4.5"), published_points=told, published_max_points=grade.max_points, published_at=now
         )
+        Feedback.objects.create(submission=other, published_at=now)
     Grade.objects.filter(membership__person__username="finn").update(needs_manual=0)
 
     page = client.get(f"{WORK}homework/grades/publish/")
 
-    assert page.context["publication"] == Publication(new=1, changed=1, same=1, unfinished=2)
+    assert page.context["publication"] == Publication(new=1, changed=1, same=1, unfinished=1)
     assert "Publish the 1 that is finished" in page.content.decode()
 
 
@@ -136,6 +139,20 @@ def test_publishing_what_is_finished_leaves_the_others(
 
     assert [one.membership.person.username for one in Grade.objects.exclude(published_at=None)] == ["eva"]
     assert Feedback.objects.get().message == "Well done"
+
+
+def test_publishing_again_tells_only_those_of_whom_there_is_news(
+    client: Client, assignment: Assignment, lead: User, submission: Submission, now: datetime
+) -> None:
+    graded(assignment, member(assignment.course, "eva"), now=now)
+    publish_grades(assignment, None, by=lead, now=now)
+    later = now + timedelta(hours=1)
+    CellComment.objects.create(submission=submission, notebook="problem1", cell="essay", text="See me", at=later)
+
+    told = publish_grades(assignment, None, by=lead, now=later)
+
+    assert [one.submission for one in told] == [submission]
+    assert publish_grades(assignment, None, by=lead, now=later) == []
 
 
 def test_gradebook_asks_as_much_for_few_as_for_many(
