@@ -26,7 +26,7 @@ import psutil
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from environments.processes import has_labels
+from environments.processes import everybody, has_labels
 
 FIRST_DELAY_SECONDS = 1.0
 LONGEST_DELAY_SECONDS = 30.0
@@ -104,7 +104,7 @@ class ProcessRecords:
 
     def _group(self, pid: int, created: float) -> list[psutil.Process]:
         """The processes of a recorded group, or none when the number belongs to somebody else by now."""
-        members = [process for process in psutil.process_iter() if _group_of(process) == pid]
+        members = [process for process in everybody() if _group_of(process) == pid]
         leader = next((process for process in members if process.pid == pid), None)
         if leader:
             return members if self._is_recorded(leader, created) else []

@@ -33,7 +33,7 @@ from config.env import BASE_DIR
 from config.supervision import Announce, Child, ProcessRecords, StartRefused, Supervisor, only_supervisor
 from environments import measuring
 from environments.backends import runtime
-from environments.processes import has_labels, installation_label, labels_of
+from environments.processes import everybody, has_labels, installation_label, labels_of
 from environments.spawners.process import SERVER_ID
 
 QUEUES = "web,build,grade"
@@ -76,7 +76,7 @@ def require_embedded() -> None:
 def end_builds() -> None:
     """Kill what builds have started, while no worker is there to go on with them; spare notebook servers."""
     ours = installation_label(settings.CARREL_DATA)
-    for process in psutil.process_iter():
+    for process in everybody():
         if has_labels(process, ours) and SERVER_ID not in labels_of(process):
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()

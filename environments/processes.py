@@ -11,7 +11,8 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -44,6 +45,17 @@ def installation_label(data: Path) -> dict[str, str]:
     return {INSTALLATION: hashlib.sha256(os.fsencode(data)).hexdigest()[:16]}
 
 
+def everybody() -> Iterator[psutil.Process]:
+    """Every process there is, looked up anew.
+
+    psutil's own iterator remembers processes of earlier calls. One whose number somebody else has by now it does not
+    recognise, and then neither ends it nor says so.
+    """
+    for pid in psutil.pids():
+        with suppress(psutil.Error):
+            yield psutil.Process(pid)
+
+
 def labels_of(process: psutil.Process) -> Mapping[str, str]:
     """The environment a process was started with; empty if it has ended or is not ours to read."""
     try:
@@ -64,7 +76,7 @@ def labelled(labels: Mapping[str, str]) -> list[psutil.Process]:
     """
     if not labels:
         raise ValueError("no labels given")
-    found = [process for process in psutil.process_iter() if has_labels(process, labels)]
+    found = [process for process in everybody() if has_labels(process, labels)]
     return list(dict.fromkeys([*found, *(child for process in found for child in _descendants(process))]))
 
 

@@ -6,10 +6,12 @@ import os
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 
+import psutil
 import pytest
 from pytest_django import Settings
 
@@ -160,6 +162,8 @@ def labelled_sleeper(settings: Settings, tmp_path: Path) -> Iterator[Callable[..
         labels |= installation_label(tmp_path)
         process = subprocess.Popen(["sleep", "60"], env={**os.environ, **labels}, start_new_session=True)
         started.append(process)
+        while not psutil.Process(process.pid).environ():  # In the middle of its exec a process has none.
+            time.sleep(0.001)
         return process
 
     yield start

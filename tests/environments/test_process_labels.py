@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from environments.processes import end_labelled, inherited_environment, labelled
@@ -49,6 +50,20 @@ def test_inherited_environment_keeps_secrets(monkeypatch: pytest.MonkeyPatch, na
     monkeypatch.setenv(name, "value")
 
     assert name not in inherited_environment()
+
+
+def test_process_whose_number_was_somebody_elses_is_ended(labels: dict[str, str]) -> None:
+    process = start(labels, "print(1, flush=True); import time; time.sleep(600)")
+    remembered = next(one for one in psutil.process_iter() if one.pid == process.pid)
+    remembered._ident = (
+        process.pid,
+        1.0,
+    )  # As psutil keeps one that was born long ago, and whose number is this by now.
+
+    for one in labelled(labels):
+        one.kill()
+
+    assert process.wait(5) == -signal.SIGKILL
 
 
 def test_labelled_finds_process_that_dropped_its_label(labels: dict[str, str]) -> None:
