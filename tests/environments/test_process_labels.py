@@ -55,10 +55,8 @@ def test_inherited_environment_keeps_secrets(monkeypatch: pytest.MonkeyPatch, na
 def test_process_whose_number_was_somebody_elses_is_ended(labels: dict[str, str]) -> None:
     process = start(labels, "print(1, flush=True); import time; time.sleep(600)")
     remembered = next(one for one in psutil.process_iter() if one.pid == process.pid)
-    remembered._ident = (
-        process.pid,
-        1.0,
-    )  # As psutil keeps one that was born long ago, and whose number is this by now.
+    # As psutil keeps one that was born long ago, and whose number is this by now.
+    setattr(remembered, "_ident", (process.pid, 1.0))  # noqa: B010
 
     for one in labelled(labels):
         one.kill()
