@@ -19,6 +19,8 @@ from lti.roles import course_role, is_test_person
 
 LTI = "https://purl.imsglobal.org/spec/lti/claim/"
 DEEP_LINKING_SETTINGS = "https://purl.imsglobal.org/spec/lti-dl/claim/deep_linking_settings"
+GRADE_SERVICE = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
+ROSTER_SERVICE = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
 RESOURCE_LINK = "LtiResourceLinkRequest"
 DEEP_LINKING = "LtiDeepLinkingRequest"
 VERSION = "1.3.0"
@@ -28,6 +30,7 @@ LEEWAY = timedelta(seconds=30)
 MAX_AGE = timedelta(minutes=10)
 """How long ago a message may have been made, however long its platform would have it count."""
 MAX_IDENTIFIER = 255
+MAX_ADDRESS = 1000
 _MAX_NAME, _MAX_EMAIL, _MAX_TITLE, _MAX_LABEL = 150, 254, 200, 100
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 
@@ -59,6 +62,21 @@ class DeepLinking:
 
 
 @dataclass(frozen=True, slots=True)
+class Services:
+    """Where the platform can be asked for a course's people and told of its grades; empty where it cannot.
+
+    The addresses are its word: whoever asks there asks through the guard.
+    """
+
+    memberships_url: str = ""
+    line_items_url: str = ""
+    line_item_url: str = ""
+    """The column of the very link that was opened."""
+    scopes: tuple[str, ...] = ()
+    """What may be done with grades."""
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """A message that may be believed: who comes, as what, from where, to which page of ours."""
 
@@ -74,6 +92,7 @@ class Message:
     resource_link: Place | None = None
     deep_linking: DeepLinking | None = None
     custom: Mapping[str, str] = field(default_factory=dict)
+    services: Services = field(default_factory=Services)
 
     @property
     def role(self) -> Role | None:
@@ -116,6 +135,7 @@ def read_message(claims: Mapping[str, Any], expected: Expected, *, now: datetime
         resource_link=_place(claims.get(f"{LTI}resource_link"), "resource_link") if kind == RESOURCE_LINK else None,
         deep_linking=_deep_linking(claims, expected) if kind == DEEP_LINKING else None,
         custom=_custom(claims.get(f"{LTI}custom")),
+        services=_services(claims.get(GRADE_SERVICE), claims.get(ROSTER_SERVICE)),
     )
 
 
@@ -213,6 +233,25 @@ def _deep_linking(claims: Mapping[str, Any], expected: Expected) -> DeepLinking:
         raise LtiError("return_elsewhere", detail="deep_link_return_url is no https address")
     data = settings.get("data")
     return DeepLinking(return_url, data if isinstance(data, str) else None)
+
+
+def _services(grades: object, roster: object) -> Services:
+    """What is of another form is as good as not offered: a launch works without."""
+    grades = grades if isinstance(grades, Mapping) else {}
+    roster = roster if isinstance(roster, Mapping) else {}
+    scopes = grades.get("scope")
+    return Services(
+        memberships_url=_address(roster.get("context_memberships_url")),
+        line_items_url=_address(grades.get("lineitems")),
+        line_item_url=_address(grades.get("lineitem")),
+        scopes=tuple(sorted({one for one in scopes if isinstance(one, str)})) if isinstance(scopes, list) else (),
+    )
+
+
+def _address(value: object) -> str:
+    """An address of the web; empty for anything else."""
+    parts = _split(value) if isinstance(value, str) and len(value) <= MAX_ADDRESS else None
+    return str(value) if parts is not None and parts.scheme in ("https", "http") and parts.hostname else ""
 
 
 def _custom(value: object) -> dict[str, str]:

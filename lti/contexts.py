@@ -6,6 +6,7 @@ A platform changes what it gave and nothing else: a role that a teacher chose he
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -16,7 +17,7 @@ from classes.members import admit, change_role
 from classes.models import Course, Joined, Membership, Role
 from classes.querysets import CourseQuerySet
 from environments.values import ResolvedRepository
-from lti.claims import Place
+from lti.claims import Place, Services
 from lti.errors import LtiError
 from lti.models import Context, Deployment, Enrolment, LtiPerson, ResourceLink
 
@@ -36,11 +37,24 @@ def recognise(deployment: Deployment, place: Place, *, now: datetime) -> Context
     return context
 
 
-def note_link(context: Context, link: Place, *, now: datetime) -> ResourceLink:
+def note_services(context: Context, services: Services) -> None:
+    """Keep where the platform can be asked about the course. One launch that does not say takes nothing away."""
+    said = {"memberships_url": services.memberships_url, "line_items_url": services.line_items_url}
+    news: dict[str, Any] = {name: value for name, value in said.items() if value and value != getattr(context, name)}
+    if services.scopes and [*services.scopes] != context.scopes:
+        news["scopes"] = [*services.scopes]
+    for name, value in news.items():
+        setattr(context, name, value)
+    if news:
+        Context.objects.filter(pk=context.pk).update(**news)
+
+
+def note_link(context: Context, link: Place, services: Services, *, now: datetime) -> ResourceLink:
     """The place in it that somebody came by."""
-    noted, _is_new = context.resource_links.update_or_create(
-        resource_link_id=link.id, defaults={"title": link.title, "last_launched_at": now}
-    )
+    facts = {"title": link.title, "last_launched_at": now}
+    if services.line_item_url:
+        facts["line_item_url"] = services.line_item_url
+    noted, _is_new = context.resource_links.update_or_create(resource_link_id=link.id, defaults=facts)
     return noted
 
 

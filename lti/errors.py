@@ -92,6 +92,17 @@ REASONS: dict[str, Reason] = {
         _("Open it from your course again in a minute."),
         status=503,
     ),
+    # Asking the platform
+    "token_refused": Reason(
+        _("The learning platform “{platform}” does not let Carrel see people or grades."),
+        _("Whoever runs the learning platform has to allow it in the settings of the tool there."),
+        status=502,
+    ),
+    "keys_unread": Reason(
+        _("The learning platform “{platform}” could not read Carrel’s public keys."),
+        _("Whoever runs it has to let it reach this site: some platforms refuse private addresses and unusual ports."),
+        status=502,
+    ),
     "picker_missing": Reason(
         _("What to show in a course cannot be chosen in the learning platform yet."),
         _("Add a link with the address of the class, as an external tool."),

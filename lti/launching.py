@@ -79,8 +79,9 @@ def arrive(deployment: Deployment, message: Message, *, now: datetime) -> Arriva
     if context is None:
         return Arrival(person.user, reverse("classes:course-list"), is_new)
     membership = contexts.enrol(context, person, message.role, now=now)
+    contexts.note_services(context, message.services)
     if message.resource_link is not None:
-        contexts.note_link(context, message.resource_link, now=now)
+        contexts.note_link(context, message.resource_link, message.services, now=now)
     if context.course is None:
         return Arrival(person.user, reverse("lti:context-connect", args=[context.pk]), is_new)
     if membership is None:

@@ -1,6 +1,7 @@
-"""Guarded GETs: every address checked, every redirect checked again, time bounded.
+"""Guarded requests: every address checked, every redirect checked again, time bounded.
 
-`get` is for answers that fit in memory and have to come soon, `download` for those that may be long.
+`get` is for answers that fit in memory and have to come soon, `download` for those that may be long, `send` for what
+is told to somebody else.
 """
 
 from __future__ import annotations
@@ -91,6 +92,31 @@ def get(
     return request.follow(url) if follow else request.ask(url, url)
 
 
+def send(
+    method: str,
+    url: str,
+    *,
+    body: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+    max_bytes: int = MAX_BODY_BYTES,
+    resolver: Resolver = look_up,
+) -> Answer:
+    """Make one request of any method, within `REPOSITORY_TIMEOUT_SECONDS`; a redirect is an answer.
+
+    Raises `repository_unreachable` when no answer comes, and what the guard raises for the URL.
+    """
+    request = _Request(
+        Patience(settings.REPOSITORY_TIMEOUT_SECONDS),
+        resolver,
+        headers or {},
+        {},
+        lambda _status, pieces: _joined(pieces, max_bytes),
+        method=method,
+        body=body,
+    )
+    return request.ask(url, url)
+
+
 def download(url: str, receive: Callable[[bytes], None], *, resolver: Resolver = look_up) -> Answer:
     """Ask a URL like `get`, handing the pieces of an answer of 200 to `receive` as they come; the body stays empty.
 
@@ -116,6 +142,8 @@ class _Request:
     headers: Mapping[str, str]
     secrets: Mapping[str, str]
     take: Callable[[int, Iterable[bytes]], bytes]
+    method: str = "GET"
+    body: bytes = b""
 
     def follow(self, url: str) -> Answer:
         """The answer at the end of all redirects."""
@@ -130,13 +158,17 @@ class _Request:
     def ask(self, url: str, first: str) -> Answer:
         """One request, one answer. Only the origin of `first` sees the secrets."""
         sent = {"User-Agent": "Carrel", **self.headers}
+        if self.method != "GET":
+            sent["Content-Length"] = str(len(self.body))
         if read_url(url)[:2] == read_url(first)[:2]:
             sent |= self.secrets
         timeouts = dict.fromkeys(("connect", "read", "write", "pool"), float(settings.REPOSITORY_TIMEOUT_SECONDS))
         try:
             with (
                 pool_for(url, self.patience, self.resolver) as pool,
-                pool.stream("GET", url, headers=list(sent.items()), extensions={"timeout": timeouts}) as response,
+                pool.stream(
+                    self.method, url, headers=list(sent.items()), content=self.body, extensions={"timeout": timeouts}
+                ) as response,
             ):
                 body = self.take(response.status, response.iter_stream())
                 fields = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}

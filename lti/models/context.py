@@ -8,9 +8,10 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from assignments.models import Assignment
 from classes.models import Course, Role
 from lti.models.person import LtiPerson
-from lti.models.platform import MAX_IDENTIFIER, Deployment
+from lti.models.platform import MAX_ADDRESS, MAX_IDENTIFIER, Deployment
 
 
 class Context(models.Model):
@@ -27,6 +28,12 @@ class Context(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     connected_at = models.DateTimeField(null=True, blank=True)
+    memberships_url = models.CharField(max_length=MAX_ADDRESS, blank=True)
+    """Where its people are listed; empty where the platform does not tell."""
+    line_items_url = models.CharField(max_length=MAX_ADDRESS, blank=True)
+    """Where its columns of grades are; empty where there are none for us."""
+    scopes = models.JSONField(default=list, blank=True)
+    """What we may do with grades there."""
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -59,6 +66,12 @@ class ResourceLink(models.Model):
     context = models.ForeignKey(Context, on_delete=models.CASCADE, related_name="resource_links")
     resource_link_id = models.CharField(max_length=MAX_IDENTIFIER)
     title = models.CharField(max_length=200, blank=True)
+    assignment = models.ForeignKey(
+        Assignment, null=True, blank=True, on_delete=models.SET_NULL, related_name="resource_links"
+    )
+    """What it leads to, where that is something to hand in."""
+    line_item_url = models.CharField(max_length=MAX_ADDRESS, blank=True)
+    """The column of grades that the platform keeps for it."""
     last_launched_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

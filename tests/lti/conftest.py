@@ -14,6 +14,8 @@ from classes.members import admit
 from classes.models import Course, Role
 from lti.models import Platform
 from tests.factories import CourseFactory
+from tests.fakes.lms.client import LmsProcess
+from tests.lti.campus import Campus, enter
 from tests.lti.platforms import Browser, SmallPlatform, connected
 
 
@@ -56,3 +58,14 @@ def course(platform: Platform, teacher: User) -> Course:
     admit(course, teacher, role=Role.TEACHER, now=timezone.now())
     connected(platform, course)
     return course
+
+
+@pytest.fixture
+def campus(lms_process: LmsProcess, settings: Settings, db: None) -> Iterator[Campus]:
+    """The pretend LMS, over real HTTP, which the operator vouches for."""
+    settings.REPOSITORY_ALLOWED_HOSTS = ["127.0.0.1"]
+    cache.clear()
+    lms_process.reset()
+    yield enter(lms_process)
+    lms_process.reset()
+    cache.clear()

@@ -9,7 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lti.claims import DEEP_LINKING_SETTINGS, LEEWAY, LTI, MAX_AGE, Expected, Message, read_message, target_on
+from lti.claims import (
+    DEEP_LINKING_SETTINGS,
+    GRADE_SERVICE,
+    LEEWAY,
+    LTI,
+    MAX_AGE,
+    ROSTER_SERVICE,
+    Expected,
+    Message,
+    Services,
+    read_message,
+    target_on,
+)
 from lti.errors import LtiError
 from tests.conftest import NOW
 
@@ -143,3 +155,33 @@ def test_any_claim_may_be_anything(name: str, value: Any) -> None:
     except LtiError:
         return
     assert message.sub
+
+
+def test_services_are_kept_where_they_can_be_asked() -> None:
+    grades: Any = {
+        "scope": ["b", "a", 7],
+        "lineitems": "https://lms.test/items?t=1",
+        "lineitem": "https://lms.test/items/1",
+    }
+    roster = {"context_memberships_url": "https://lms.test/people", "service_versions": ["2.0"]}
+    said: dict[str, Any] = {GRADE_SERVICE: grades, ROSTER_SERVICE: roster}
+
+    services = read(**said).services
+
+    assert services == Services(
+        "https://lms.test/people", "https://lms.test/items?t=1", "https://lms.test/items/1", ("a", "b")
+    )
+
+
+@pytest.mark.parametrize(
+    "address", [None, 7, "", "javascript:alert(1)", "file:///etc/passwd", "https://", "https://[", "//x", "https://a b"]
+)
+def test_service_without_an_address_is_none(address: Any) -> None:
+    said: dict[str, Any] = {GRADE_SERVICE: {"lineitems": address}, ROSTER_SERVICE: {"context_memberships_url": address}}
+
+    assert read(**said).services == Services()
+
+
+@pytest.mark.parametrize("service", [None, 7, "x", [], {"scope": "one", "lineitems": {}}])
+def test_services_of_another_form_do_not_stop_a_launch(service: Any) -> None:
+    assert read(**{GRADE_SERVICE: service, ROSTER_SERVICE: service}).services == Services()

@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.models import User
 from classes.members import admit, change_role, remove
 from classes.models import Course, Joined, Membership, Role
+from lti.claims import GRADE_SERVICE, ROSTER_SERVICE
 from lti.models import Context, LtiPerson, Platform, ResourceLink
 from tests.factories import CourseFactory
 from tests.lti.platforms import MEMBERSHIP, STUDENT, TEACHER, Browser
@@ -274,3 +275,28 @@ def test_same_course_id_of_another_deployment_is_another_course(browser: Browser
 
     assert response.status_code == 403
     assert "has no class here yet" in response.content.decode()
+
+
+# --- Where the platform can be asked ------------------------------------------------------------------------
+
+GRADES = {"scope": ["score"], "lineitems": "https://lms.test/items", "lineitem": "https://lms.test/items/1"}
+ROSTER = {"context_memberships_url": "https://lms.test/people"}
+SERVICES: dict[str, Any] = {GRADE_SERVICE: GRADES, ROSTER_SERVICE: ROSTER}
+
+
+def test_launch_of_anybody_notes_where_the_platform_can_be_asked(browser: Browser, course: Course) -> None:
+    browser.launch(roles=[STUDENT], **SERVICES)
+
+    context, link = Context.objects.get(), ResourceLink.objects.get()
+    assert context.memberships_url == "https://lms.test/people"
+    assert (context.line_items_url, context.scopes) == ("https://lms.test/items", ["score"])
+    assert link.line_item_url == "https://lms.test/items/1"
+
+
+def test_launch_that_names_no_services_takes_none_away(browser: Browser, course: Course) -> None:
+    browser.launch(roles=[STUDENT], **SERVICES)
+
+    browser.launch(roles=[STUDENT])
+
+    assert Context.objects.get().memberships_url == "https://lms.test/people"
+    assert ResourceLink.objects.get().line_item_url == "https://lms.test/items/1"
