@@ -12,8 +12,8 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.models import User
-from assignments import gradebook
 from assignments.deadlines import Allowance
+from assignments.grading import gradebook
 from assignments.models import Assignment, Extension, Grade
 from classes.errors import CourseError
 from classes.members import check_going_on

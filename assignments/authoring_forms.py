@@ -14,7 +14,6 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from assignments.arranging import version_of
-from assignments.authoring import LIMITS
 from assignments.deadlines import (
     MAX_MINUTES,
     MAX_TIME_PERCENT,
@@ -30,6 +29,7 @@ from assignments.late_forms import LateForm
 from assignments.late_words import words_of
 from assignments.models import Assignment, Extension
 from assignments.models.assignment import MAX_TITLE
+from assignments.releasing.authoring import LIMITS
 from classes.edit_forms import EditForm, MomentField, to_the_minute
 from classes.models import Membership, Role
 from environments.errors import EnvironmentsError

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from assignments.deadlines import NOTHING_EXTRA, Allowance, dates_for
 from assignments.models import Assignment, Extension, Feedback, Grade, Submission
 from assignments.querysets import AssignmentQuerySet
-from assignments.requests import requests_in
+from assignments.returning.requests import requests_in
 from classes.extensions import NavPlace, Section
 from classes.models import Lesson
 from classes.policies import Standing

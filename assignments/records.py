@@ -17,10 +17,10 @@ from django.db.models import QuerySet
 from accounts.models import User
 from assignments.arranging import version_of
 from assignments.deadlines import NOTHING_EXTRA, Allowance, Dates, Standing, dates_for, standing
-from assignments.doctoring import Repair
-from assignments.marking import latest_changes, pseudonym
+from assignments.grading.marking import latest_changes, pseudonym
+from assignments.grading.points import CellKey
 from assignments.models import Assignment, Autograding, Cell, CellGrade, Extension, Grade, RegradeRequest, Submission
-from assignments.points import CellKey
+from assignments.notebooks.doctoring import Repair
 from assignments.policies import can_know_whose
 from classes.errors import CourseError
 from classes.models import Course, Membership, Role

@@ -5,19 +5,12 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from assignments import (
-    arranging,
-    at_the_deadline,
-    autograding,
-    course_exporting,
-    course_importing,
-    course_taking,
-    fetching,
-    gate,
-    submissions,
-    sweeping,
-)
+from assignments import arranging, sweeping
+from assignments.course_directories import exporting, importing, taking
+from assignments.grading import autograding
 from assignments.models import Assignment, Collection, CourseDirectory, CourseDirectoryExport, Fetch, GateRun
+from assignments.releasing import gate
+from assignments.submitting import at_the_deadline, fetching, submissions
 
 
 @shared_task
@@ -54,14 +47,14 @@ def check_source(gate_run_id: str) -> None:
 def carry_out_course_directory(directory_id: str) -> None:
     """Look at a course of nbgrader's that somebody has brought, or import it."""
     for directory in CourseDirectory.objects.filter(pk=directory_id).select_related("course", "asked_by"):
-        course_importing.carry_out(directory, course_taking.take)
+        importing.carry_out(directory, taking.take)
 
 
 @shared_task(soft_time_limit=3600, time_limit=3660)
 def make_course_directory(export_id: str) -> None:
     """Make a course directory of nbgrader's of a class."""
     for export in CourseDirectoryExport.objects.filter(pk=export_id).select_related("course"):
-        course_exporting.carry_out_export(export)
+        exporting.carry_out_export(export)
 
 
 @shared_task
@@ -84,8 +77,8 @@ def tend_copies() -> None:
     now = timezone.now()
     fetching.enqueue_overdue_fetches(now=now)
     submissions.enqueue_overdue_collections(now=now)
-    course_importing.tend(now=now)
-    course_exporting.tend_exports(now=now)
+    importing.tend(now=now)
+    exporting.tend_exports(now=now)
 
 
 @shared_task

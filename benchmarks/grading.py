@@ -47,7 +47,7 @@ def fill(submissions: int) -> None:
     from django.utils import timezone
 
     from assignments.models import Way
-    from assignments.submissions import receive
+    from assignments.submitting.submissions import receive
     from tests.assignments.grading import bundle_of, graded_release
     from tests.factories import AssignmentFactory, member
 
@@ -65,7 +65,7 @@ def warm_up() -> str:
     """Grade one on trial: a worker that has been there for a while has its engine."""
     from django.utils import timezone
 
-    from assignments.autograding import ask_autograding, carry_out_next
+    from assignments.grading.autograding import ask_autograding, carry_out_next
     from assignments.models import Submission
 
     ask_autograding(Submission.objects.all()[0], by=None, now=timezone.now(), is_trial=True)
@@ -76,7 +76,7 @@ def ask() -> str:
     """Ask for all."""
     from django.utils import timezone
 
-    from assignments.autograding import ask_autograding
+    from assignments.grading.autograding import ask_autograding
     from assignments.models import Submission
 
     Submission.objects.update(state=Submission.State.RECEIVED, points=None)
@@ -87,7 +87,7 @@ def ask() -> str:
 
 def work() -> str:
     """Grade until none waits."""
-    from assignments.autograding import carry_out_next
+    from assignments.grading.autograding import carry_out_next
 
     while carry_out_next():
         pass

@@ -21,14 +21,18 @@ from typing import Any
 from django.db import transaction
 
 from accounts.models import User
-from assignments import arranging, authoring, autograding, engine, gate, gradebook, marking, releases, requests, rubrics
+from assignments import arranging
 from assignments.deadlines import Allowance, LateRule, Step
-from assignments.engine import ScoredCell
-from assignments.fetching import given_out
 from assignments.files import Bundle, File
+from assignments.grading import autograding, gradebook, marking, rubrics
+from assignments.grading.points import CellKey
 from assignments.models import Assignment, GateRun, Origin, Release, RubricItem, Submission, Way
-from assignments.points import CellKey
-from assignments.submissions import receive
+from assignments.releasing import authoring, gate, releases
+from assignments.returning import requests
+from assignments.running import engine
+from assignments.running.engine import ScoredCell
+from assignments.submitting.fetching import given_out
+from assignments.submitting.submissions import receive
 from classes.models import Course, Membership
 from environments.errors import EnvironmentsError
 

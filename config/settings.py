@@ -433,9 +433,9 @@ PREWARM_MINUTES: int = env.int("PREWARM_MINUTES", default=10)
 DELETED_FILES_DAYS: int = env.int("DELETED_FILES_DAYS", default=7)
 """How long a deleted server can be brought back before its files are removed; 0 is not at all."""
 GRADE_SINKS: list[str] = []
-"""Where published grades go beside Carrel, by dotted path; see `assignments.sinks`."""
+"""Where published grades go beside Carrel, by dotted path; see `assignments.grading.sinks`."""
 COURSE_EXTENSIONS = ["assignments.course_page.AssignmentsOfCourse"]
-SERVER_GRANTS = ["assignments.server_keys.scopes_for"]
+SERVER_GRANTS = ["assignments.submitting.server_keys.scopes_for"]
 """What servers can do for their owners by themselves, by dotted path; see `environments.credentials.Grant`."""
 LTI_KEY_DAYS: int = env.int("LTI_KEY_DAYS", default=180)
 """How long a key signs towards a learning platform before another takes its place; 0 is for ever."""

@@ -16,10 +16,14 @@ from rest_framework import status
 from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.response import Response
 
-from assignments import arranging, authoring, gate, releases
+from assignments import arranging
 from assignments.api.exchange import TAR, TarParser
 from assignments.api.places import CHANGING, OVER, STAFF, OfAssignment
-from assignments.assignment_serializers import (
+from assignments.authoring_forms import extension_rows
+from assignments.models import Assignment, Extension, GateRun, Release, Source
+from assignments.records import assignment_records, members_named
+from assignments.releasing import authoring, gate, releases
+from assignments.serializers.assignments import (
     AddAssignmentSerializer,
     AssignmentSearchSerializer,
     AssignmentSerializer,
@@ -32,9 +36,6 @@ from assignments.assignment_serializers import (
     SourceSerializer,
     TakeFolderSerializer,
 )
-from assignments.authoring_forms import extension_rows
-from assignments.models import Assignment, Extension, GateRun, Release, Source
-from assignments.records import assignment_records, members_named
 from classes.models import Course, Role
 from classes.policies import standing_of
 from environments.api.conventions import NOT_FOUND, Pages, errors, person_of

@@ -19,13 +19,13 @@ from rest_framework.views import APIView
 
 from accounts.models import ApiToken, Scope
 from assignments import artefacts, files
-from assignments.exchange_serializers import ExchangeSerializer, FreshSerializer, ReceiptSerializer
-from assignments.exchanging import Own, hand_over, offered_to, own_assignment, own_submission
-from assignments.feedback_files import feedback_files
-from assignments.fetching import submission_limits
 from assignments.models import Submission, Way
-from assignments.receipts import verify
-from assignments.submissions import receive
+from assignments.returning.feedback_files import feedback_files
+from assignments.serializers.exchange import ExchangeSerializer, FreshSerializer, ReceiptSerializer
+from assignments.submitting.exchanging import Own, hand_over, offered_to, own_assignment, own_submission
+from assignments.submitting.fetching import submission_limits
+from assignments.submitting.receipts import verify
+from assignments.submitting.submissions import receive
 from environments.api.conventions import NOT_FOUND, errors, person_of
 
 if TYPE_CHECKING:

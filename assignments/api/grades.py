@@ -13,12 +13,14 @@ from rest_framework import status
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
-from assignments import regrading
 from assignments.api.exchange import AsIs
 from assignments.api.places import CHANGING, OVER, STAFF, OfAssignment, OfAssignments
-from assignments.grade_files import points_csv, questions_csv
-from assignments.gradebook import publish_grades
-from assignments.grading_serializers import (
+from assignments.grading import regrading
+from assignments.grading.grade_files import points_csv, questions_csv
+from assignments.grading.gradebook import publish_grades
+from assignments.models import Autograding, Grade
+from assignments.records import members_named
+from assignments.serializers.grading import (
     AskedSerializer,
     GradebookRowSerializer,
     GradeSearchSerializer,
@@ -29,8 +31,6 @@ from assignments.grading_serializers import (
     TakeOverSerializer,
     TrialSerializer,
 )
-from assignments.models import Autograding, Grade
-from assignments.records import members_named
 from classes.models import Role
 from environments.api.conventions import NOT_FOUND, Pages, errors, person_of
 

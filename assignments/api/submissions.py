@@ -15,12 +15,19 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
-from assignments import artefacts, autograding, marking, requests
+from assignments import artefacts
 from assignments.api.exchange import TAR, AsIs, tar_of
 from assignments.api.places import CHANGING, OVER, STAFF, OfAssignment, OfAssignments, OfSubmission
 from assignments.errors import AssignmentError
-from assignments.feedback import feedback_of
-from assignments.grading_serializers import (
+from assignments.grading import autograding, marking
+from assignments.grading.marking import Place
+from assignments.grading.points import CellKey, ChangeKind
+from assignments.models import CellGrade, GradeChange, RegradeRequest, Submission
+from assignments.policies import can_grade_everything_again, is_own
+from assignments.records import cells_of, request_records, submission_records, submissions_with_all
+from assignments.returning import requests
+from assignments.returning.feedback import feedback_of
+from assignments.serializers.grading import (
     AnswerSerializer,
     AskAgainSerializer,
     AskedSerializer,
@@ -35,11 +42,6 @@ from assignments.grading_serializers import (
     SubmissionSearchSerializer,
     SubmissionSerializer,
 )
-from assignments.marking import Place
-from assignments.models import CellGrade, GradeChange, RegradeRequest, Submission
-from assignments.points import CellKey, ChangeKind
-from assignments.policies import can_grade_everything_again, is_own
-from assignments.records import cells_of, request_records, submission_records, submissions_with_all
 from assignments.turnout import turnout_of
 from environments.api.conventions import NOT_FOUND, Pages, errors, person_of
 

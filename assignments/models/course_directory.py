@@ -73,11 +73,11 @@ class CourseDirectory(CourseWork):
     """What its file was called."""
     step = models.CharField(max_length=8, choices=Step, default=Step.LOOK)
     found = models.JSONField(default=dict, blank=True)
-    """What is in it: `course_importing.Found`."""
+    """What is in it: `course_directories.importing.Found`."""
     matches = models.JSONField(default=dict, blank=True)
     """Who somebody in it is here, where a teacher has said so: ids of nbgrader's, and of memberships."""
     made = models.JSONField(default=dict, blank=True)
-    """What came of it: `course_taking.Made`."""
+    """What came of it: `course_directories.taking.Made`."""
 
     class Meta(CourseWork.Meta):
         constraints = [

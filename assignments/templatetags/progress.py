@@ -7,7 +7,7 @@ from typing import Any
 
 from django import template
 
-from assignments.statistics import Distribution
+from assignments.grading.statistics import Distribution
 
 register = template.Library()
 

@@ -15,13 +15,13 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from assignments import marking
-from assignments.alike import Given, LikeGroup, answers_like, give_the_same
 from assignments.context import AssignmentRequest, assignment_view
 from assignments.errors import AssignmentError
-from assignments.marking import Place
+from assignments.grading import marking
+from assignments.grading.alike import Given, LikeGroup, answers_like, give_the_same
+from assignments.grading.marking import Place
+from assignments.grading.points import CellKey
 from assignments.models import Submission
-from assignments.points import CellKey
 from assignments.policies import can_grade
 from assignments.views.answers import say
 from assignments.views.at_answer import (

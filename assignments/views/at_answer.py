@@ -13,11 +13,11 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from assignments import marking
 from assignments.context import AssignmentRequest
-from assignments.marking import Place, Walk
+from assignments.grading import marking
+from assignments.grading.marking import Place, Walk
+from assignments.grading.points import CellKey
 from assignments.models import Cell, RubricItem, Submission
-from assignments.points import CellKey
 from assignments.policies import can_grade
 from assignments.views.answers import facts_of
 from classes.models import Role

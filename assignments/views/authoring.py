@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from assignments import arranging, authoring, gate, releases
+from assignments import arranging
 from assignments.authoring_forms import (
     AssignmentAddForm,
     ExtensionForm,
@@ -26,6 +26,7 @@ from assignments.authoring_forms import (
 )
 from assignments.context import AssignmentRequest, assignment_view
 from assignments.models import Assignment, CellKind, Extension, GateRun, Source
+from assignments.releasing import authoring, gate, releases
 from assignments.views.answers import back, facts_of
 from classes.context import CourseRequest, course_view
 from classes.models import Role

@@ -20,9 +20,9 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from assignments import course_exporting, course_importing
-from assignments.course_importing import Found
-from assignments.course_taking import made_of
+from assignments.course_directories import exporting, importing
+from assignments.course_directories.importing import Found
+from assignments.course_directories.taking import made_of
 from assignments.models import Assignment, CourseDirectory, CourseDirectoryExport
 from assignments.models.course_directory import WorkState
 from classes.context import CourseRequest, course_view
@@ -63,7 +63,7 @@ def course_directory_list(request: CourseRequest) -> HttpResponse:
         if form.is_valid():
             file = form.cleaned_data["course"]
             try:
-                brought = course_importing.bring(
+                brought = importing.bring(
                     request.course, file.chunks(), name=file.name, by=request.user, now=timezone.now()
                 )
                 return _back(request, brought)
@@ -83,7 +83,7 @@ def course_directory_detail(request: CourseRequest, directory_id: UUID) -> HttpR
     if request.method == "POST":
         matches = _matches(directory, request.POST)
         try:
-            course_importing.ask_import(directory, matches=matches, by=request.user, now=timezone.now())
+            importing.ask_import(directory, matches=matches, by=request.user, now=timezone.now())
         except EnvironmentsError as error:
             messages.error(request, " ".join(error.explain().lines))
         return _back(request, directory)
@@ -97,7 +97,7 @@ def course_directory_detail(request: CourseRequest, directory_id: UUID) -> HttpR
 def course_directory_again(request: CourseRequest, directory_id: UUID) -> HttpResponse:
     """Have done once more what has failed."""
     directory = _directory(request, directory_id)
-    course_importing.ask_again(directory, now=timezone.now())
+    importing.ask_again(directory, now=timezone.now())
     return _back(request, directory)
 
 
@@ -105,7 +105,7 @@ def course_directory_again(request: CourseRequest, directory_id: UUID) -> HttpRe
 @require_POST
 def course_directory_remove(request: CourseRequest, directory_id: UUID) -> HttpResponse:
     """Remove what was kept of it."""
-    course_importing.remove(_directory(request, directory_id))
+    importing.remove(_directory(request, directory_id))
     messages.success(request, _("The file is removed. What was imported of it stays."))
     return redirect("assignments:course-directory-list", request.course.slug)
 
@@ -114,7 +114,7 @@ def course_directory_remove(request: CourseRequest, directory_id: UUID) -> HttpR
 @require_POST
 def course_directory_export(request: CourseRequest) -> HttpResponse:
     """Have one made of the class; its page says when it is there."""
-    course_exporting.ask_export(request.course, by=request.user, now=timezone.now())
+    exporting.ask_export(request.course, by=request.user, now=timezone.now())
     return redirect("assignments:course-directory-list", request.course.slug)
 
 
@@ -122,7 +122,7 @@ def course_directory_export(request: CourseRequest) -> HttpResponse:
 @require_safe
 def course_directory_download(request: CourseRequest, export_id: UUID) -> StreamingHttpResponse:
     """The file."""
-    path = course_exporting.file_of(_export(request, export_id, state=WorkState.DONE))
+    path = exporting.file_of(_export(request, export_id, state=WorkState.DONE))
     if not path.is_file():
         raise Http404
     headers = {
@@ -137,7 +137,7 @@ def course_directory_download(request: CourseRequest, export_id: UUID) -> Stream
 @require_POST
 def course_directory_export_remove(request: CourseRequest, export_id: UUID) -> HttpResponse:
     """Remove one."""
-    course_exporting.delete_export(_export(request, export_id))
+    exporting.delete_export(_export(request, export_id))
     return redirect("assignments:course-directory-list", request.course.slug)
 
 
@@ -177,7 +177,7 @@ def _lists(request: CourseRequest) -> dict[str, Any]:
 
 
 def _preview(directory: CourseDirectory, *, page: str | None) -> dict[str, Any]:
-    found, members = Found.of(directory), course_importing.members_of(directory)
+    found, members = Found.of(directory), importing.members_of(directory)
     names = [each.name for each in found.assignments]
     here = set(
         Assignment.objects.present().filter(course=directory.course, name__in=names).values_list("name", flat=True)

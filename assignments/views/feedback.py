@@ -13,11 +13,11 @@ from django.views.decorators.http import require_safe
 
 from assignments.context import AssignmentRequest, assignment_view
 from assignments.errors import AssignmentError
-from assignments.feedback import feedback_of, history_of, note_reading, told_of
-from assignments.feedback_files import POLICY, feedback_files
 from assignments.models import Feedback, Grade, Submission
 from assignments.policies import can_grade, can_read_feedback
-from assignments.requests import requests_of
+from assignments.returning.feedback import feedback_of, history_of, note_reading, told_of
+from assignments.returning.feedback_files import POLICY, feedback_files
+from assignments.returning.requests import requests_of
 from assignments.views.answers import refused
 
 

@@ -21,12 +21,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from assignments.context import AssignmentRequest, assignment_view
-from assignments.grade_files import points_csv, questions_csv
-from assignments.gradebook import publish_grades
+from assignments.grading.grade_files import points_csv, questions_csv
+from assignments.grading.gradebook import publish_grades
+from assignments.grading.statistics import spreads
 from assignments.models import Assignment, Grade
 from assignments.policies import can_publish
-from assignments.publishing import publication_of
-from assignments.statistics import spreads
+from assignments.returning.publishing import publication_of
 from assignments.views.answers import facts_of
 from classes.context import CourseRequest, course_view
 from classes.models import Course, Membership, Role

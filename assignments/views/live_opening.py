@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from assignments.context import AssignmentRequest, assignment_view
-from assignments.live_opening import open_live, path_in_server
+from assignments.grading.live_opening import open_live, path_in_server
 from assignments.policies import can_grade
 from classes.models import Role
 from environments.errors import EnvironmentsError

@@ -13,11 +13,11 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from assignments.answering import notebook_of
-from assignments.cells import grade_id_of, read
 from assignments.errors import AssignmentError
-from assignments.executing import ENDING_WORDS, EXIT_WORDS, FLAG_WORDS, Ending, Flag
+from assignments.grading.answering import notebook_of
 from assignments.models import CellComment, Submission
+from assignments.notebooks.cells import grade_id_of, read
+from assignments.running.executing import ENDING_WORDS, EXIT_WORDS, FLAG_WORDS, Ending, Flag
 from classes.errors import CourseError
 from classes.notebooks import Cell, read_notebook
 from environments.sandboxes.base import ExitReason

@@ -15,14 +15,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from assignments import marking, rubrics
-from assignments.answering import answers_of, notebook_of
-from assignments.comparing import compared
 from assignments.context import AssignmentRequest, assignment_view
 from assignments.errors import AssignmentError
-from assignments.marking import Place, Walk
+from assignments.grading import marking, rubrics
+from assignments.grading.answering import answers_of, notebook_of
+from assignments.grading.comparing import compared
+from assignments.grading.marking import Place, Walk
+from assignments.grading.points import CellKey
 from assignments.models import Cell, CellGrade, GradeChange, RubricItem, SavedComment, Submission
-from assignments.points import CellKey
 from assignments.policies import can_grade
 from assignments.views.answers import say
 from assignments.views.at_answer import (

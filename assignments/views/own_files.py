@@ -8,9 +8,9 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from assignments import gate
 from assignments.context import AssignmentRequest, assignment_view
-from assignments.own_files import bring_own, list_own
+from assignments.releasing import gate
+from assignments.releasing.own_files import bring_own, list_own
 from assignments.views.answers import back
 from classes.models import Role
 from environments.errors import EnvironmentsError, Explanation

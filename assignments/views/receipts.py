@@ -12,15 +12,15 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from assignments import receipts
 from assignments.context import AssignmentRequest, assignment_view
 from assignments.errors import AssignmentError
-from assignments.fetching import submission_limits
 from assignments.files import too_large
 from assignments.policies import can_read_receipt
-from assignments.receipts import Receipt
-from assignments.submissions import receipt_of
-from assignments.verifying import Verified, verify_for
+from assignments.submitting import receipts
+from assignments.submitting.fetching import submission_limits
+from assignments.submitting.receipts import Receipt
+from assignments.submitting.submissions import receipt_of
+from assignments.submitting.verifying import Verified, verify_for
 from assignments.views.received import submission_or_404
 from classes.context import CourseRequest, course_view
 from environments.errors import EnvironmentsError

@@ -14,10 +14,10 @@ from django.views.decorators.http import require_safe
 from assignments import artefacts, files
 from assignments.context import AssignmentRequest, assignment_view
 from assignments.deadlines import standing
-from assignments.doctoring import Repair
 from assignments.models import Submission
+from assignments.notebooks.doctoring import Repair
 from assignments.policies import can_read, can_read_receipt
-from assignments.submissions import allowance_of
+from assignments.submitting.submissions import allowance_of
 from classes.errors import CourseError
 from classes.notebooks import MAX_TEXT, read_notebook
 from classes.views.answers import download

@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from assignments.context import AssignmentRequest, assignment_view
-from assignments.regrading import ask_trials, take_over, tried
+from assignments.grading.regrading import ask_trials, take_over, tried
 from assignments.views.answers import back, facts_of, refused
 from classes.models import Role
 from environments.errors import EnvironmentsError

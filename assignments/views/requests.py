@@ -16,12 +16,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from assignments.context import AssignmentRequest, assignment_view
-from assignments.feedback import feedback_of
-from assignments.marking import pseudonym
+from assignments.grading.marking import pseudonym
+from assignments.grading.points import CellKey
 from assignments.models import Assignment, RegradeRequest, Submission
-from assignments.points import CellKey
 from assignments.policies import can_grade
-from assignments.requests import answer, ask, close, requests_in, threads
+from assignments.returning.feedback import feedback_of
+from assignments.returning.requests import answer, ask, close, requests_in, threads
 from assignments.views.answers import back, refused, say
 from classes.context import CourseRequest, course_view
 from classes.models import Role

@@ -13,12 +13,12 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from assignments import rubrics
 from assignments.context import AssignmentRequest, assignment_view
 from assignments.errors import AssignmentError
+from assignments.grading import rubrics
+from assignments.grading.points import CellKey
+from assignments.grading.rubrics import Effect
 from assignments.models import RubricItem
-from assignments.points import CellKey
-from assignments.rubrics import Effect
 from assignments.views.answers import say
 from assignments.views.at_answer import GRADERS, asked, called, facts, item_at, number, to_answer, walk_in
 from environments.errors import EnvironmentsError

@@ -14,12 +14,12 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from assignments.autograding import Which, ask_all
 from assignments.context import AssignmentRequest, assignment_view
+from assignments.grading.autograding import Which, ask_all
+from assignments.grading.progress import GradingProgress, names_of, progress_of
+from assignments.grading.statistics import spreads, statistics_of
 from assignments.policies import can_grade, can_grade_everything_again
-from assignments.progress import GradingProgress, names_of, progress_of
-from assignments.requests import requests_in
-from assignments.statistics import spreads, statistics_of
+from assignments.returning.requests import requests_in
 from assignments.turnout import turnout_of
 from assignments.views.answers import back, refused
 from classes.models import Role

@@ -9,13 +9,13 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from assignments import autograding
 from assignments.context import AssignmentRequest, assignment_view
-from assignments.fetching import ask_fetch, urlpath_of
-from assignments.submissions import ask_collection
+from assignments.grading import autograding
+from assignments.submitting.fetching import ask_fetch, urlpath_of
+from assignments.submitting.submissions import ask_collection
+from assignments.submitting.working import work_of
 from assignments.views.answers import back, facts_of, refused
 from assignments.views.staff import staff_page
-from assignments.working import work_of
 from classes.launching import open_server
 from environments.errors import EnvironmentsError
 from environments.views.links import to_server

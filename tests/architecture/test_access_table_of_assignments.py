@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from accounts.models import User
 from assignments.files import Bundle, File
-from assignments.gradebook import regrade_person
+from assignments.grading.gradebook import regrade_person
 from assignments.models import Grade, Submission, Way
-from assignments.submissions import receive
+from assignments.submitting.submissions import receive
 from assignments.urls import urlpatterns
 from classes.models import Course, Role
 from tests.architecture.members_pages import (

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from assignments import artefacts
-from assignments.authoring import tree_of
 from assignments.files import Bundle, File
-from assignments.findings import Finding
 from assignments.models import Assignment, GateRun, Origin, Source
+from assignments.releasing.authoring import tree_of
+from assignments.releasing.findings import Finding
 from classes.models import Course
 from environments.backends import volume_store
 from environments.models import SourceTree

@@ -6,10 +6,11 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from assignments import artefacts, engine
-from assignments.engine import CellRow
+from assignments import artefacts
 from assignments.files import Bundle, File
 from assignments.models import Assignment, Cell, Origin, Release, Source
+from assignments.running import engine
+from assignments.running.engine import CellRow
 from tests.assignments.nbgrader_files import APPS
 
 NOTEBOOK = "submitted-unchanged.ipynb"

@@ -8,9 +8,9 @@ from typing import Any
 
 from assignments import artefacts
 from assignments.files import Bundle, File
-from assignments.gradebook import take_over
+from assignments.grading.gradebook import take_over
+from assignments.grading.points import CellKey
 from assignments.models import Assignment, Autograding, Submission, Way
-from assignments.points import CellKey
 from classes.models import Membership
 from tests.factories import AssignmentFactory, released
 

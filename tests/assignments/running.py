@@ -10,9 +10,9 @@ from typing import Any
 
 from jupyter_client.manager import KernelManager, start_new_kernel
 
-from assignments.engine import Snippet
-from assignments.executing import Budget, execute, grading_kernel
 from assignments.files import Bundle, File
+from assignments.running.engine import Snippet
+from assignments.running.executing import Budget, execute, grading_kernel
 from environments.sandboxes.base import SandboxLimits
 from environments.sandboxes.process import ProcessSandbox
 from tests.contracts.images import built_image

@@ -11,11 +11,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from assignments.alike import Given, answers_like, give_the_same
 from assignments.errors import AssignmentError
-from assignments.marking import Place, comment, give_extra, give_points, take_lease, toggle_item
+from assignments.grading.alike import Given, answers_like, give_the_same
+from assignments.grading.marking import Place, comment, give_extra, give_points, take_lease, toggle_item
+from assignments.grading.rubrics import add_item, chosen_of
 from assignments.models import Assignment, CellGrade, CellLease, Submission
-from assignments.rubrics import add_item, chosen_of
 from classes.models import Role
 from tests.assignments.marked import ESSAY, graded
 from tests.factories import member

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from assignments import artefacts
-from assignments.answering import NONE, Answer, answer_in, answers_of
+from assignments.grading.answering import NONE, Answer, answer_in, answers_of
 from tests.assignments.marked import ESSAY, graded, to_be_graded
 from tests.factories import member
 

@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 from accounts.models import Role as SiteRole
 from accounts.models import Scope, User
 from assignments.api.urls import urlpatterns
-from assignments.gradebook import publish_grades
+from assignments.grading.gradebook import publish_grades
 from assignments.models import Assignment, Grade, RegradeRequest
 from classes.models import Role
 from tests.assignments.drawn_up import checked

@@ -16,13 +16,14 @@ from rest_framework.test import APIClient
 
 from accounts.models import Role as SiteRole
 from accounts.models import Scope, User
-from assignments import artefacts, receipts
-from assignments.exchanging import hand_over, own_assignment
+from assignments import artefacts
 from assignments.files import Bundle, File, Limits, from_tar
-from assignments.gradebook import change_points
+from assignments.grading.gradebook import change_points
+from assignments.grading.points import CellKey, ChangeKind
 from assignments.models import Assignment, Cell, CellComment, Extension, Feedback, Fetch, Grade, Submission, Way
-from assignments.points import CellKey, ChangeKind
-from assignments.submissions import receive
+from assignments.submitting import receipts
+from assignments.submitting.exchanging import hand_over, own_assignment
+from assignments.submitting.submissions import receive
 from classes.models import Course, Membership, Role
 from tests.environments.api_client import browser_of, program_of, queries_of
 from tests.factories import AssignmentFactory, CourseFactory, UserFactory, member, released

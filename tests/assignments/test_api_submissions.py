@@ -12,8 +12,8 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from assignments import artefacts
-from assignments.gradebook import publish_grades
-from assignments.marking import Place, give_points, pseudonym, take_lease
+from assignments.grading.gradebook import publish_grades
+from assignments.grading.marking import Place, give_points, pseudonym, take_lease
 from assignments.models import Assignment, Autograding, CellLease, Extension, Grade, GradeChange, Submission
 from classes.models import Membership, Role
 from tests.assignments.grading_rows import CELLS, graded_by

@@ -20,7 +20,7 @@ from assignments.errors import AssignmentError, AssignmentFailure
 from assignments.files import Bundle, File
 from assignments.models import Way
 from assignments.models.artefact_field import ArtefactField
-from assignments.submissions import receive
+from assignments.submitting.submissions import receive
 from assignments.sweeping import sweep_artefacts
 from tests.factories import EMPTY_NOTEBOOK, AssignmentFactory, member, released
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from assignments import autograding, gradebook, submissions
 from assignments.errors import AssignmentError
-from assignments.gradebook import publish_grades
-from assignments.marking import Place, give_extra, give_points, latest_change, take_lease
+from assignments.grading import autograding, gradebook
+from assignments.grading.gradebook import publish_grades
+from assignments.grading.marking import Place, give_extra, give_points, latest_change, take_lease
 from assignments.models import (
     Assignment,
     Autograding,
@@ -29,8 +29,9 @@ from assignments.models import (
     Submission,
     Way,
 )
-from assignments.releases import release
-from assignments.submissions import ask_collection, receive
+from assignments.releasing.releases import release
+from assignments.submitting import submissions
+from assignments.submitting.submissions import ask_collection, receive
 from classes.models import Membership, Role
 from tests.assignments.grading import bundle_of, graded_release
 from tests.assignments.marked import ESSAY, PROOF, graded

@@ -10,11 +10,11 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from assignments.at_the_deadline import hand_in_for_those_who_forgot
 from assignments.deadlines import LateRule
-from assignments.fetching import ask_fetch, carry_out_fetch, copy_of, folder_of, home_of
 from assignments.models import Assignment, Collection, Extension, Fetch, Submission, Way
-from assignments.submissions import carry_out_collection, receive
+from assignments.submitting.at_the_deadline import hand_in_for_those_who_forgot
+from assignments.submitting.fetching import ask_fetch, carry_out_fetch, copy_of, folder_of, home_of
+from assignments.submitting.submissions import carry_out_collection, receive
 from classes.models import Membership, Role
 from environments.backends import volume_store
 from environments.volumes.archive import Entry, pack

@@ -17,7 +17,7 @@ import pytest
 from nbgrader.utils import determine_grade
 from pytest_django import Settings
 
-from assignments.executing import Budget, Ending, Executed, Flag, execute, grading_kernel
+from assignments.running.executing import Budget, Ending, Executed, Flag, execute, grading_kernel
 from environments.sandboxes.base import ExitReason, Sandbox, SandboxLimits
 from environments.sandboxes.docker import DockerSandbox
 from environments.sandboxes.process import ProcessSandbox

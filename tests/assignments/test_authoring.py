@@ -20,15 +20,15 @@ from django.utils import timezone
 from accounts.models import User
 from assignments import artefacts, files
 from assignments.arranging import edit_assignment, give_extension, refold_grades, take_extension, version_of
-from assignments.authoring import bring_from_class, bring_uploaded, folders_of
 from assignments.deadlines import Allowance, LateRule, Step
 from assignments.errors import AssignmentError
 from assignments.files import Bundle, File
-from assignments.findings import Finding
-from assignments.gradebook import change_points
+from assignments.grading.gradebook import change_points
+from assignments.grading.points import CellKey, ChangeKind
 from assignments.models import Assignment, Extension, GateRun, Grade, Origin, Release, Source, Way
-from assignments.points import CellKey, ChangeKind
-from assignments.submissions import receive
+from assignments.releasing.authoring import bring_from_class, bring_uploaded, folders_of
+from assignments.releasing.findings import Finding
+from assignments.submitting.submissions import receive
 from assignments.turnout import turnout_of
 from classes.models import Course, Role
 from environments.models import SourceTree

@@ -10,9 +10,15 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from assignments.autograding import ask_autograding, ask_where_due, carry_out_next, place_in_queue, tend_autogradings
+from assignments.grading.autograding import (
+    ask_autograding,
+    ask_where_due,
+    carry_out_next,
+    place_in_queue,
+    tend_autogradings,
+)
 from assignments.models import Assignment, Autograding, Grade, Submission, Way
-from assignments.submissions import receive
+from assignments.submitting.submissions import receive
 from classes.models import Membership
 from tests.assignments.grading import bundle_of, graded_release
 from tests.engine import leftovers
@@ -153,7 +159,7 @@ def test_message_that_was_lost_is_sent_again(
     submission = _submitted(assignment, ada, "submitted-changed.ipynb", now)
     waiting = ask_autograding(submission, by=None, now=now)
     sent: list[object] = []
-    monkeypatch.setattr("assignments.autograding.enqueue", lambda _task, key: sent.append(key))
+    monkeypatch.setattr("assignments.grading.autograding.enqueue", lambda _task, key: sent.append(key))
 
     tend_autogradings(now=now)
 

@@ -14,12 +14,12 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import Scope
-from assignments.doctoring import Repair
 from assignments.errors import AssignmentError
-from assignments.fetching import ask_fetch, carry_out_fetch, folder_of, home_of
 from assignments.files import Bundle, File
 from assignments.models import Assignment, Collection, Fetch, Submission, Way
-from assignments.submissions import GIVEN_UP, ask_collection, carry_out_collection, receive
+from assignments.notebooks.doctoring import Repair
+from assignments.submitting.fetching import ask_fetch, carry_out_fetch, folder_of, home_of
+from assignments.submitting.submissions import GIVEN_UP, ask_collection, carry_out_collection, receive
 from classes.models import Membership
 from environments.backends import volume_store
 from environments.errors import SystemFailure

@@ -20,9 +20,10 @@ from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Scope, User
 from accounts.tokens import create_token
-from assignments import artefacts, receipts
+from assignments import artefacts
 from assignments.files import Limits, from_tar
 from assignments.models import Assignment, CellComment, Feedback, Submission
+from assignments.submitting import receipts
 from classes.models import Course
 from tests.assignments.nbgrader_commands import NbgraderCommands
 from tests.factories import AssignmentFactory, CourseFactory, UserFactory, member, released

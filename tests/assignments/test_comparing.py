@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assignments.comparing import AROUND, MAX_LINES, Became, Piece, compared
+from assignments.grading.comparing import AROUND, MAX_LINES, Became, Piece, compared
 
 TEXTS = st.lists(st.sampled_from(["a = 1", "b = 2", "c(a, b)", "", "    return c"]), max_size=12).map("\n".join)
 

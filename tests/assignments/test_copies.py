@@ -9,10 +9,10 @@ from pathlib import PurePosixPath
 import pytest
 
 from assignments import artefacts
-from assignments.fetching import ask_fetch, carry_out_fetch, copy_of, folder_of, home_of
 from assignments.files import Bundle, File
-from assignments.merge_words import words_of
 from assignments.models import Assignment, Fetch
+from assignments.submitting.fetching import ask_fetch, carry_out_fetch, copy_of, folder_of, home_of
+from assignments.submitting.merge_words import words_of
 from classes.models import Membership
 from environments.backends import volume_store
 from environments.volumes.fake import FakeVolumeStore

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from assignments.copy_work import MAX_TRIES
-from assignments.fetching import ask_fetch, carry_out_fetch, enqueue_overdue_fetches
 from assignments.models import Collection, Fetch
-from assignments.submissions import ask_collection, carry_out_collection, enqueue_overdue_collections
+from assignments.submitting.copy_work import MAX_TRIES
+from assignments.submitting.fetching import ask_fetch, carry_out_fetch, enqueue_overdue_fetches
+from assignments.submitting.submissions import ask_collection, carry_out_collection, enqueue_overdue_collections
 from classes.models import Membership
 from environments.errors import SystemFailure
 from environments.leases import LEASE
@@ -134,7 +134,7 @@ def test_is_asked_for_again_once_its_worker_is_dead(
 def queued(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The rows that workers were asked to look at."""
     asked: list[str] = []
-    monkeypatch.setattr("assignments.copy_work.enqueue", lambda _task, key: asked.append(str(key)))
+    monkeypatch.setattr("assignments.submitting.copy_work.enqueue", lambda _task, key: asked.append(str(key)))
     return asked
 
 

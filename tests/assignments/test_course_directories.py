@@ -28,14 +28,24 @@ from pytest_django import Settings
 from accounts.models import User
 from assignments import artefacts
 from assignments.arranging import give_extension
-from assignments.autograding import Which, ask_all
-from assignments.course_exporting import ask_export, carry_out_export, file_of, tend_exports
-from assignments.course_importing import MAX_KEPT, Found, ask_import, bring, carry_out, members_of, remove, tend
-from assignments.course_taking import made_of, take
+from assignments.course_directories.exporting import ask_export, carry_out_export, file_of, tend_exports
+from assignments.course_directories.importing import (
+    MAX_KEPT,
+    Found,
+    ask_import,
+    bring,
+    carry_out,
+    members_of,
+    remove,
+    tend,
+)
+from assignments.course_directories.taking import made_of, take
 from assignments.deadlines import Allowance
 from assignments.errors import AssignmentError
 from assignments.files import NO_FILES, Bundle, File
-from assignments.gradebook import change_points, take_over
+from assignments.grading.autograding import Which, ask_all
+from assignments.grading.gradebook import change_points, take_over
+from assignments.grading.points import CellKey, ChangeKind
 from assignments.models import (
     Assignment,
     Autograding,
@@ -48,7 +58,6 @@ from assignments.models import (
     Submission,
     Way,
 )
-from assignments.points import CellKey, ChangeKind
 from assignments.views import course_directories
 from classes.errors import CourseError
 from classes.models import Course, Membership, Role

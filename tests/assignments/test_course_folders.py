@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from assignments.course_folders import CourseFolder, unpacked
+from assignments.course_directories.folders import CourseFolder, unpacked
 from assignments.errors import AssignmentError
 from assignments.files import Limits
 

@@ -11,11 +11,11 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from assignments.course_page import AssignmentsOfCourse
-from assignments.feedback import note_reading
 from assignments.files import Bundle, File
-from assignments.gradebook import publish_grades, take_over
+from assignments.grading.gradebook import publish_grades, take_over
 from assignments.models import Assignment, Extension, Feedback, Submission, Way
-from assignments.submissions import receive
+from assignments.returning.feedback import note_reading
+from assignments.submitting.submissions import receive
 from classes.models import Course, Membership, Role
 from classes.policies import Standing, standing_of
 from tests.assignments.grading_rows import CELLS, graded_by

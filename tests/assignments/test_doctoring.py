@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assignments import cells as notebook_cells
-from assignments.cells import grade_id_of
-from assignments.doctoring import REPAIR_WORDS, Doctored, DoctoredFiles, Repair, doctor, doctor_files
 from assignments.errors import REASONS, AssignmentError
 from assignments.files import Bundle, Limits, from_files
+from assignments.notebooks import cells as notebook_cells
+from assignments.notebooks.cells import grade_id_of
+from assignments.notebooks.doctoring import REPAIR_WORDS, Doctored, DoctoredFiles, Repair, doctor, doctor_files
 from environments.errors import explain
 from tests.assignments.notebook_cells import (
     Cell,

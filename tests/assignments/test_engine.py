@@ -18,8 +18,9 @@ import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from assignments import engine, engine_values
-from assignments.engine import (
+from assignments.errors import REASONS, AssignmentError
+from assignments.running import engine, engine_values
+from assignments.running.engine import (
     CellRow,
     Mark,
     Marks,
@@ -33,7 +34,6 @@ from assignments.engine import (
     StoredStudent,
     StoredSubmission,
 )
-from assignments.errors import REASONS, AssignmentError
 from config.env import BASE_DIR
 from tests.assignments.nbgrader_files import APPS, put
 

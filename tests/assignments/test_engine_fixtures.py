@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from assignments import engine
-from assignments.engine import Scored
 from assignments.errors import AssignmentError
+from assignments.running import engine
+from assignments.running.engine import Scored
 from tests.assignments.nbgrader_files import GRADED, REFUSED, RELEASE, SOURCE, Graded, put
 from tests.assignments.running import run_notebooks, snippets
 

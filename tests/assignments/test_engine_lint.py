@@ -9,8 +9,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 
-from assignments import engine
-from assignments.engine import Finding
+from assignments.running import engine
+from assignments.running.engine import Finding
 from tests.assignments.nbgrader_files import REFUSED, put
 
 _PYTHON = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}

@@ -10,7 +10,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from assignments.executing import (
+from assignments.running.executing import (
     ENDING_WORDS,
     EXIT_WORDS,
     FLAG_WORDS,

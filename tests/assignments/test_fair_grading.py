@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from assignments.autograding import (
+from assignments.errors import AssignmentError
+from assignments.grading.autograding import (
     Which,
     ask_all,
     ask_autograding,
@@ -16,7 +17,6 @@ from assignments.autograding import (
     place_in_queue,
     waiting_of,
 )
-from assignments.errors import AssignmentError
 from assignments.models import Assignment, Autograding, Release, Submission
 from classes.errors import CourseError
 from classes.models import Membership, Role

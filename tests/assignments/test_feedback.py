@@ -13,10 +13,10 @@ from django.utils import timezone
 
 from assignments import artefacts
 from assignments.files import Bundle, File
-from assignments.gradebook import change_points, publish_grades, take_over
+from assignments.grading.gradebook import change_points, publish_grades, take_over
+from assignments.grading.points import CellKey, ChangeKind
 from assignments.models import Assignment, Autograding, CellComment, Feedback, Submission, Way
-from assignments.points import CellKey, ChangeKind
-from assignments.submissions import receive
+from assignments.submitting.submissions import receive
 from classes.models import Membership, Role
 from tests.factories import EMPTY_NOTEBOOK, AssignmentFactory, member, released
 

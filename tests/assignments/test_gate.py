@@ -10,11 +10,17 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from assignments import artefacts, files
-from assignments.authoring import bring_source
 from assignments.files import Bundle, File
-from assignments.findings import GATE_WORDS, Finding, worst_first
-from assignments.gate import ask_gate_run, carry_out_gate_run, findings_of, tend_gate_runs, waits_for_environment
 from assignments.models import Assignment, GateRun, Origin
+from assignments.releasing.authoring import bring_source
+from assignments.releasing.findings import GATE_WORDS, Finding, worst_first
+from assignments.releasing.gate import (
+    ask_gate_run,
+    carry_out_gate_run,
+    findings_of,
+    tend_gate_runs,
+    waits_for_environment,
+)
 from classes.models import Course
 from environments.models import Environment, Outcome
 from tests.assignments import nbgrader_files
@@ -96,7 +102,7 @@ def test_whatever_is_wrong_with_tests_is_found_where_it_is(
 def test_tests_that_the_solution_writes_are_written_in_a_sandbox(
     real_sandbox: None, assignment: Assignment, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assignments.gate.RUNS", 1)
+    monkeypatch.setattr("assignments.releasing.gate.RUNS", 1)
     bundle = Bundle(
         (File("autotests.yml", notebook("autotests.yml")), File("problem1.ipynb", notebook("autotest-simple.ipynb")))
     )
@@ -123,7 +129,7 @@ def test_source_of_which_nothing_can_be_made_is_a_check_that_was_done(
 def test_notebook_that_could_not_be_read_when_handed_in_is_not_given_out(
     fake_backends: None, assignment: Assignment, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assignments.cells.MAX_CELLS", 1)
+    monkeypatch.setattr("assignments.notebooks.cells.MAX_CELLS", 1)
 
     run = _checked(assignment, _source(SQUARES, "assert square(3) == 9"), now)
 

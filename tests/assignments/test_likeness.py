@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from assignments.likeness import MAX_GROUPS, alike, tokens_of
+from assignments.grading.likeness import MAX_GROUPS, alike, tokens_of
 
 LOOP = (
     "def squares(n):\n    found = []\n    for i in range(1, n + 1):\n        found.append(i ** 2)\n    return found\n"

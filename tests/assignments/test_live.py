@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from assignments.gradebook import publish_grades
+from assignments.grading.gradebook import publish_grades
 from assignments.live import Stage, counted, places_of
 from assignments.models import Assignment, Fetch, Grade
 from classes.models import Role

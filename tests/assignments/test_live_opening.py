@@ -14,9 +14,9 @@ from accounts.tokens import create_token
 from assignments import artefacts
 from assignments.errors import AssignmentError
 from assignments.files import Bundle, File
-from assignments.live_opening import open_live
+from assignments.grading.live_opening import open_live
 from assignments.models import Assignment, Release, Submission, Way
-from assignments.submissions import receive
+from assignments.submitting.submissions import receive
 from classes.errors import CourseError
 from classes.files import Area, make_area
 from classes.models import Course, Role

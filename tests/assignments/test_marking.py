@@ -9,7 +9,7 @@ import pytest
 
 from accounts.models import User
 from assignments.errors import AssignmentError
-from assignments.marking import (
+from assignments.grading.marking import (
     LEASE,
     Place,
     Walk,
@@ -25,9 +25,9 @@ from assignments.marking import (
     toggle_item,
     undo,
 )
+from assignments.grading.points import CellKey
+from assignments.grading.rubrics import add_item, chosen_of
 from assignments.models import Assignment, CellGrade, CellLease, Grade, GradeChange, Submission
-from assignments.points import CellKey
-from assignments.rubrics import add_item, chosen_of
 from classes.models import Role
 from tests.assignments.marked import ESSAY, PROOF, TEST, graded
 from tests.factories import member

@@ -9,9 +9,9 @@ import nbformat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assignments.cells import grade_id_of
-from assignments.doctoring import doctor
-from assignments.merging import Merged, merge
+from assignments.notebooks.cells import grade_id_of
+from assignments.notebooks.doctoring import doctor
+from assignments.notebooks.merging import Merged, merge
 from tests.assignments.notebook_cells import Cell, answer, cell, checks, manual, notebook, read_only, text
 
 OLD = [text("welcome"), read_only("intro"), answer("a"), checks("ta", "assert a == 1"), manual("m")]

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from assignments.authoring import bring_source
 from assignments.errors import AssignmentError
 from assignments.files import Bundle, File
-from assignments.grading_runs import read_bundle
 from assignments.models import Origin
-from assignments.modernising import modernised
+from assignments.releasing.authoring import bring_source
+from assignments.releasing.modernising import modernised
+from assignments.running.grading_runs import read_bundle
 from tests.assignments.grading import notebook
 from tests.assignments.notebooks import checks
 from tests.assignments.notebooks import notebook as of_today

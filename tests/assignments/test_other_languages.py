@@ -9,7 +9,7 @@ import pytest
 from django.test import override_settings
 from pytest_django import Settings
 
-from assignments.executing import Budget, Ending, execute, grading_kernel
+from assignments.running.executing import Budget, Ending, execute, grading_kernel
 from environments.builders.venv import VenvBuilder
 from environments.errors import UserError
 from environments.sandboxes.base import Sandbox, SandboxLimits

@@ -15,10 +15,10 @@ from accounts.models import User
 from assignments.arranging import give_extension
 from assignments.deadlines import Allowance, Dates
 from assignments.files import Bundle, File
-from assignments.gradebook import refold
+from assignments.grading.gradebook import refold
 from assignments.models import Assignment, Grade, Way
 from assignments.overview import Phase, Row, phase_of, rows_of
-from assignments.submissions import receive
+from assignments.submitting.submissions import receive
 from classes.models import Course, Membership, Role
 from classes.policies import Standing
 from tests.factories import EMPTY_NOTEBOOK, AssignmentFactory, CourseFactory, member, released

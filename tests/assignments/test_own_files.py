@@ -12,9 +12,9 @@ from django.urls import reverse
 
 from accounts.models import User
 from assignments.errors import AssignmentError
-from assignments.grading_runs import read_bundle
 from assignments.models import Assignment, GateRun, Origin, Source
-from assignments.own_files import bring_own, list_own
+from assignments.releasing.own_files import bring_own, list_own
+from assignments.running.grading_runs import read_bundle
 from classes.models import Course, Role
 from classes.policies import Standing, standing_of
 from environments.backends import volume_store
@@ -145,7 +145,7 @@ def test_more_together_than_one_assignment_may_have_is_refused(
     now: datetime,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("assignments.own_files.LIMITS", type("L", (), {"max_bytes": 100, "max_files": 9})())
+    monkeypatch.setattr("assignments.releasing.own_files.LIMITS", type("L", (), {"max_bytes": 100, "max_files": 9})())
 
     with pytest.raises(AssignmentError, match="files_too_large"):
         bring_own(assignment, standing, "ps1", ["problem1.ipynb", "scratch.ipynb"], by=teacher, now=now)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assignments.points import (
+from assignments.grading.points import (
     CellKey,
     CellKind,
     CellPoints,

@@ -8,8 +8,8 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from assignments.grading.progress import progress_of
 from assignments.models import Assignment, Autograding, Submission
-from assignments.progress import progress_of
 from classes.models import Membership, Role
 from tests.assignments.grading_rows import CELLS, submitted_by_many
 from tests.factories import AssignmentFactory, CourseFactory, member, released

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from assignments.errors import AssignmentError
 from assignments.files import Limits, from_files
-from assignments.receipts import Receipt, ReceivedFile, as_json, as_text, files_of, sign, verify, verify_file
+from assignments.submitting.receipts import Receipt, ReceivedFile, as_json, as_text, files_of, sign, verify, verify_file
 
 BUNDLE = from_files([("p1.ipynb", b"{}"), ("data.csv", b"1")], limits=Limits()).bundle
 RECEIPT = Receipt(

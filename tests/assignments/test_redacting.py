@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assignments.redacting import (
+from assignments.notebooks.redacting import (
     HIDDEN_ERROR,
     TIER_WORDS,
     Hidden,

@@ -10,12 +10,12 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from assignments.files import Bundle, File
-from assignments.gradebook import change_points, publish_grades, take_over
+from assignments.grading.gradebook import change_points, publish_grades, take_over
+from assignments.grading.points import CellKey, ChangeKind
+from assignments.grading.regrading import ask_trials, tried
+from assignments.grading.regrading import take_over as take_over_trials
 from assignments.models import Assignment, Autograding, Grade, Submission, Way
-from assignments.points import CellKey, ChangeKind
-from assignments.regrading import ask_trials, tried
-from assignments.regrading import take_over as take_over_trials
-from assignments.submissions import receive
+from assignments.submitting.submissions import receive
 from classes.errors import CourseError
 from classes.models import Membership, Role
 from tests.assignments.grading_rows import CELLS, graded_by

@@ -13,11 +13,11 @@ from accounts.models import User
 from assignments import artefacts
 from assignments.errors import AssignmentError
 from assignments.files import Bundle, File
-from assignments.gradebook import publish_grades, take_over
+from assignments.grading.gradebook import publish_grades, take_over
+from assignments.grading.points import CellKey
 from assignments.models import Assignment, Grade, RegradeMessage, RegradeRequest, Submission, Way
-from assignments.points import CellKey
-from assignments.requests import answer, close, open_request, requests_in, threads
-from assignments.submissions import receive
+from assignments.returning.requests import answer, close, open_request, requests_in, threads
+from assignments.submitting.submissions import receive
 from classes.models import Membership, Role
 from tests.assignments.grading_rows import CELLS, graded_by
 from tests.factories import EMPTY_NOTEBOOK, AssignmentFactory, member, released

@@ -11,9 +11,8 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from assignments.errors import AssignmentError
-from assignments.gradebook import publish_grades
-from assignments.models import Assignment, CellGrade, Grade, RubricItem, SavedComment, Submission
-from assignments.rubrics import (
+from assignments.grading.gradebook import publish_grades
+from assignments.grading.rubrics import (
     add_item,
     change_item,
     choose,
@@ -23,6 +22,7 @@ from assignments.rubrics import (
     retire_item,
     save_comment,
 )
+from assignments.models import Assignment, CellGrade, Grade, RubricItem, SavedComment, Submission
 from tests.assignments.marked import ESSAY, graded
 from tests.factories import member
 

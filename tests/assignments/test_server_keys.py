@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.models import ApiToken, Scope, User
 from accounts.tokens import find_token
 from assignments.models import Assignment, Submission, Way
-from assignments.submissions import receive
+from assignments.submitting.submissions import receive
 from classes.members import remove
 from classes.models import Course, Membership, Role
 from environments import credentials

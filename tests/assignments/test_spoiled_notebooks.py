@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from assignments import artefacts
-from assignments.autograding import ask_autograding, carry_out_next
 from assignments.errors import AssignmentError
 from assignments.files import Bundle, File, Limits, from_tar
+from assignments.grading.autograding import ask_autograding, carry_out_next
 from assignments.models import Assignment, Autograding, Submission, Way
-from assignments.submissions import receive
+from assignments.submitting.submissions import receive
 from environments.builders.fake import FakeBuilder
 from environments.values import Image
 from tests.assignments.grading import graded_release, notebook

@@ -9,9 +9,9 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from assignments.marking import give_points
+from assignments.grading.marking import give_points
+from assignments.grading.statistics import Distribution, spreads, statistics_of
 from assignments.models import Assignment, Grade
-from assignments.statistics import Distribution, spreads, statistics_of
 from assignments.templatetags.progress import histogram
 from classes.models import Role
 from tests.assignments.grading_rows import submitted_by_many

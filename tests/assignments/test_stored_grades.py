@@ -7,9 +7,9 @@ from itertools import count
 
 import pytest
 
-from assignments.engine_values import StoredMark
-from assignments.points import CellKey, CellKind, CellPoints, CellWorth, Change, Origin, fold
-from assignments.stored_grades import Present, changes_of, is_graded, mark_of
+from assignments.course_directories.stored_grades import Present, changes_of, is_graded, mark_of
+from assignments.grading.points import CellKey, CellKind, CellPoints, CellWorth, Change, Origin, fold
+from assignments.running.engine_values import StoredMark
 
 KEY = CellKey("problem1", "cell")
 MOST = Decimal(4)

@@ -9,9 +9,9 @@ import pytest
 
 from assignments import artefacts, files
 from assignments.errors import AssignmentError
-from assignments.fetching import ask_fetch, carry_out_fetch, copy_of, folder_of, home_of, urlpath_of
 from assignments.models import Assignment, Collection, Fetch, Submission, Way
-from assignments.submissions import ask_collection, carry_out_collection, receive
+from assignments.submitting.fetching import ask_fetch, carry_out_fetch, copy_of, folder_of, home_of, urlpath_of
+from assignments.submitting.submissions import ask_collection, carry_out_collection, receive
 from classes.errors import CourseError
 from classes.models import Membership
 from environments.backends import volume_store

@@ -16,9 +16,9 @@ from pytest_django import Settings
 
 from assignments.files import Bundle, File
 from assignments.models import Assignment, Submission, Way
-from assignments.receipts import as_json, as_text, verify
-from assignments.submissions import receive
-from assignments.verifying import CheckedFile, Fits, compare, shown_of
+from assignments.submitting.receipts import as_json, as_text, verify
+from assignments.submitting.submissions import receive
+from assignments.submitting.verifying import CheckedFile, Fits, compare, shown_of
 from classes.models import Role
 from tests.factories import EMPTY_NOTEBOOK, AssignmentFactory, member, released
 

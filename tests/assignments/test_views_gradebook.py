@@ -11,10 +11,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from assignments.gradebook import publish_grades
-from assignments.marking import give_points
+from assignments.grading.gradebook import publish_grades
+from assignments.grading.marking import give_points
 from assignments.models import Assignment, CellComment, Feedback, Grade, Submission
-from assignments.publishing import Publication
+from assignments.returning.publishing import Publication
 from classes.models import Course, Role
 from tests.assignments.marked import ESSAY, graded, to_be_graded
 from tests.factories import CourseFactory, member

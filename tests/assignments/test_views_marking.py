@@ -12,10 +12,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
-from assignments.gradebook import publish_grades
-from assignments.marking import LEASE, Place, take_lease
+from assignments.grading.gradebook import publish_grades
+from assignments.grading.marking import LEASE, Place, take_lease
+from assignments.grading.rubrics import add_item
 from assignments.models import Assignment, CellGrade, CellLease, RubricItem, Submission
-from assignments.rubrics import add_item
 from classes.models import Course, Role
 from tests.assignments.marked import ESSAY, PROOF, graded, to_be_graded
 from tests.factories import CourseFactory, member

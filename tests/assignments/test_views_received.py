@@ -13,7 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 from assignments.deadlines import LateRule
 from assignments.files import Bundle, File
 from assignments.models import Submission, Way
-from assignments.submissions import receive
+from assignments.submitting.submissions import receive
 from tests.factories import EMPTY_NOTEBOOK, AssignmentFactory, member, released
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fake_backends")]

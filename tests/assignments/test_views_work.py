@@ -12,12 +12,12 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from assignments.deadlines import LateRule, Step
-from assignments.fetching import ask_fetch, carry_out_fetch
 from assignments.files import Bundle, File
-from assignments.gradebook import publish_grades, regrade_person
+from assignments.grading.gradebook import publish_grades, regrade_person
 from assignments.late_words import duration, words_of
 from assignments.models import Assignment, Autograding, Collection, Extension, Feedback, Submission, Way
-from assignments.submissions import receive
+from assignments.submitting.fetching import ask_fetch, carry_out_fetch
+from assignments.submitting.submissions import receive
 from classes.models import Membership
 from tests.factories import EMPTY_NOTEBOOK, AssignmentFactory, member, released
 

@@ -13,12 +13,12 @@ from pytest_django import DjangoDbBlocker
 
 from accounts.models import Role as SiteRole
 from accounts.models import User
-from assignments import engine
-from assignments.engine import Snippet
-from assignments.feedback import feedback_of, told_of
 from assignments.models import Assignment, GateRun, Grade, RegradeRequest
+from assignments.returning.feedback import feedback_of, told_of
+from assignments.running import engine
+from assignments.running.engine import Snippet
+from assignments.submitting.working import work_of
 from assignments.turnout import turnout_of
-from assignments.working import work_of
 from classes.models import Course
 from config import demo, demo_class, demo_work
 from tests.assignments.running import Interpreter, snippets

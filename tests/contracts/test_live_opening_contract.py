@@ -15,9 +15,9 @@ from pytest_django import Settings
 from accounts.models import Scope, User
 from accounts.tokens import create_token
 from assignments.files import Bundle, File
-from assignments.live_opening import open_live
+from assignments.grading.live_opening import open_live
 from assignments.models import Way
-from assignments.submissions import receive
+from assignments.submitting.submissions import receive
 from classes.files import Area, make_area
 from classes.models import Course, Role
 from environments.backends import spawner, volume_store

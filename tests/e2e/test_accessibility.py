@@ -18,12 +18,12 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Role, User
-from assignments import rubrics
 from assignments.arranging import give_extension
 from assignments.deadlines import Allowance
-from assignments.gradebook import publish_grades
-from assignments.marking import Place, comment, take_lease
-from assignments.rubrics import add_item
+from assignments.grading import rubrics
+from assignments.grading.gradebook import publish_grades
+from assignments.grading.marking import Place, comment, take_lease
+from assignments.grading.rubrics import add_item
 from classes.members import admit
 from classes.models import Role as CourseRole
 from config.demo import publish_examples

@@ -14,9 +14,9 @@ from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import User
-from assignments.gradebook import publish_grades
+from assignments.grading.gradebook import publish_grades
+from assignments.grading.rubrics import add_item, save_comment
 from assignments.models import Assignment, CellGrade, CellLease, Submission
-from assignments.rubrics import add_item, save_comment
 from classes.models import Course, Role
 from tests.assignments.marked import ESSAY, PROOF, graded, to_be_graded
 from tests.factories import CourseFactory, member

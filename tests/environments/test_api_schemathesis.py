@@ -29,7 +29,7 @@ from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from accounts.models import Scope, User
 from accounts.tokens import create_token
-from assignments.gradebook import publish_grades
+from assignments.grading.gradebook import publish_grades
 from classes.members import admit
 from classes.models import Role
 from environments.models import Build, BuildLogLine, NotebookServer

@@ -6,10 +6,10 @@ import json
 
 from django.utils import timezone
 
-from assignments.autograding import ask_autograding
 from assignments.files import Bundle, File
+from assignments.grading.autograding import ask_autograding
 from assignments.models import Way
-from assignments.submissions import receive
+from assignments.submitting.submissions import receive
 from tests.assignments.grading import graded_release, notebook
 from tests.factories import AssignmentFactory, member
 from tests.faults.holds import Hold

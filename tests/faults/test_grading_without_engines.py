@@ -16,10 +16,10 @@ import psutil
 import pytest
 from pytest_django import Settings
 
-from assignments import engine, executing, grading_runs
-from assignments.autograding import PATIENCE, ask_autograding, carry_out_next, tend_autogradings
+from assignments.grading.autograding import PATIENCE, ask_autograding, carry_out_next, tend_autogradings
 from assignments.models import Assignment, Autograding, GradeChange, Submission, Way
-from assignments.submissions import receive
+from assignments.running import engine, executing, grading_runs
+from assignments.submitting.submissions import receive
 from environments import engine as containers
 from environments.backends import sandbox
 from environments.sandboxes import docker

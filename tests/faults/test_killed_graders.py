@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from assignments import engine, grading_runs
-from assignments.autograding import ask_autograding, carry_out_next, tend_autogradings
+from assignments.grading.autograding import ask_autograding, carry_out_next, tend_autogradings
 from assignments.models import Autograding, GradeChange, Submission, Way
-from assignments.submissions import receive
+from assignments.running import engine, grading_runs
+from assignments.submitting.submissions import receive
 from environments.backends import sandbox
 from environments.leases import LEASE
 from tests.assignments.grading import bundle_of, graded_release

@@ -14,7 +14,7 @@ from accounts.models import Role as SiteRole
 from accounts.models import User
 from assignments.files import Bundle, File
 from assignments.models import Way
-from assignments.submissions import receive
+from assignments.submitting.submissions import receive
 from classes.members import admit
 from classes.models import Course, Role
 from lti.models import JoinOffer, LtiPerson, Platform

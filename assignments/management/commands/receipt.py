@@ -8,8 +8,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from assignments.receipts import Receipt, verify_file
-from assignments.verifying import Fits, compare, shown_of
+from assignments.submitting.receipts import Receipt, verify_file
+from assignments.submitting.verifying import Fits, compare, shown_of
 from environments.errors import EnvironmentsError
 
 WORDS = {

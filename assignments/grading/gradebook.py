@@ -1,0 +1,453 @@
+"""The points of everybody: every change is written down and never changed, and what counts is folded from them.
+
+`points.fold` says how, and this module where: changes are rows, and beside them stands what they come to (`CellGrade`,
+`Submission`, `Grade`), so that pages need not fold. Whatever changes points ends in `refold`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts.models import User
+from assignments.deadlines import NOTHING_EXTRA, Allowance, counting, standing
+from assignments.grading.points import CellKey, CellKind, CellWorth, Change, ChangeKind, SubmissionPoints, fold
+from assignments.grading.sinks import sinks
+from assignments.models import (
+    Assignment,
+    Autograding,
+    Cell,
+    CellGrade,
+    Extension,
+    Feedback,
+    Grade,
+    GradeChange,
+    RubricItem,
+    Submission,
+)
+from assignments.submitting.submissions import attempts_of
+from classes.models import Membership
+
+_LAST = 1 << 62
+"""Beyond the numbers of changes that were written down."""
+REFOLDED_AT_ONCE = 200
+
+
+# --- Changing ----------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def take_over(autograding: Autograding, *, now: datetime) -> None:
+    """Let the points that these tests gave count. Taking over the same again changes nothing."""
+    submission = Submission.objects.select_for_update().get(pk=autograding.submission_id)
+    if not autograding.changes.exists():
+        GradeChange.objects.bulk_create(
+            GradeChange(
+                submission=submission,
+                notebook=cell["notebook"],
+                grade_id=cell["grade_id"],
+                kind=ChangeKind.AUTOMATIC,
+                points=None if cell["auto_points"] is None else Decimal(str(cell["auto_points"])),
+                at=now,
+                autograding=autograding,
+            )
+            for cell in autograding.scores
+        )
+    submission.state = Submission.State.GRADED
+    submission.autograding = autograding
+    submission.save(update_fields=["state", "autograding"])
+    refold(submission, now=now)
+
+
+@transaction.atomic
+def change_points(
+    submission: Submission,
+    *,
+    kind: ChangeKind,
+    points: Decimal | None,
+    by: User,
+    now: datetime,
+    cell: CellKey | None = None,
+    why: str = "",
+    item: RubricItem | None = None,
+    is_chosen: bool = True,
+) -> GradeChange:
+    """Write down what a person says of a cell's points, or of the whole, and let it count."""
+    locked = Submission.objects.select_for_update().get(pk=submission.pk)
+    change = GradeChange.objects.create(
+        submission=locked,
+        notebook=cell.notebook if cell is not None else "",
+        grade_id=cell.grade_id if cell is not None else "",
+        kind=kind,
+        points=points,
+        is_chosen=is_chosen,
+        rubric_item=item,
+        why=why,
+        by=by,
+        at=now,
+    )
+    refold(locked, now=now)
+    return change
+
+
+@transaction.atomic
+def refold(submission: Submission, *, now: datetime) -> SubmissionPoints:
+    """Work out anew what a submission has, and what its student has for the assignment."""
+    folded = _folded(submission)
+    _write_cells(submission, folded, now=now)
+    submission.points, submission.max_points = folded.points, folded.max_points
+    submission.needs_manual = sum(cell.needs_manual for cell in folded.cells)
+    submission.save(update_fields=["points", "max_points", "needs_manual"])
+    regrade_person(submission.assignment, submission.membership, now=now)
+    return folded
+
+
+@transaction.atomic
+def regrade_person(assignment: Assignment, membership: Membership, *, now: datetime) -> Grade | None:
+    """Work out anew which of somebody's submissions counts, and what they have; after dates or rules have moved too."""
+    submissions = list(Submission.objects.filter(assignment=assignment, membership=membership))
+    extension = Extension.objects.filter(assignment=assignment, membership=membership).first()
+    allowance = NOTHING_EXTRA if extension is None else extension.allowance
+    chosen = counting(assignment.schedule, attempts_of(submissions), allowance)
+    if chosen is None:
+        return None
+    submission = next(one for one in submissions if one.attempt == chosen.number)
+    facts = _grade_facts(submission, now=now)
+    grade, is_new = Grade.objects.select_for_update().get_or_create(
+        assignment=assignment, membership=membership, defaults=facts
+    )
+    if not is_new and any(getattr(grade, name) != value for name, value in facts.items() if name != "changed_at"):
+        for name, value in facts.items():
+            setattr(grade, name, value)
+        grade.save(update_fields=list(facts))
+    return grade
+
+
+@transaction.atomic
+def refold_all(assignment: Assignment, submissions: Collection[Any], *, now: datetime) -> None:
+    """Work out anew what these submissions, by their keys, have: so many at a time with the same few questions."""
+    keys = sorted(submissions)
+    for first in range(0, len(keys), REFOLDED_AT_ONCE):
+        _refold_batch(assignment, keys[first : first + REFOLDED_AT_ONCE], now=now)
+
+
+# --- Publishing --------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def publish_grades(
+    assignment: Assignment,
+    memberships: Iterable[Membership] | None,
+    *,
+    by: User,
+    now: datetime,
+    message: str = "",
+    is_finished: bool = False,
+) -> Sequence[Grade]:
+    """Tell these students, or all of whom there is news, what they have, with feedback.
+
+    Those with nothing graded yet are left out; `is_finished` leaves out, too, whoever has an answer that waits.
+    """
+    grades = Grade.objects.select_for_update().filter(assignment=assignment, points__isnull=False)
+    if is_finished:
+        grades = grades.filter(needs_manual=0)
+    grades = grades.with_news() if memberships is None else grades.filter(membership__in=list(memberships))
+    published = list(grades.prefetch_related("submission", "membership").order_by("pk"))  # As they are once locked.
+    for grade in published:
+        grade.published_points, grade.published_max_points = grade.points, grade.max_points
+        grade.published_at, grade.published_by = now, by
+        if grade.submission is not None:
+            told = {"published_at": now, "published_by": by, **({"message": message} if message else {})}
+            Feedback.objects.update_or_create(submission=grade.submission, defaults=told)
+    columns = ["published_points", "published_max_points", "published_at", "published_by"]
+    Grade.objects.bulk_update(published, columns, batch_size=200)
+    for sink in sinks():
+        sink.published(published)
+    return published
+
+
+# --- Asking ------------------------------------------------------------------------------------------------
+
+
+def points_as_of(submission: Submission, *, until: datetime) -> tuple[SubmissionPoints, Autograding | None]:
+    """What a submission had at that moment, and the run of tests this came from; whatever was changed since."""
+    changes = list(submission.changes.filter(at__lte=until).select_related("autograding__release"))
+    ran = [row.autograding for row in changes if row.kind == ChangeKind.AUTOMATIC and row.autograding is not None]
+    autograding = ran[-1] if ran else None
+    folded = fold(
+        [_change(row) for row in changes],
+        cells=_worth(submission, autograding),
+        items=_items(submission),
+        percent_kept=_percent_kept(submission),
+    )
+    return folded, autograding
+
+
+def points_if_taken_over(assignment: Assignment, trials: Sequence[Autograding]) -> dict[UUID, SubmissionPoints]:
+    """What submissions would have if the points of these runs, all of one release, counted; by the run.
+
+    As many questions to the tables for a thousand as for one.
+    """
+    if not trials:
+        return {}
+    first = trials[0].submission
+    cells, items, schedule = _worth(first, trials[0]), _items(first), assignment.schedule
+    changes: dict[UUID, list[Change]] = {}
+    rows = GradeChange.objects.filter(submission__in=[trial.submission_id for trial in trials]).order_by()
+    if all(_says_all(trial, cells) for trial in trials):
+        rows = rows.exclude(kind=ChangeKind.AUTOMATIC)  # Theirs count in place of all of these, which are most.
+    columns = ("submission", "pk", "kind", "notebook", "grade_id", "points", "rubric_item", "is_chosen", "by")
+    for submission_id, number, kind, notebook, grade_id, given, item, is_chosen, by in rows.values_list(*columns):
+        changes.setdefault(submission_id, []).append(
+            Change(
+                number=number,
+                kind=ChangeKind(kind),
+                cell=CellKey(notebook, grade_id) if grade_id else None,
+                points=given,
+                item=str(item or ""),
+                is_chosen=is_chosen,
+                by=str(by or ""),
+            )
+        )
+    extensions = Extension.objects.filter(assignment=assignment)
+    allowances = {extension.membership_id: extension.allowance for extension in extensions}
+    found: dict[UUID, SubmissionPoints] = {}
+    by_scores: dict[tuple[object, ...], SubmissionPoints] = {}  # Where nobody did anything by hand, many have the same.
+    for trial in trials:
+        submission, theirs = trial.submission, changes.get(trial.submission_id, ())
+        allowance = allowances.get(submission.membership_id, NOTHING_EXTRA)
+        kept = standing(schedule, submission.submitted_at, allowance).percent_kept
+        same = (kept, *((cell["notebook"], cell["grade_id"], cell["auto_points"]) for cell in trial.scores))
+        points = by_scores.get(same) if not theirs else None
+        if points is None:
+            points = fold([*theirs, *_automatic(trial)], cells=cells, items=items, percent_kept=kept)
+            if not theirs:
+                by_scores[same] = points
+        found[trial.pk] = points
+    return found
+
+
+def points_with_rubric(
+    assignment: Assignment, submissions: Collection[Any], rubric: Sequence[RubricItem]
+) -> dict[Any, SubmissionPoints]:
+    """What these submissions, by their keys, would have if the assignment had these rubric items, and no others.
+
+    As many questions to the tables for a thousand as for one.
+    """
+    rows = Submission.objects.filter(pk__in=submissions).select_related("autograding")
+    return _folded_batch(assignment, list(rows), rubric=rubric)
+
+
+# --- Steps -------------------------------------------------------------------------------------------------
+
+
+def _folded(submission: Submission) -> SubmissionPoints:
+    return fold(
+        [_change(row) for row in submission.changes.all()],
+        cells=_worth(submission, submission.autograding),
+        items=_items(submission),
+        percent_kept=_percent_kept(submission),
+    )
+
+
+def _says_all(trial: Autograding, cells: Iterable[CellWorth]) -> bool:
+    """Whether a run has something to say of every cell that can give points."""
+    said = {(cell["notebook"], cell["grade_id"]) for cell in trial.scores}
+    return all((cell.key.notebook, cell.key.grade_id) in said for cell in cells if cell.is_graded)
+
+
+def _automatic(trial: Autograding) -> list[Change]:
+    """The points of a run, as if they were written down now."""
+    return [
+        Change(
+            number=_LAST + position,
+            kind=ChangeKind.AUTOMATIC,
+            cell=CellKey(cell["notebook"], cell["grade_id"]),
+            points=None if cell["auto_points"] is None else Decimal(str(cell["auto_points"])),
+        )
+        for position, cell in enumerate(trial.scores)
+    ]
+
+
+def _change(row: GradeChange) -> Change:
+    return Change(
+        number=row.pk,
+        kind=ChangeKind(row.kind),
+        cell=CellKey(row.notebook, row.grade_id) if row.grade_id else None,
+        points=row.points,
+        item=str(row.rubric_item_id or ""),
+        is_chosen=row.is_chosen,
+        by=str(row.by_id or ""),
+    )
+
+
+def _worth(submission: Submission, autograding: Autograding | None) -> list[CellWorth]:
+    """What its cells can give, by the release that graded it."""
+    release_id = autograding.release_id if autograding is not None else submission.release_id
+    taking = _cells_that_begin_full(RubricItem.objects.filter(assignment=submission.assignment_id))
+    return [
+        CellWorth(key := CellKey(cell.notebook, cell.grade_id), CellKind(cell.kind), cell.points, key in taking)
+        for cell in Cell.objects.filter(release_id=release_id)
+    ]
+
+
+def _cells_that_begin_full(rubric: Iterable[RubricItem]) -> set[CellKey]:
+    """Those whose rubric only takes away."""
+    worth: dict[CellKey, list[Decimal]] = {}
+    for item in rubric:
+        if item.retired_at is None:
+            worth.setdefault(CellKey(item.notebook, item.grade_id), []).append(item.points)
+    return {key for key, points in worth.items() if all(one <= 0 for one in points) and any(points)}
+
+
+def _items(submission: Submission) -> dict[str, Decimal]:
+    items = RubricItem.objects.filter(assignment=submission.assignment_id)
+    return {str(key): points for key, points in items.values_list("pk", "points")}
+
+
+def _percent_kept(submission: Submission) -> int:
+    assignment = submission.assignment
+    extension = Extension.objects.filter(assignment=assignment, membership=submission.membership_id).first()
+    allowance = NOTHING_EXTRA if extension is None else extension.allowance
+    return standing(assignment.schedule, submission.submitted_at, allowance).percent_kept
+
+
+def _write_cells(submission: Submission, folded: SubmissionPoints, *, now: datetime) -> None:
+    _write_cells_of([(submission, folded)], now=now)
+
+
+def _write_cells_of(all_folded: Sequence[tuple[Submission, SubmissionPoints]], *, now: datetime) -> None:
+    rows = [
+        CellGrade(
+            submission=submission,
+            notebook=cell.key.notebook,
+            grade_id=cell.key.grade_id,
+            max_points=cell.max_points,
+            points=cell.points,
+            origin=cell.origin,
+            automatic=cell.automatic,
+            extra=cell.extra,
+            needs_manual=cell.needs_manual,
+            graded_by_id=cell.by or None,
+            graded_at=now,
+        )
+        for submission, folded in all_folded
+        for cell in folded.cells
+    ]
+    columns = ["max_points", "points", "origin", "automatic", "extra", "needs_manual", "graded_by", "graded_at"]
+    keys = {(row.submission_id, row.notebook, row.grade_id) for row in rows}
+    there = CellGrade.objects.filter(submission__in=[submission.pk for submission, _ in all_folded])
+    gone = [
+        pk for pk, *key in there.values_list("pk", "submission_id", "notebook", "grade_id") if tuple(key) not in keys
+    ]
+    CellGrade.objects.filter(pk__in=gone).delete()  # Of an earlier release.
+    CellGrade.objects.bulk_create(
+        rows,
+        batch_size=500,
+        update_conflicts=True,
+        unique_fields=["submission", "notebook", "grade_id"],
+        update_fields=columns,
+    )
+
+
+def _refold_batch(assignment: Assignment, keys: Sequence[Any], *, now: datetime) -> None:
+    rows = Submission.objects.select_for_update().prefetch_related("autograding").filter(pk__in=keys)
+    submissions = list(rows.order_by("pk"))
+    folded = _folded_batch(assignment, submissions)
+    for submission in submissions:
+        points = folded[submission.pk]
+        submission.points, submission.max_points = points.points, points.max_points
+        submission.needs_manual = sum(cell.needs_manual for cell in points.cells)
+    _write_cells_of([(submission, folded[submission.pk]) for submission in submissions], now=now)
+    Submission.objects.bulk_update(submissions, ["points", "max_points", "needs_manual"], batch_size=100)
+    _regrade_batch(assignment, submissions, folded, now=now)
+
+
+def _folded_batch(
+    assignment: Assignment, submissions: Sequence[Submission], *, rubric: Sequence[RubricItem] | None = None
+) -> dict[Any, SubmissionPoints]:
+    """By the rubric as it is, or by another."""
+    if rubric is None:
+        rubric = list(RubricItem.objects.filter(assignment=assignment))
+    changes: dict[Any, list[Change]] = {submission.pk: [] for submission in submissions}
+    for row in GradeChange.objects.filter(submission__in=list(changes)):
+        changes[row.submission_id].append(_change(row))
+    release_of = {
+        one.pk: one.autograding.release_id if one.autograding is not None else one.release_id for one in submissions
+    }
+    taking = _cells_that_begin_full(rubric)
+    worth: dict[Any, list[CellWorth]] = {release: [] for release in release_of.values()}
+    for cell in Cell.objects.filter(release__in=list(worth)):
+        key = CellKey(cell.notebook, cell.grade_id)
+        worth[cell.release_id].append(CellWorth(key, CellKind(cell.kind), cell.points, key in taking))
+    items = {str(item.pk): item.points for item in rubric}
+    allowances = _allowances(assignment, submissions)
+    return {
+        one.pk: fold(
+            changes[one.pk],
+            cells=worth[release_of[one.pk]],
+            items=items,
+            percent_kept=standing(
+                assignment.schedule, one.submitted_at, allowances.get(one.membership_id, NOTHING_EXTRA)
+            ).percent_kept,
+        )
+        for one in submissions
+    }
+
+
+def _allowances(assignment: Assignment, submissions: Sequence[Submission]) -> dict[Any, Allowance]:
+    members = {submission.membership_id for submission in submissions}
+    extensions = Extension.objects.filter(assignment=assignment, membership__in=members)
+    return {extension.membership_id: extension.allowance for extension in extensions}
+
+
+def _regrade_batch(
+    assignment: Assignment,
+    submissions: Sequence[Submission],
+    folded: Mapping[Any, SubmissionPoints],
+    *,
+    now: datetime,
+) -> None:
+    """The grades of those of whom one of these submissions is the one that counts."""
+    allowances = _allowances(assignment, submissions)
+    members = {submission.membership_id for submission in submissions}
+    theirs: dict[Any, list[Submission]] = {}
+    for submission in Submission.objects.filter(assignment=assignment, membership__in=members):
+        theirs.setdefault(submission.membership_id, []).append(submission)
+    locked = Grade.objects.select_for_update(of=("self",)).filter(assignment=assignment, membership__in=members)
+    grades = {grade.membership_id: grade for grade in locked.select_related("submission")}
+    changed: list[Grade] = []
+    for member, attempts in theirs.items():
+        chosen = counting(assignment.schedule, attempts_of(attempts), allowances.get(member, NOTHING_EXTRA))
+        counts = next((one for one in attempts if chosen is not None and one.attempt == chosen.number), None)
+        grade = grades.get(member)
+        if counts is None or counts.pk not in folded or grade is None:
+            continue
+        facts = _facts_of(counts, folded[counts.pk], now=now)
+        if any(getattr(grade, name) != value for name, value in facts.items() if name != "changed_at"):
+            for name, value in facts.items():
+                setattr(grade, name, value)
+            changed.append(grade)
+    columns = ["submission", "points", "penalty", "max_points", "needs_manual", "changed_at"]
+    Grade.objects.bulk_update(changed, columns, batch_size=100)
+
+
+def _grade_facts(submission: Submission, *, now: datetime) -> dict[str, object]:
+    """What the grade of a student is, if this submission is the one that counts."""
+    return _facts_of(submission, _folded(submission) if submission.points is not None else None, now=now)
+
+
+def _facts_of(submission: Submission, folded: SubmissionPoints | None, *, now: datetime) -> dict[str, object]:
+    return {
+        "submission": submission,
+        "points": folded.total if folded is not None else None,
+        "penalty": folded.penalty if folded is not None else Decimal(0),
+        "max_points": folded.max_points if folded is not None else None,
+        "needs_manual": submission.needs_manual,
+        "changed_at": now,
+    }

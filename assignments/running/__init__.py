@@ -1,0 +1,1 @@
+"""Running the tests of an assignment over notebooks: nbgrader at both ends, and a kernel in between."""

@@ -1,0 +1,1 @@
+"""How assignments look to programs: one module for each part of the API."""
