@@ -69,7 +69,7 @@ RUNS = 2
 """How often each version is run: what comes by chance shows by then, more often than not."""
 AUTOTESTS = "autotests.yml"
 """What tells nbgrader how to write tests. Students do not get it."""
-_NOT_ABOUT_THE_SOURCE = frozenset({"engine_failed", "artefact_missing"})
+_NOT_ABOUT_THE_SOURCE = grading_runs.NOT_ABOUT_THE_NOTEBOOKS | {"artefact_missing"}
 _TELLING_CHARACTERS = 12
 _MOST_FILE_BYTES = 1_000_000
 _MOST_WORDS = 300
@@ -190,6 +190,8 @@ def _check(run: GateRun) -> _Checked:
     try:
         findings += _rehearse(source, made, terms=terms, still_ours=lambda: _check_ours(run))
     except UserError as error:
+        if error.code in grading_runs.NOT_ABOUT_THE_NOTEBOOKS:
+            raise
         findings.append(_finding_of(error))
     return _Checked(findings, made, image.key)
 

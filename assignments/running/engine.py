@@ -119,7 +119,7 @@ def generate(source: Path, *, name: str, into: Path, run: Run | None = None) -> 
     """
     arguments = {"source": str(source.absolute()), "name": _checked_name(name), "executes": run is not None}
     with _folder() as folder:
-        result = _call("generate", arguments, folder=folder, seconds=LONG_CALL_SECONDS, run=run)
+        result = _call("generate", arguments, folder=folder, is_long=True, run=run)
         generated = _understood(Generated, result)
         _place(folder, into)
     return generated
@@ -182,14 +182,14 @@ def read_gradebook(gradebook: Path) -> StoredCourse:
     """Everything in the gradebook.db of a course made with nbgrader, old ones too. Raises `AssignmentError`."""
     with _folder() as folder:
         arguments = {"gradebook": str(gradebook.absolute())}
-        return _understood(StoredCourse, _call("read_gradebook", arguments, folder=folder, seconds=LONG_CALL_SECONDS))
+        return _understood(StoredCourse, _call("read_gradebook", arguments, folder=folder, is_long=True))
 
 
 def write_gradebook(course: StoredCourse, *, into: Path) -> None:
     """Put a `gradebook.db` that nbgrader opens into a new folder. Raises `AssignmentError`."""
     with _folder() as folder:
         arguments = {"course": to_json(course)}
-        _call("write_gradebook", arguments, folder=folder, seconds=LONG_CALL_SECONDS)
+        _call("write_gradebook", arguments, folder=folder, is_long=True)
         _place(folder, into)
 
 
@@ -233,9 +233,10 @@ def _place(folder: Path, into: Path) -> None:
 
 
 def _call(
-    command: str, arguments: Mapping[str, Any], *, folder: Path, seconds: float = CALL_SECONDS, run: Run | None = None
+    command: str, arguments: Mapping[str, Any], *, folder: Path, is_long: bool = False, run: Run | None = None
 ) -> object:
     """The result of a command that worked in the folder. Raises `AssignmentError`."""
+    seconds = LONG_CALL_SECONDS if is_long else CALL_SECONDS
     request = {
         "command": command,
         "arguments": arguments,

@@ -28,8 +28,9 @@ from environments.sandboxes.base import KernelConnection, SandboxLimits
 from environments.values import Image
 
 LIMITS = files.Limits()
-NOT_ABOUT_THE_NOTEBOOKS = frozenset({"engine_failed"})
-"""Errors that say nothing about what was to be graded. Somebody may have killed nbgrader: it is worth another try."""
+NOT_ABOUT_THE_NOTEBOOKS = frozenset({"engine_failed", "engine_too_slow"})
+"""Errors that need not come of what was to be graded, so that another try is worth it: somebody may have killed
+nbgrader, or the machine may have had too much to do."""
 GRADED_LIMITS = files.Limits(max_bytes=500_000_000)
 
 OnCell = Callable[[int, int], None]

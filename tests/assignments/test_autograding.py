@@ -18,9 +18,11 @@ from assignments.grading.autograding import (
     tend_autogradings,
 )
 from assignments.models import Assignment, Autograding, Grade, Submission, Way
+from assignments.running import engine
 from assignments.submitting.submissions import receive
 from classes.models import Membership
 from tests.assignments.grading import bundle_of, graded_release
+from tests.assignments.test_spoiled_notebooks import FakeImages
 from tests.engine import leftovers
 from tests.factories import AssignmentFactory, member
 from tests.fakes.builders_with_images import BaseBuilder
@@ -28,6 +30,7 @@ from tests.fakes.builders_with_images import BaseBuilder
 pytestmark = pytest.mark.django_db
 
 State = Autograding.State
+NO_TIME = 0.001
 
 
 @pytest.fixture
@@ -139,6 +142,50 @@ def test_autograding_that_no_worker_survives_fails_in_words(
     submission.refresh_from_db()
     assert autograding.failure is not None
     assert (autograding.failure.code, submission.state) == ("grading_interrupted", Submission.State.PROBLEM)
+
+
+def test_submission_is_tried_again_where_nbgrader_took_too_long(
+    use_backends: Callable[..., None],
+    assignment: Assignment,
+    ada: Membership,
+    now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    use_backends(builder=FakeImages)
+    submission = _submitted(assignment, ada, "submitted-changed.ipynb", now)
+    autograding = ask_autograding(submission, by=None, now=now)
+
+    with monkeypatch.context() as busy:
+        busy.setattr(engine, "CALL_SECONDS", NO_TIME)
+        carry_out_next(clock=lambda: now)
+    autograding.refresh_from_db()
+    first = (autograding.state, autograding.tries, autograding.failure)
+    carry_out_next(clock=lambda: now)
+
+    submission.refresh_from_db()
+    assert first == (State.WAITING, 1, None)
+    assert (submission.state, submission.points) == (Submission.State.GRADED, Decimal(2))
+
+
+def test_submission_has_failed_where_nbgrader_took_too_long_three_times(
+    use_backends: Callable[..., None],
+    assignment: Assignment,
+    ada: Membership,
+    now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    use_backends(builder=FakeImages)
+    submission = _submitted(assignment, ada, "submitted-changed.ipynb", now)
+    autograding = ask_autograding(submission, by=None, now=now)
+    monkeypatch.setattr(engine, "CALL_SECONDS", NO_TIME)
+
+    while carry_out_next(clock=lambda: now):
+        pass
+
+    autograding.refresh_from_db()
+    submission.refresh_from_db()
+    assert (autograding.state, autograding.tries, autograding.failure_code) == (State.FAILED, 3, "engine_too_slow")
+    assert submission.state == Submission.State.PROBLEM
 
 
 def test_missing_environment_is_said(

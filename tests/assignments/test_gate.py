@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -21,15 +23,18 @@ from assignments.releasing.gate import (
     tend_gate_runs,
     waits_for_environment,
 )
+from assignments.running import engine, grading_runs
 from classes.models import Course
 from environments.models import Environment, Outcome
 from tests.assignments import nbgrader_files
 from tests.assignments.grading import notebook
+from tests.assignments.test_spoiled_notebooks import FakeImages
 from tests.factories import AssignmentFactory, EnvironmentFactory, prepared
 
 pytestmark = pytest.mark.django_db
 
 State = GateRun.State
+NO_TIME = 0.001
 SOMEBODY = "00000000-0000-4000-8000-000000000000"
 
 
@@ -175,6 +180,46 @@ def test_check_of_a_dead_worker_is_taken_back(assignment: Assignment, now: datet
 
     run.refresh_from_db()
     assert run.state == state
+
+
+@pytest.mark.parametrize("limit", ["CALL_SECONDS", "LONG_CALL_SECONDS"])
+def test_check_is_tried_again_where_nbgrader_took_too_long(
+    limit: str, fake_backends: None, assignment: Assignment, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, limit, NO_TIME)
+
+    run = _checked(assignment, _source(SQUARES, "assert square(3) == 9"), now)
+
+    assert (run.state, run.tries, run.findings) == (State.WAITING, 1, [])
+
+
+def test_check_is_tried_again_where_nbgrader_took_too_long_in_the_rehearsal(
+    use_backends: Callable[..., None], assignment: Assignment, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_backends(builder=FakeImages)
+    run_tests = grading_runs.run
+
+    def run_in_no_time(*arguments: Any, **options: Any) -> grading_runs.Run:
+        monkeypatch.setattr(engine, "CALL_SECONDS", NO_TIME)
+        return run_tests(*arguments, **options)
+
+    monkeypatch.setattr(grading_runs, "run", run_in_no_time)
+    run = _checked(assignment, _source(SQUARES, "assert square(3) == 9"), now)
+
+    assert (run.state, run.tries, run.findings) == (State.WAITING, 1, [])
+
+
+def test_check_has_failed_where_nbgrader_took_too_long_three_times(
+    fake_backends: None, assignment: Assignment, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "CALL_SECONDS", NO_TIME)
+    run = _checked(assignment, _source(SQUARES, "assert square(3) == 9"), now)
+
+    for _again in range(2):
+        carry_out_gate_run(run, clock=lambda: now)
+
+    run.refresh_from_db()
+    assert (run.state, run.tries, run.failure_code) == (State.FAILED, 3, "engine_too_slow")
 
 
 def test_findings_are_told_worst_first_and_once() -> None:
