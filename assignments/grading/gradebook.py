@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -182,53 +183,45 @@ def points_as_of(submission: Submission, *, until: datetime) -> tuple[Submission
     folded = fold(
         [_change(row) for row in changes],
         cells=_worth(submission, autograding),
-        items=_items(submission),
+        items=_items(submission.assignment_id),
         percent_kept=_percent_kept(submission),
     )
     return folded, autograding
 
 
-def points_if_taken_over(assignment: Assignment, trials: Sequence[Autograding]) -> dict[UUID, SubmissionPoints]:
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A run of tests that is done, and what of its submission its points depend on."""
+
+    pk: UUID
+    submission_id: UUID
+    membership_id: UUID
+    submitted_at: datetime
+    scores: Sequence[Mapping[str, Any]]
+
+
+def points_if_taken_over(
+    assignment: Assignment, release_id: UUID, trials: Sequence[Trial]
+) -> dict[UUID, SubmissionPoints]:
     """What submissions would have if the points of these runs, all of one release, counted; by the run.
 
-    As many questions to the tables for a thousand as for one.
+    As many questions to the tables for a thousand as for one. What comes to the same for many is folded once.
     """
     if not trials:
         return {}
-    first = trials[0].submission
-    cells, items, schedule = _worth(first, trials[0]), _items(first), assignment.schedule
-    changes: dict[UUID, list[Change]] = {}
-    rows = GradeChange.objects.filter(submission__in=[trial.submission_id for trial in trials]).order_by()
-    if all(_says_all(trial, cells) for trial in trials):
-        rows = rows.exclude(kind=ChangeKind.AUTOMATIC)  # Theirs count in place of all of these, which are most.
-    columns = ("submission", "pk", "kind", "notebook", "grade_id", "points", "rubric_item", "is_chosen", "by")
-    for submission_id, number, kind, notebook, grade_id, given, item, is_chosen, by in rows.values_list(*columns):
-        changes.setdefault(submission_id, []).append(
-            Change(
-                number=number,
-                kind=ChangeKind(kind),
-                cell=CellKey(notebook, grade_id) if grade_id else None,
-                points=given,
-                item=str(item or ""),
-                is_chosen=is_chosen,
-                by=str(by or ""),
-            )
-        )
-    extensions = Extension.objects.filter(assignment=assignment)
-    allowances = {extension.membership_id: extension.allowance for extension in extensions}
+    cells, items = _worth_by(assignment, release_id), _items(assignment)
+    changes = _changes_in_columns(trials, but_automatic=_say_all(trials, cells))  # These replace those, which are most.
+    kept_of = _percent_kept_of(assignment, trials)
     found: dict[UUID, SubmissionPoints] = {}
-    by_scores: dict[tuple[object, ...], SubmissionPoints] = {}  # Where nobody did anything by hand, many have the same.
+    known: dict[object, SubmissionPoints] = {}
     for trial in trials:
-        submission, theirs = trial.submission, changes.get(trial.submission_id, ())
-        allowance = allowances.get(submission.membership_id, NOTHING_EXTRA)
-        kept = standing(schedule, submission.submitted_at, allowance).percent_kept
-        same = (kept, *((cell["notebook"], cell["grade_id"], cell["auto_points"]) for cell in trial.scores))
-        points = by_scores.get(same) if not theirs else None
-        if points is None:
-            points = fold([*theirs, *_automatic(trial)], cells=cells, items=items, percent_kept=kept)
-            if not theirs:
-                by_scores[same] = points
-        found[trial.pk] = points
+        theirs, kept = changes.get(trial.submission_id, ()), kept_of[trial.pk]
+        scores = tuple((cell["notebook"], cell["grade_id"], cell["auto_points"]) for cell in trial.scores)
+        same = (kept, scores, *theirs)
+        if same not in known:
+            history = [*(_change_of(number, *row) for number, row in enumerate(theirs)), *_automatic(trial)]
+            known[same] = fold(history, cells=cells, items=items, percent_kept=kept)
+        found[trial.pk] = known[same]
     return found
 
 
@@ -250,18 +243,66 @@ def _folded(submission: Submission) -> SubmissionPoints:
     return fold(
         [_change(row) for row in submission.changes.all()],
         cells=_worth(submission, submission.autograding),
-        items=_items(submission),
+        items=_items(submission.assignment_id),
         percent_kept=_percent_kept(submission),
     )
 
 
-def _says_all(trial: Autograding, cells: Iterable[CellWorth]) -> bool:
-    """Whether a run has something to say of every cell that can give points."""
-    said = {(cell["notebook"], cell["grade_id"]) for cell in trial.scores}
-    return all((cell.key.notebook, cell.key.grade_id) in said for cell in cells if cell.is_graded)
+def _say_all(trials: Iterable[Trial], cells: Iterable[CellWorth]) -> bool:
+    """Whether each run has something to say of every cell that can give points."""
+    graded = {(cell.key.notebook, cell.key.grade_id) for cell in cells if cell.is_graded}
+    return all(graded <= {(cell["notebook"], cell["grade_id"]) for cell in trial.scores} for trial in trials)
 
 
-def _automatic(trial: Autograding) -> list[Change]:
+_Columns = tuple[str, str, str, Decimal | None, UUID | None, bool, UUID | None]
+_COLUMNS = ("kind", "notebook", "grade_id", "points", "rubric_item", "is_chosen", "by")
+
+
+def _changes_in_columns(trials: Sequence[Trial], *, but_automatic: bool) -> dict[UUID, list[_Columns]]:
+    """What was changed of these submissions, the first first. Rows of models would take longer than what is asked."""
+    rows = GradeChange.objects.filter(submission__in=[trial.submission_id for trial in trials])
+    if but_automatic:
+        rows = rows.exclude(kind=ChangeKind.AUTOMATIC)
+    changes: dict[UUID, list[_Columns]] = {}
+    for submission_id, *columns in rows.order_by("pk").values_list("submission", *_COLUMNS):
+        changes.setdefault(submission_id, []).append(tuple(columns))
+    return changes
+
+
+def _change_of(
+    number: int,
+    kind: str,
+    notebook: str,
+    grade_id: str,
+    points: Decimal | None,
+    item: UUID | None,
+    is_chosen: bool,
+    by: UUID | None,
+) -> Change:
+    return Change(
+        number=number,
+        kind=ChangeKind(kind),
+        cell=CellKey(notebook, grade_id) if grade_id else None,
+        points=points,
+        item=str(item or ""),
+        is_chosen=is_chosen,
+        by=str(by or ""),
+    )
+
+
+def _percent_kept_of(assignment: Assignment, trials: Sequence[Trial]) -> dict[UUID, int]:
+    schedule = assignment.schedule
+    extensions = Extension.objects.filter(assignment=assignment)
+    allowances = {extension.membership_id: extension.allowance for extension in extensions}
+    return {
+        trial.pk: standing(
+            schedule, trial.submitted_at, allowances.get(trial.membership_id, NOTHING_EXTRA)
+        ).percent_kept
+        for trial in trials
+    }
+
+
+def _automatic(trial: Trial) -> list[Change]:
     """The points of a run, as if they were written down now."""
     return [
         Change(
@@ -275,21 +316,19 @@ def _automatic(trial: Autograding) -> list[Change]:
 
 
 def _change(row: GradeChange) -> Change:
-    return Change(
-        number=row.pk,
-        kind=ChangeKind(row.kind),
-        cell=CellKey(row.notebook, row.grade_id) if row.grade_id else None,
-        points=row.points,
-        item=str(row.rubric_item_id or ""),
-        is_chosen=row.is_chosen,
-        by=str(row.by_id or ""),
+    return _change_of(
+        row.pk, row.kind, row.notebook, row.grade_id, row.points, row.rubric_item_id, row.is_chosen, row.by_id
     )
 
 
 def _worth(submission: Submission, autograding: Autograding | None) -> list[CellWorth]:
     """What its cells can give, by the release that graded it."""
     release_id = autograding.release_id if autograding is not None else submission.release_id
-    taking = _cells_that_begin_full(RubricItem.objects.filter(assignment=submission.assignment_id))
+    return _worth_by(submission.assignment_id, release_id)
+
+
+def _worth_by(assignment: Any, release_id: UUID) -> list[CellWorth]:
+    taking = _cells_that_begin_full(RubricItem.objects.filter(assignment=assignment))
     return [
         CellWorth(key := CellKey(cell.notebook, cell.grade_id), CellKind(cell.kind), cell.points, key in taking)
         for cell in Cell.objects.filter(release_id=release_id)
@@ -305,8 +344,8 @@ def _cells_that_begin_full(rubric: Iterable[RubricItem]) -> set[CellKey]:
     return {key for key, points in worth.items() if all(one <= 0 for one in points) and any(points)}
 
 
-def _items(submission: Submission) -> dict[str, Decimal]:
-    items = RubricItem.objects.filter(assignment=submission.assignment_id)
+def _items(assignment: Any) -> dict[str, Decimal]:
+    items = RubricItem.objects.filter(assignment=assignment)
     return {str(key): points for key, points in items.values_list("pk", "points")}
 
 

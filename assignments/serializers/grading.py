@@ -321,20 +321,18 @@ class PublishedSerializer(serializers.Serializer[Any]):
 class TrialSerializer(serializers.Serializer[Any]):
     """What one student has, and what they would have by the present release."""
 
-    grade = serializers.IntegerField(source="grade.pk", read_only=True)
-    username = serializers.CharField(source="grade.membership.person.username", read_only=True)
-    name = serializers.CharField(source="grade.membership.person.get_full_name", read_only=True)
-    trial = serializers.UUIDField(source="trial.pk", read_only=True, allow_null=True, default=None)
+    grade = serializers.IntegerField(source="grade_id", read_only=True)
+    username = serializers.CharField(read_only=True)
+    name = serializers.CharField(read_only=True)
+    trial = serializers.UUIDField(source="trial_id", read_only=True, allow_null=True)
     state = serializers.ChoiceField(
-        source="trial.state",
         choices=Autograding.State.choices,
         read_only=True,
         allow_null=True,
-        default=None,
         help_text="Null where none was asked for with this release.",
     )
-    points = _points("Now.", source="grade.points")
-    max_points = _points(source="grade.max_points")
+    points = _points("Now.", source="now")
+    max_points = _points(source="max_now")
     new_points = _points("By the trial; null before it is done.", source="points")
     new_max_points = _points(source="max_points")
     is_ready = serializers.BooleanField(read_only=True, help_text="Whether it can be taken over.")

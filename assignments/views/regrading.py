@@ -34,7 +34,7 @@ def regrading_detail(request: AssignmentRequest) -> HttpResponse:
         "rows": page.object_list,
         "page": page,
         "others": sum(row.is_other for row in rows),
-        "is_tried": any(row.trial for row in rows),
+        "is_tried": any(row.trial_id for row in rows),
         "can_take_over": request.standing.can_change and any(row.is_ready for row in rows),
         "refresh_seconds": REFRESH_SECONDS if any(row.is_under_way for row in rows) else None,
     }
