@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import tarfile
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -165,6 +166,17 @@ def from_tar(stream: Iterable[bytes], *, limits: Limits, prefer: Collection[str]
     most = limits.max_bytes + 2 * _BLOCK * (limits.max_files + 1)
     with _in_our_words(limits):
         return _collect(unpack(stream, max_bytes=most, leave_out=links.append), links, limits, prefer)
+
+
+def file_in(tar: bytes, path: str) -> bytes | None:
+    """What is in a file of a bundle as it is kept (`Bundle.tar`); None if there is no such.
+
+    Only for what this module wrote: nothing is checked, so it takes a third of the time of `from_tar`.
+    """
+    with tarfile.open(fileobj=io.BytesIO(tar), mode="r:") as archive:
+        member = next((one for one in archive if one.name == path), None)
+        content = archive.extractfile(member) if member is not None else None
+        return content.read() if content is not None else None
 
 
 def from_zip(raw: bytes, *, limits: Limits, prefer: Collection[str] = ()) -> Received:

@@ -6,9 +6,10 @@ from reading the same again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -16,7 +17,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from assignments.errors import AssignmentError
 from assignments.grading import likeness, marking
-from assignments.grading.answering import NONE, Answer, answers_of
+from assignments.grading.answering import NONE, Answer, answers_among, answers_of
 from assignments.grading.comparing import Line, compared
 from assignments.grading.points import CellKey
 from assignments.models import CellComment, CellGrade, Submission
@@ -58,6 +59,8 @@ class Likes:
     """What was found."""
 
     answer: Answer
+    row: CellGrade | None
+    """What the answer itself has."""
     groups: Sequence[LikeGroup]
     """The same first, then the near ones."""
     looked_through: int
@@ -76,26 +79,22 @@ class Given:
 def answers_like(submission: Submission, key: CellKey) -> Likes:
     """The answers to a cell that are like this one, of the submissions that count. Raises nothing."""
     counting = Submission.objects.filter(assignment=submission.assignment, grade_of__isnull=False)
-    rows = list(
-        counting.exclude(pk=submission.pk)
-        .exclude(membership=submission.membership_id)
-        .select_related("autograding", "membership__person")
-        .order_by("pk")[: MOST + 1]
-    )
-    others = {str(one.pk): one for one in rows[:MOST]}
-    answers = answers_of([submission, *others.values()], key)
+    others = counting.exclude(pk=submission.pk).exclude(membership=submission.membership_id).order_by("pk")
+    answers = answers_among(others[: MOST + 1], key)
+    is_all = len(answers) <= MOST
+    answers = dict(islice(answers.items(), MOST)) | answers_of([submission], key)
     own, own_key = answers[submission.pk], str(submission.pk)
     clusters = likeness.alike({str(pk): one.source for pk, one in answers.items()}, is_code=own.is_code)
     cluster = next((one for one in clusters if any(own_key in group.keys for group in one.groups)), None)
-    found = list(cluster.groups) if cluster is not None else []
-    found.sort(key=lambda group: (own_key not in group.keys, -len(group.keys)))
-    known = [others[one] for group in found[:MOST_GROUPS] for one in group.keys if one in others]
-    likes = {like.submission.pk: like for like in _likes(known, key)}
+    found = sorted(cluster.groups if cluster else (), key=lambda group: (own_key not in group.keys, -len(group.keys)))
+    found = found[:MOST_GROUPS]
+    likes = _likes({submission.pk, *(UUID(one) for group in found for one in group.keys)}, key)
+    row = likes.pop(submission.pk).row
     groups = [
-        _group(own, [likes[others[one].pk] for one in group.keys if one in others], answers, own_key in group.keys)
-        for group in found[:MOST_GROUPS]
+        _group(own, [likes[UUID(one)] for one in group.keys if one != own_key], answers, own_key in group.keys)
+        for group in found
     ]
-    return Likes(own, [group for group in groups if group.likes], len(others), len(rows) <= MOST)
+    return Likes(own, row, [group for group in groups if group.likes], len(answers) - 1, is_all)
 
 
 def give_the_same(
@@ -138,11 +137,12 @@ def _group(own: Answer, likes: Sequence[Like], answers: Mapping[UUID, Answer], i
     return LikeGroup(is_same, source, compared(own.source, source), likes)
 
 
-def _likes(submissions: Sequence[Submission], key: CellKey) -> list[Like]:
-    rows = CellGrade.objects.filter(submission__in=submissions, notebook=key.notebook, grade_id=key.grade_id)
+def _likes(keys: Collection[UUID], key: CellKey) -> dict[UUID, Like]:
+    rows = CellGrade.objects.filter(submission__in=keys, notebook=key.notebook, grade_id=key.grade_id)
     grades = {row.submission_id: row for row in rows}
-    seen = marking.latest_changes_at(key, submissions)
-    return [Like(one, grades.get(one.pk), seen.get(one.pk, 0)) for one in submissions]
+    seen = marking.latest_changes_at(key, keys)
+    submissions = Submission.objects.filter(pk__in=keys).select_related("membership__person")
+    return {one.pk: Like(one, grades.get(one.pk), seen.get(one.pk, 0)) for one in submissions}
 
 
 def _say_the_same(submission: Submission, other: Submission, key: CellKey, *, by: User, now: datetime) -> None:

@@ -7,11 +7,13 @@ in cells behind it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.core.cache import cache
+from django.db.models import QuerySet
 
 from assignments import artefacts, files
 from assignments.errors import AssignmentError
@@ -23,7 +25,6 @@ from assignments.notebooks.cells import Notebook, grade_id_of, is_answer, is_tes
 MAX_CHARACTERS = 20_000
 KEPT_SECONDS = 600
 """How long what was found in a notebook is kept: while somebody looks at answers to one cell, one after another."""
-_LIMITS = files.Limits(max_bytes=500_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +40,18 @@ NONE = Answer("", is_code=False)
 
 def notebook_of(submission: Submission, notebook: str) -> bytes:
     """As its tests were run; as it was received where none were. Raises AssignmentError `notebook_missing`."""
-    bundle = files.from_tar([artefacts.read(_kept(submission))], limits=_LIMITS).bundle
-    found = bundle.read(f"{notebook}{SUFFIX}")
-    if found is None:
-        raise AssignmentError("notebook_missing", notebook=notebook)
-    return found
+    return _notebook_in(_kept(submission), notebook)
 
 
 def answers_of(submissions: Sequence[Submission], key: CellKey) -> dict[Any, Answer]:
     """The answers to a cell by submission, an empty one where there is none that can be read."""
-    names = {submission.pk: _name(submission, key) for submission in submissions}
-    known = cache.get_many(names.values())
-    found, read_now = {}, {}
-    for submission in submissions:
-        name = names[submission.pk]
-        if name not in known:
-            answer = _read(submission, key)
-            known[name] = read_now[name] = (answer.source, answer.is_code)
-        found[submission.pk] = Answer(*known[name])
-    cache.set_many(read_now, KEPT_SECONDS)
-    return found
+    return _answers_in({submission.pk: _kept(submission) for submission in submissions}, key)
+
+
+def answers_among(submissions: QuerySet[Submission], key: CellKey) -> dict[UUID, Answer]:
+    """The same of submissions that need not be read whole for it. One question to the tables."""
+    columns = submissions.values_list("pk", "autograding__bundle", "repaired", "bundle")
+    return _answers_in({pk: run or repaired or received for pk, run, repaired, received in columns}, key)
 
 
 def answer_in(notebook: Notebook, grade_id: str) -> Answer:
@@ -79,20 +72,35 @@ def answer_in(notebook: Notebook, grade_id: str) -> Answer:
     return Answer(source, is_code=any(cell["cell_type"] == "code" for cell in given))
 
 
-def _read(submission: Submission, key: CellKey) -> Answer:
+def _answers_in(kept: Mapping[Any, str], key: CellKey) -> dict[Any, Answer]:
+    """By what was kept, which never changes."""
+    cell = hashlib.sha256(f"{key.notebook}\n{key.grade_id}".encode()).hexdigest()
+    names = {artefact: f"answer:{artefact}:{cell}" for artefact in set(kept.values())}
+    known = cache.get_many(names.values())
+    read_now = {}
+    for artefact, name in names.items():
+        if name not in known:
+            answer = _read(artefact, key)
+            known[name] = read_now[name] = (answer.source, answer.is_code)
+    cache.set_many(read_now, KEPT_SECONDS)
+    return {one: Answer(*known[names[artefact]]) for one, artefact in kept.items()}
+
+
+def _read(artefact: str, key: CellKey) -> Answer:
     try:
-        raw = notebook_of(submission, key.notebook)
+        raw = _notebook_in(artefact, key.notebook)
         return answer_in(read(raw, name=key.notebook), key.grade_id)
     except AssignmentError:
         return NONE
 
 
+def _notebook_in(artefact: str, notebook: str) -> bytes:
+    found = files.file_in(artefacts.read(artefact), f"{notebook}{SUFFIX}")
+    if found is None:
+        raise AssignmentError("notebook_missing", notebook=notebook)
+    return found
+
+
 def _kept(submission: Submission) -> str:
     run = submission.autograding
     return (run.bundle if run is not None else "") or submission.repaired or submission.bundle
-
-
-def _name(submission: Submission, key: CellKey) -> str:
-    """By what was kept, which never changes."""
-    cell = hashlib.sha256(f"{key.notebook}\n{key.grade_id}".encode()).hexdigest()
-    return f"answer:{_kept(submission)}:{cell}"

@@ -12,13 +12,14 @@ import io
 import keyword
 import re
 import tokenize
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import zip_longest
 
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, process
 
 NEAR = 0.85
 MAX_CHARACTERS = 10_000
@@ -64,7 +65,7 @@ def alike(answers: Mapping[str, str], *, is_code: bool = True, at_least: float =
     long = [form for form in groups if len(form) >= MIN_TOKENS]
     near = _clusters(long[:MAX_GROUPS], at_least=at_least)
     alone = [[form] for form in groups if len(form) < MIN_TOKENS] + [[form] for form in long[MAX_GROUPS:]]
-    clusters = [Cluster(tuple(Group(tuple(groups[form])) for form in forms)) for forms in [*near.values(), *alone]]
+    clusters = [Cluster(tuple(Group(tuple(groups[form])) for form in forms)) for forms in [*near, *alone]]
     return tuple(sorted((cluster for cluster in clusters if cluster.size > 1), key=lambda cluster: -cluster.size))
 
 
@@ -126,27 +127,24 @@ def _words(source: str) -> Tokens:
 # --- Near ones --------------------------------------------------------------------------------------------------
 
 
-def _clusters(forms: Sequence[Tokens], *, at_least: float) -> dict[Tokens, list[Tokens]]:
-    """Forms that are near to each other, directly or through others, by one of them."""
+def _clusters(forms: Sequence[Tokens], *, at_least: float) -> list[list[Tokens]]:
+    """Forms that are near to each other, directly or through others."""
     numbers = dict[str, int]()
-    texts = sorted((("".join(_character(token, numbers) for token in form), form) for form in forms), key=_length)
-    above: dict[Tokens, Tokens] = {form: form for form in forms}
-
-    def top(form: Tokens) -> Tokens:
-        while above[form] is not form:
-            above[form] = form = above[above[form]]
-        return form
-
-    for number, (text, form) in enumerate(texts):
-        for longer, other in texts[number + 1 :]:
-            if 2 * len(text) < at_least * (len(text) + len(longer)):
-                break
-            if top(form) is not top(other) and fuzz.ratio(text, longer, score_cutoff=at_least * 100):
-                above[top(other)] = top(form)
-    clusters = defaultdict[Tokens, list[Tokens]](list)
+    pairs = sorted((("".join(_character(token, numbers) for token in form), form) for form in forms), key=_length)
+    texts = [text for text, _form in pairs]
+    cluster = list(range(len(pairs)))
+    for number, text in enumerate(texts):
+        end = bisect_right(texts, (2 / at_least - 1) * len(text), key=len)  # What is longer cannot be near.
+        others = {place: texts[place] for place in range(number + 1, end) if cluster[place] != cluster[number]}
+        near = process.extract(text, others, scorer=fuzz.ratio, score_cutoff=at_least * 100, limit=None)
+        joined = {cluster[number], *(cluster[place] for _text, _score, place in near)}
+        if len(joined) > 1:
+            cluster = [min(joined) if one in joined else one for one in cluster]
+    clusters = defaultdict[int, list[Tokens]](list)
+    places = {form: place for place, (_text, form) in enumerate(pairs)}
     for form in forms:
-        clusters[top(form)].append(form)
-    return clusters
+        clusters[cluster[places[form]]].append(form)
+    return list(clusters.values())
 
 
 def _length(pair: tuple[str, Tokens]) -> int:

@@ -7,7 +7,7 @@ comes back to an answer that somebody else has graded in the meantime is told so
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -274,7 +274,7 @@ def latest_changes(submission: Submission) -> dict[CellKey, int]:
     return {CellKey(row["notebook"], row["grade_id"]): row["latest"] for row in rows}
 
 
-def latest_changes_at(key: CellKey, submissions: Sequence[Submission]) -> dict[Any, int]:
+def latest_changes_at(key: CellKey, submissions: Collection[Any]) -> dict[Any, int]:
     """The same for one cell of many submissions, by their keys; those without any are left out."""
     rows = GradeChange.objects.filter(
         submission__in=submissions, notebook=key.notebook, grade_id=key.grade_id, kind__in=_HANDS

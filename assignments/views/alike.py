@@ -64,7 +64,7 @@ def cell_alike(request: AssignmentRequest, submission_id: UUID) -> HttpResponse:
             "called": called(request, submission),
             "cell": cell,
             "walk": walk_in(request.GET.get("by", "")).value,
-            "row": submission.cell_grades.filter(notebook=key.notebook, grade_id=key.grade_id).first(),
+            "row": likes.row,
             "is_graded": _is_graded(submission, key),
             "may_grade": can_grade(request.standing),
             "likes": likes,
