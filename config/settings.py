@@ -290,6 +290,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "renew-platform-keys": {"task": "lti.tasks.renew_keys", "schedule": crontab(hour=4, minute=41)},
     "forget-logins": {"task": "lti.tasks.forget_logins", "schedule": crontab(minute=53)},
+    "forget-platform-audit": {"task": "lti.tasks.forget_audit", "schedule": crontab(hour=4, minute=47)},
     "sweep-artefacts": {"task": "assignments.tasks.sweep_artefacts", "schedule": crontab(hour=4, minute=11)},
     "forget-looks": {"task": "classes.tasks.forget_looks", "schedule": crontab(hour=4, minute=29)},
     "forget-roster-drafts": {"task": "classes.tasks.forget_roster_drafts", "schedule": crontab(minute=37)},
@@ -439,6 +440,8 @@ SERVER_GRANTS = ["assignments.submitting.server_keys.scopes_for"]
 """What servers can do for their owners by themselves, by dotted path; see `environments.credentials.Grant`."""
 LTI_KEY_DAYS: int = env.int("LTI_KEY_DAYS", default=180)
 """How long a key signs towards a learning platform before another takes its place; 0 is for ever."""
+LTI_AUDIT_DAYS: int = env.int("LTI_AUDIT_DAYS", default=365)
+"""How long it is kept what was done about learning platforms; 0 is for ever."""
 CLASS_ARCHIVE_MB: int = env.int("CLASS_ARCHIVE_MB", default=2000)
 """How much an archive of a class may hold, unpacked, when it is made and when it is brought."""
 SUBMISSION_MB: int = env.int("SUBMISSION_MB", default=100)

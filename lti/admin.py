@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
 
+from environments.views.requests import PageRequest
 from lti.models import Deployment, Platform
 from lti.platforms import add_platform
 
@@ -32,4 +33,4 @@ class PlatformAdmin(admin.ModelAdmin[Platform]):
         if change:
             obj.save()
         else:
-            add_platform(obj, now=timezone.now())
+            add_platform(obj, by=cast("PageRequest", request).user, now=timezone.now())

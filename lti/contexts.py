@@ -17,6 +17,7 @@ from classes.members import admit, change_role
 from classes.models import Course, Joined, Membership, Role
 from classes.querysets import CourseQuerySet
 from environments.values import ResolvedRepository
+from lti import audit
 from lti.claims import Place, Services
 from lti.errors import LtiError
 from lti.models import Context, Deployment, Enrolment, LtiPerson, ResourceLink
@@ -103,6 +104,8 @@ def connect(context: Context, course: Course, *, by: User, now: datetime) -> Non
     if is_free.update(course=course, connected_by=by, connected_at=now) != 1:
         raise LtiError("context_connected", context=str(context))
     context.course = course
+    platform = context.deployment.platform
+    audit.note("course_connected", platform=platform, actor=by, now=now, context=str(context), course=course.title)
 
 
 def classes_to_connect(user: User) -> CourseQuerySet:

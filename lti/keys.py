@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.sealing import seal, unseal
+from lti import audit
 from lti.models import KeyPair, Platform
 from lti.tool import public_jwk
 
@@ -42,7 +43,9 @@ def rotate(platform: Platform, *, now: datetime) -> KeyPair:
     Platform.objects.select_for_update().get(pk=platform.pk)
     signs_from = now + LEAD
     platform.key_pairs.filter(published_until=None).update(published_until=signs_from + OVERLAP)
-    return _make(platform, signs_from=signs_from)
+    key = _make(platform, signs_from=signs_from)
+    audit.note("key_rotated", platform=platform, now=now, key=key.kid, signs_from=f"{signs_from:%Y-%m-%d %H:%M} UTC")
+    return key
 
 
 def renew_keys(*, now: datetime) -> None:

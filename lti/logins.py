@@ -46,10 +46,7 @@ def platform_of(asked: LoginRequest, *, public_url: str) -> Platform:
     for name, value in (("iss", asked.issuer), ("login_hint", asked.login_hint), ("target", asked.target_link_uri)):
         if not value or "\x00" in value:
             raise LtiError("login_malformed", detail=f"{name} missing")
-    found = Platform.objects.filter(issuer=asked.issuer)
-    if asked.client_id:
-        found = found.filter(client_id=asked.client_id.replace("\x00", ""))
-    known = list(found[:2])
+    known = _named(asked)
     if len(known) != 1:
         detail = "more than one of this issuer, and no client_id" if known else "no such issuer and client_id"
         raise LtiError("platform_unknown", detail=detail)
@@ -107,6 +104,18 @@ def begun(state: str, *, browser: str, now: datetime) -> LoginAttempt:
     return attempt
 
 
+def platform_behind(state: str) -> Platform | None:
+    """Where a login began, whatever became of it: nothing that comes with this state is believed for it."""
+    found = LoginAttempt.objects.filter(state_hash=fingerprint(state)).select_related("platform").first()
+    return found.platform if found else None
+
+
+def platform_named(asked: LoginRequest) -> Platform | None:
+    """The platform that somebody says has sent them, in use or not, if it can be only one."""
+    known = _named(asked)
+    return known[0] if len(known) == 1 else None
+
+
 def end(attempt: LoginAttempt, *, nonce: str, browser: str, now: datetime) -> None:
     """Use it up, in one step: of two who try, one gets LtiError `login_stale`; so does whoever has another nonce."""
     used = LoginAttempt.objects.filter(
@@ -130,3 +139,11 @@ def forget_expired(*, now: datetime) -> None:
 def fingerprint(secret: str) -> str:
     """As it is kept: enough to know it again, and of no use to whoever reads the database."""
     return sha256(secret.encode()).hexdigest()
+
+
+def _named(asked: LoginRequest) -> list[Platform]:
+    """Two at most: more than one is as good as none."""
+    found = Platform.objects.filter(issuer=asked.issuer.replace("\x00", ""))
+    if asked.client_id:
+        found = found.filter(client_id=asked.client_id.replace("\x00", ""))
+    return list(found[:2])

@@ -15,6 +15,7 @@ from accounts.models import Role, User
 from classes.members import admit
 from classes.models import Joined, Membership
 from classes.models import Role as CourseRole
+from lti import audit
 from lti.claims import Message
 from lti.errors import LtiError
 from lti.logins import fingerprint
@@ -96,6 +97,9 @@ def join(token: str, *, to: User, browser: str, now: datetime) -> LtiPerson:
     person.save(update_fields=["user", "has_made_account"])
     former.is_active = False
     former.save(update_fields=["is_active"])
+    audit.note(
+        "account_joined", platform=person.platform, actor=to, now=now, account=to.username, former=former.username
+    )
     return person
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
 if TYPE_CHECKING:
-    from lti.models import KeyPair, Platform  # noqa: F401 - for the types of the query sets
+    from lti.models import AuditEntry, KeyPair, Platform  # noqa: F401 - for the types of the query sets
 
 
 class PlatformQuerySet(models.QuerySet["Platform"]):
@@ -29,3 +29,20 @@ class KeyPairQuerySet(models.QuerySet["KeyPair"]):
     def signing(self, now: datetime) -> KeyPairQuerySet:
         """Those that may sign, the newest first."""
         return self.published(now).filter(signs_from__lte=now).order_by("-signs_from", "-pk")
+
+
+class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
+    """What was noted: read, and forgotten; never changed."""
+
+    def update(self, **kwargs: Any) -> int:
+        """Not at all. Raises TypeError."""
+        raise TypeError("what was noted stays as it is")
+
+    def noted_before(self, moment: datetime) -> AuditEntryQuerySet:
+        """Those that are older."""
+        return self.filter(at__lt=moment)
+
+    def narrowed(self, *, platform: str = "", what: str = "", reference: str = "") -> AuditEntryQuerySet:
+        """Those of one platform, one kind, one reference; empty is any."""
+        asked = {"platform": platform, "what": what, "reference": reference}
+        return self.filter(**{name: value for name, value in asked.items() if value})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from lti import keys, logins
+from lti import audit, keys, logins
 
 
 @shared_task
@@ -18,3 +18,9 @@ def renew_keys() -> None:
 def forget_logins() -> None:
     """Remove logins that led to nothing, and those that are done."""
     logins.forget_expired(now=timezone.now())
+
+
+@shared_task
+def forget_audit() -> None:
+    """Remove what was noted too long ago to matter."""
+    audit.forget_old(now=timezone.now())

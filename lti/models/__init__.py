@@ -1,5 +1,6 @@
 """The tables of this app."""
 
+from lti.models.audit import AuditEntry
 from lti.models.context import Context, Enrolment, ResourceLink
 from lti.models.login import LoginAttempt
 from lti.models.person import JoinOffer, LtiPerson
@@ -7,6 +8,7 @@ from lti.models.platform import MAX_IDENTIFIER, Deployment, KeyPair, Platform
 
 __all__ = [
     "MAX_IDENTIFIER",
+    "AuditEntry",
     "Context",
     "Deployment",
     "Enrolment",

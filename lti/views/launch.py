@@ -24,7 +24,7 @@ from lti.launching import Arrival, Posted
 from lti.logins import LoginRequest
 from lti.models import Platform
 from lti.views.browser import browser_of, known_or_new, remember
-from lti.views.pages import in_frames, refusal
+from lti.views.pages import in_frames, refused_launch
 
 SIGN_IN_BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 FRAMES = frozenset({"iframe", "frame", "embed", "object"})
@@ -45,7 +45,7 @@ def login_begin(request: HttpRequest) -> HttpResponse:
         redirect_uri = f"{settings.PUBLIC_URL}{reverse('lti:launch')}"
         url = logins.begin(platform, asked, browser=browser, redirect_uri=redirect_uri, now=now)
     except EnvironmentsError as error:
-        return refusal(request, error)
+        return refused_launch(request, error, logins.platform_named(asked))
     response = HttpResponseRedirect(url)
     remember(response, browser)
     add_never_cache_headers(response)
@@ -62,7 +62,7 @@ def launch(request: HttpRequest) -> HttpResponse:
         deployment, message = launching.verify(posted, browser=browser, public_url=settings.PUBLIC_URL, now=now)
         arrival = launching.arrive(deployment, message, now=now)
     except EnvironmentsError as error:
-        return refusal(request, error)
+        return refused_launch(request, error, logins.platform_behind(posted.state))
     welcome(arrival.user, now=now)
     login(request, arrival.user, backend=SIGN_IN_BACKEND)
     _say_what_is_new(request, arrival)

@@ -9,9 +9,12 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 
 from environments.errors import EnvironmentsError
+from lti import audit
+from lti.models import Platform
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +35,16 @@ def in_frames(response: HttpResponse, *, of: Sequence[str] = ANYWHERE, leads_to:
     return response
 
 
-def refusal(request: HttpRequest, error: EnvironmentsError, *, status: int = 0) -> HttpResponse:
+def refused_launch(request: HttpRequest, error: EnvironmentsError, platform: Platform | None) -> HttpResponse:
+    """The same page, for somebody on their way in: whoever runs this Carrel finds the reference in the audit log."""
+    reference, now = secrets.token_hex(4), timezone.now()
+    audit.note_refusal(error, platform=platform, reference=reference, now=now)
+    return refusal(request, error, reference=reference)
+
+
+def refusal(request: HttpRequest, error: EnvironmentsError, *, status: int = 0, reference: str = "") -> HttpResponse:
     """The page about it, with a reference under which the log says why; never with the platform's own words."""
-    reference = secrets.token_hex(4)
+    reference = reference or secrets.token_hex(4)
     logger.warning("%s refused, reference %s: %s (%s)", request.path, reference, error.code, error.detail or "no more")
     words = {"reason": error.explain(), "reference": reference}
     page = render(request, "lti/refused.html", words, status=status or error.status)
