@@ -440,6 +440,8 @@ SERVER_GRANTS = ["assignments.submitting.server_keys.scopes_for"]
 """What servers can do for their owners by themselves, by dotted path; see `environments.credentials.Grant`."""
 LTI_KEY_DAYS: int = env.int("LTI_KEY_DAYS", default=180)
 """How long a key signs towards a learning platform before another takes its place; 0 is for ever."""
+LTI_LOGINS_PER_MINUTE: int = env.int("LTI_LOGINS_PER_MINUTE", default=1200)
+"""How many launches may begin from one address, and three times as many of one platform; 0 is any number."""
 LTI_AUDIT_DAYS: int = env.int("LTI_AUDIT_DAYS", default=365)
 """How long it is kept what was done about learning platforms; 0 is for ever."""
 CLASS_ARCHIVE_MB: int = env.int("CLASS_ARCHIVE_MB", default=2000)

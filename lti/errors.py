@@ -54,6 +54,11 @@ REASONS: dict[str, Reason] = {
         _("Tell your teacher: the address in the course has to be one of this Carrel."),
         status=400,
     ),
+    "login_throttled": Reason(
+        _("Very many people are being let in at the moment."),
+        _("Wait {seconds} seconds, then open it from your course again."),
+        status=429,
+    ),
     # Launching
     "cookie_missing": Reason(
         _("Your browser has not kept the cookie by which Carrel knows that it was you who began."),

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
+from ipaddress import ip_network
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
 
 from environments.throttling import RequestThrottle
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
     from rest_framework.views import APIView
+
+TIMES_AN_ADDRESS = 3
+HOUSEHOLD_BITS = 64
 
 
 class Limit(RequestThrottle):
@@ -40,3 +46,29 @@ class RefusalsNoted(Limit):
     def get_rate(self) -> str:
         """Of a flood the log alone tells the rest."""
         return "300/hour"
+
+
+class LoginsOfAddress(Limit):
+    """From one address of a network. Behind a proxy, and in a lecture hall, many people share one."""
+
+    scope = "logins"
+    setting = "LTI_LOGINS_PER_MINUTE"
+
+
+class LoginsOfPlatform(Limit):
+    """By one platform, from wherever: more than one address may begin."""
+
+    scope = "platform-logins"
+
+    def get_rate(self) -> str | None:
+        """As many as three addresses; None for no limit."""
+        limit = TIMES_AN_ADDRESS * settings.LTI_LOGINS_PER_MINUTE
+        return f"{limit}/minute" if limit > 0 else None
+
+
+def network_of(address: str) -> str:
+    """What is counted as one address: of IPv6, the network that one household or one machine has for itself."""
+    try:
+        return str(ip_network((address, HOUSEHOLD_BITS), strict=False)) if ":" in address else address
+    except ValueError:
+        return address

@@ -11,6 +11,7 @@ from urllib.parse import urlencode, urlsplit
 
 from lti.claims import target_on
 from lti.errors import LtiError
+from lti.limits import LoginsOfAddress, LoginsOfPlatform, network_of
 from lti.models import JoinOffer, LoginAttempt, Platform
 
 LIFETIME = timedelta(minutes=10)
@@ -59,6 +60,16 @@ def check_active(platform: Platform) -> None:
     """Raise LtiError `platform_inactive` where nothing the platform says is believed."""
     if not platform.is_active:
         raise LtiError("platform_inactive", platform=platform.name, detail=platform.state)
+
+
+def check_pace(platform: Platform, *, address: str, now: datetime) -> None:
+    """Count a login that somebody at this address begins: whoever knows a platform's name may, and each is a row.
+
+    Raises LtiError `login_throttled`.
+    """
+    for limit in (LoginsOfAddress(network_of(address), now=now), LoginsOfPlatform(str(platform.pk), now=now)):
+        if seconds := limit.seconds_to_wait():
+            raise LtiError("login_throttled", detail=f"more than {limit.rate} ({limit.scope})", seconds=seconds)
 
 
 def begin(platform: Platform, asked: LoginRequest, *, browser: str, redirect_uri: str, now: datetime) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
@@ -41,6 +42,7 @@ def login_begin(request: HttpRequest) -> HttpResponse:
         platform = logins.platform_of(asked, public_url=settings.PUBLIC_URL)
         if request.headers.get("Sec-Fetch-Dest") in FRAMES:
             return _own_window(request, given, platform)
+        logins.check_pace(platform, address=get_adapter().get_client_ip(request), now=now)
         browser = known_or_new(request)
         redirect_uri = f"{settings.PUBLIC_URL}{reverse('lti:launch')}"
         url = logins.begin(platform, asked, browser=browser, redirect_uri=redirect_uri, now=now)

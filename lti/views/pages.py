@@ -48,4 +48,6 @@ def refusal(request: HttpRequest, error: EnvironmentsError, *, status: int = 0, 
     logger.warning("%s refused, reference %s: %s (%s)", request.path, reference, error.code, error.detail or "no more")
     words = {"reason": error.explain(), "reference": reference}
     page = render(request, "lti/refused.html", words, status=status or error.status)
+    if "seconds" in error.facts:
+        page["Retry-After"] = str(error.facts["seconds"])
     return in_frames(page)

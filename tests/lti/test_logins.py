@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from django.core.cache import cache
+from django.test import Client
+from pytest_django import Settings
 
 from lti.errors import LtiError
-from lti.logins import LIFETIME, LoginRequest, begin, begun, end, forget_expired, platform_of
+from lti.logins import LIFETIME, LoginRequest, begin, begun, check_pace, end, forget_expired, platform_of
 from lti.models import LoginAttempt, Platform
+from tests.lti.platforms import SmallPlatform
 
 pytestmark = pytest.mark.django_db
 
@@ -87,3 +91,79 @@ def test_platform_that_is_not_approved_begins_nothing(known: Platform, state: Pl
 
     assert (refused.value.code, refused.value.status) == ("platform_inactive", 403)
     assert "Campus" in refused.value.explain().sentence
+
+
+# --- How many begin -----------------------------------------------------------------------------------------
+
+
+def answers(count: int, lms: SmallPlatform, address: str = "192.0.2.1") -> list[int]:
+    client = Client(REMOTE_ADDR=address)
+    return [client.post("/lti/login/", lms.login_parameters()).status_code for _number in range(count)]
+
+
+def test_class_at_one_address_begins_in_one_minute(known: Platform, now: datetime) -> None:
+    cache.clear()
+
+    for number in range(300):
+        check_pace(known, address="192.0.2.1", now=now + timedelta(milliseconds=number))
+
+
+def test_login_too_often_from_one_address_is_refused_in_words(
+    settings: Settings, lms: SmallPlatform, platform: Platform
+) -> None:
+    settings.LTI_LOGINS_PER_MINUTE = 2
+
+    assert answers(3, lms) == [302, 302, 429]
+
+    response = Client(REMOTE_ADDR="192.0.2.1").post("/lti/login/", lms.login_parameters())
+    assert 0 < int(response["Retry-After"]) <= 60
+    assert f"Wait {response['Retry-After']} seconds" in response.content.decode()
+    assert LoginAttempt.objects.count() == 2
+
+
+def test_login_too_often_from_one_address_leaves_others_alone(
+    settings: Settings, lms: SmallPlatform, platform: Platform
+) -> None:
+    settings.LTI_LOGINS_PER_MINUTE = 2
+    answers(3, lms)
+
+    assert answers(1, lms, "192.0.2.2") == [302]
+
+
+def test_addresses_of_one_household_count_as_one(settings: Settings, lms: SmallPlatform, platform: Platform) -> None:
+    settings.LTI_LOGINS_PER_MINUTE = 2
+
+    found = [answers(1, lms, address)[0] for address in ("2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8:1::1")]
+
+    assert found == [302, 302, 429, 302]
+
+
+def test_login_too_often_of_one_platform_is_refused(settings: Settings, lms: SmallPlatform, platform: Platform) -> None:
+    settings.LTI_LOGINS_PER_MINUTE = 1
+
+    found = [answers(1, lms, f"192.0.2.{number}")[0] for number in range(1, 6)]
+
+    assert found == [302, 302, 302, 429, 429]
+
+
+def test_login_is_counted_again_after_a_minute(settings: Settings, known: Platform, now: datetime) -> None:
+    cache.clear()
+    settings.LTI_LOGINS_PER_MINUTE = 1
+    check_pace(known, address="192.0.2.1", now=now)
+    with pytest.raises(LtiError):
+        check_pace(known, address="192.0.2.1", now=now + timedelta(seconds=59))
+
+    check_pace(known, address="192.0.2.1", now=now + timedelta(seconds=61))
+
+
+def test_logins_are_not_counted_without_a_limit(settings: Settings, lms: SmallPlatform, platform: Platform) -> None:
+    settings.LTI_LOGINS_PER_MINUTE = 0
+
+    assert set(answers(20, lms)) == {302}
+
+
+def test_button_of_a_window_is_not_a_login(settings: Settings, lms: SmallPlatform, platform: Platform) -> None:
+    settings.LTI_LOGINS_PER_MINUTE = 1
+    framed = Client(REMOTE_ADDR="192.0.2.1", HTTP_SEC_FETCH_DEST="iframe")
+
+    assert {framed.post("/lti/login/", lms.login_parameters()).status_code for _number in range(3)} == {200}
