@@ -18,6 +18,8 @@ THEMES = (
 """Value, words and icon of each theme; the first is the default."""
 HOME_SECTIONS = ("classes/_on_home.html",)
 """What the apps above `environments` put at the top of the first page, one template each."""
+ACCOUNT_SECTIONS = ("lti/_on_account.html",)
+"""What the apps above `accounts` add to a person's own page, one template each."""
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
@@ -30,6 +32,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "signup_open": settings.SIGNUP_OPEN and settings.PASSWORD_SIGN_IN,
         "has_passwords": settings.PASSWORD_SIGN_IN,
         "home_sections": HOME_SECTIONS,
+        "account_sections": ACCOUNT_SECTIONS,
         "site_credits": settings.SITE_CREDITS,
         "site_links": settings.SITE_LINKS,
     }

@@ -152,6 +152,7 @@ TEMPLATES = [
                 "config.context_processors.site",
                 "classes.context_processors.own_courses",
                 "classes.context_processors.knocks",
+                "lti.context_processors.origins",
             ],
             "builtins": ["config.templatetags.carrel"],
         },

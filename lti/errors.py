@@ -147,6 +147,11 @@ REASONS: dict[str, Reason] = {
         _("Sign in with the account that is yours, and try again."),
         status=409,
     ),
+    "last_way": Reason(
+        _("“{platform}” is your only way to sign in here, so it has to stay."),
+        _("Choose a password first, on your account page."),
+        status=409,
+    ),
     # Courses
     "context_unconnected": Reason(
         _("The course “{context}” has no class here yet."),

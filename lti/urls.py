@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from lti.views import audit, contexts, joining, keys, launch
+from lti.views import accounts, audit, contexts, joining, keys, launch
 
 app_name = "lti"
 
@@ -12,6 +12,7 @@ urlpatterns = [
     path("keys.json", keys.key_set, name="keys"),
     path("join/", joining.join_begin, name="join"),
     path("join/<str:token>/", joining.join_confirm, name="join-confirm"),
+    path("account/<int:pk>/disconnect/", accounts.account_unlink, name="account-unlink"),
     path("audit/", audit.audit, name="audit"),
     path("courses/<uuid:context_id>/", contexts.context_connect, name="context-connect"),
     path("courses/<uuid:context_id>/class/", contexts.context_connect_to, name="context-connect-to"),

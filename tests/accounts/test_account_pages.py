@@ -114,7 +114,7 @@ def test_account_asks_the_database_as_much_for_many_tokens(
     for number in range(12):
         create_token(student, name=f"token {number}", scopes=list(Scope), days=7, now=timezone.now())
 
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         browser.get(ACCOUNT)
 
 

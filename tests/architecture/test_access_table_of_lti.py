@@ -38,6 +38,9 @@ PAGES = [
     Page("join-confirm", "/lti/join/made-up/", "post", SIGN_IN, 401, 401, 401, 401),
     Page("context-connect", "/lti/courses/{context}/", "get", SIGN_IN, 404, 404, 404, 200, administrator=404),
     Page("context-connect", "/lti/courses/{context}/", "post", SIGN_IN, 404, 404, 404, 422, administrator=404),
+    # Of a platform that leads to no account of theirs.
+    Page("account-unlink", "/lti/account/0/disconnect/", "get", SIGN_IN, 404, 404, 404, 404),
+    Page("account-unlink", "/lti/account/0/disconnect/", "post", SIGN_IN, 404, 404, 404, 404),
     # Of those who run the site.
     Page("audit", "/lti/audit/", "get", SIGN_IN, 403, 403, 403, 403, administrator=200),
     # To no class of theirs.
