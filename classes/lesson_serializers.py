@@ -17,7 +17,7 @@ from classes.models import Announcement, Lesson, LessonVisit
 from classes.models.course import MAX_TITLE
 from classes.models.lesson import MAX_READY_MINUTES
 from classes.moments import refuse_far_away
-from environments.volume_serializers import StrictSerializer
+from environments.serializers.conventions import StrictSerializer
 
 
 class VisitSerializer(serializers.ModelSerializer[LessonVisit]):

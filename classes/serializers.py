@@ -10,7 +10,7 @@ from classes.invitations import STUDENT_DAYS, STUDENT_USES, address_of, readable
 from classes.models import Course, Invitation, Membership, Role
 from classes.policies import standing_of
 from classes.roster_files import MAX_SECTION
-from environments.volume_serializers import StrictSerializer
+from environments.serializers.conventions import StrictSerializer
 
 
 class CourseSerializer(serializers.ModelSerializer[Course]):

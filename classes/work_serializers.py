@@ -16,8 +16,7 @@ from classes.notebooks import Progress
 from classes.roster_files import MAX_SECTION
 from environments.models import EnvironmentVersion, Outcome
 from environments.references import path_of
-from environments.serializers import ReasonSerializer
-from environments.volume_serializers import StrictSerializer
+from environments.serializers.conventions import ReasonSerializer, StrictSerializer
 
 AUDIENCES = [(audience.value, audience.value) for audience in Audience]
 AREAS = [(area.value, area.value) for area in Area]

@@ -18,8 +18,7 @@ from assignments.releasing.findings import LEVELS
 from assignments.releasing.gate import findings_of
 from classes.models import Lesson
 from classes.moments import refuse_far_away
-from environments.serializers import ReasonSerializer
-from environments.volume_serializers import StrictSerializer
+from environments.serializers.conventions import ReasonSerializer, StrictSerializer
 
 
 def _moment(words: str = "", **options: Any) -> serializers.DateTimeField:

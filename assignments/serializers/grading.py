@@ -11,8 +11,7 @@ from assignments.grading.points import ChangeKind, Origin
 from assignments.models import Autograding, CellGrade, Grade, GradeChange, RegradeMessage, RegradeRequest, Submission
 from assignments.records import SubmissionRecord
 from assignments.returning.requests import MAX_CHARACTERS
-from environments.serializers import ReasonSerializer
-from environments.volume_serializers import StrictSerializer
+from environments.serializers.conventions import ReasonSerializer, StrictSerializer
 
 MAX_CELL = 200
 MAX_NUMBER = 2**31 - 1

@@ -15,7 +15,7 @@ from environments.api.conventions import Pages, errors, person_of
 from environments.models import MonthlyUse
 from environments.querysets import MonthlyUseQuerySet
 from environments.quotas import disk_use_of
-from environments.serializers import DiskUseSerializer, UsagePositionSerializer, UsageSerializer
+from environments.serializers.accounts import DiskUseSerializer, UsagePositionSerializer, UsageSerializer
 
 if TYPE_CHECKING:
     from rest_framework.request import Request

@@ -17,7 +17,7 @@ from environments.api.conventions import CONFLICT, NOT_FOUND, errors, person_of
 from environments.errors import UserError
 from environments.models import Build
 from environments.querysets import BuildQuerySet
-from environments.serializers import BuildLogSerializer, BuildSerializer, LogPositionSerializer
+from environments.serializers.builds import BuildLogSerializer, BuildSerializer, LogPositionSerializer
 
 if TYPE_CHECKING:
     from rest_framework.request import Request

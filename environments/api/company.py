@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -29,7 +29,7 @@ from environments.models import Collaborator, Invitation, NotebookServer
 from environments.parsers import BoundedJSONParser
 from environments.policies import can_change_server
 from environments.querysets import NotebookServerQuerySet
-from environments.serializers import refuse_unknown_fields
+from environments.serializers.conventions import StrictSerializer
 
 MAX_INVITATION_DAYS = 30
 
@@ -48,18 +48,12 @@ class CollaboratorSerializer(serializers.ModelSerializer[Collaborator]):
         read_only_fields = fields
 
 
-class InviteSerializer(serializers.Serializer[Any]):
+class InviteSerializer(StrictSerializer):
     """Whom to let in. Every other field is refused."""
 
     username = serializers.CharField(
         max_length=254, help_text="Their user name, or an e-mail address they have confirmed."
     )
-
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
-        """As always, but nothing is ignored."""
-        refuse_unknown_fields(self, data)
-        values: dict[str, Any] = super().to_internal_value(data)
-        return values
 
 
 class InvitationSerializer(serializers.ModelSerializer[Invitation]):
@@ -85,17 +79,11 @@ class NewInvitationSerializer(InvitationSerializer):
         return address_of(self.context["token"])
 
 
-class MakeInvitationSerializer(serializers.Serializer[Any]):
+class MakeInvitationSerializer(StrictSerializer):
     """How long a link is good, and for how many people. Every other field is refused."""
 
     days = serializers.IntegerField(min_value=1, max_value=MAX_INVITATION_DAYS, default=7)
     uses = serializers.IntegerField(min_value=1, max_value=MAX_COLLABORATORS, default=1)
-
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
-        """As always, but nothing is ignored."""
-        refuse_unknown_fields(self, data)
-        values: dict[str, Any] = super().to_internal_value(data)
-        return values
 
 
 class SharedServerSerializer(serializers.ModelSerializer[NotebookServer]):

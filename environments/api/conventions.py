@@ -12,7 +12,7 @@ from rest_framework.pagination import LimitOffsetPagination
 from accounts.models import User
 from environments import catalog
 from environments.models import Environment
-from environments.serializers import ErrorSerializer, PagePositionSerializer
+from environments.serializers.conventions import ErrorSerializer, PagePositionSerializer
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

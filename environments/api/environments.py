@@ -17,12 +17,12 @@ from rest_framework.viewsets import GenericViewSet
 from accounts.models import Scope
 from environments import catalog, rebuilding
 from environments.api.conventions import NOT_FOUND, NOT_JSON, TOO_LARGE, Pages, environment_of, errors, person_of
-from environments.catalog_serializers import EnvironmentSerializer, RecipeSerializer, SearchSerializer
 from environments.models import Environment, NotebookServer
 from environments.parsers import BoundedJSONParser
 from environments.policies import can_change_environment
 from environments.querysets import EnvironmentQuerySet
-from environments.serializers import ErrorSerializer
+from environments.serializers.conventions import ErrorSerializer
+from environments.serializers.environments import EnvironmentSerializer, RecipeSerializer, SearchSerializer
 from environments.throttling import LaunchThrottle
 
 if TYPE_CHECKING:

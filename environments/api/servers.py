@@ -24,7 +24,8 @@ from environments.models.server import MOUNTS
 from environments.parsers import BoundedJSONParser
 from environments.policies import can_change_server
 from environments.querysets import NotebookServerQuerySet
-from environments.serializers import ChangeSerializer, KeepSerializer, LaunchSerializer, ServerSerializer
+from environments.serializers.launches import ChangeSerializer, KeepSerializer, LaunchSerializer
+from environments.serializers.servers import ServerSerializer
 from environments.throttling import LaunchThrottle
 from environments.values import Target
 

@@ -21,7 +21,7 @@ from environments.mounts import usable_volumes
 from environments.parsers import BoundedJSONParser
 from environments.policies import can_manage_volume
 from environments.querysets import SharedVolumeQuerySet
-from environments.volume_serializers import (
+from environments.serializers.volumes import (
     AccessSerializer,
     MakeVolumeSerializer,
     MemberInviteSerializer,

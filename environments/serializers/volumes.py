@@ -12,21 +12,9 @@ from rest_framework import serializers
 from environments.links import mount_path
 from environments.models import Access, ServerMount, SharedVolume, VolumeMember
 from environments.naming import check_volume_name
+from environments.serializers.conventions import StrictSerializer
 from environments.shared_volumes import MAX_TITLE
 from environments.values import MountWish
-
-
-class StrictSerializer(serializers.Serializer[Any]):
-    """What a program may ask for. Every other field is refused: ignoring a misspelt wish would be no kindness."""
-
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
-        """As always, but nothing is ignored."""
-        names = data if isinstance(data, Mapping) else ()
-        unknown = {str(name): [_("There is no such field.")] for name in names if name not in self.fields}
-        if unknown:
-            raise serializers.ValidationError(unknown)
-        values: dict[str, Any] = super().to_internal_value(data)
-        return values
 
 
 class MountWishSerializer(StrictSerializer):

@@ -20,13 +20,13 @@ from environments.models import Environment, Outcome, Rebuild, Visibility
 from environments.models.environment import MAX_DESCRIPTION
 from environments.rebuilding import Freshness, freshness_of
 from environments.references.addresses import shown
-from environments.serializers import (
+from environments.serializers.conventions import (
     MAX_CPUS,
     MAX_MEMORY_MB,
     MAX_MINUTES,
     ReasonSerializer,
+    StrictSerializer,
     refuse_not_finite,
-    refuse_unknown_fields,
 )
 from environments.values import LaunchSpec, Reference
 
@@ -158,7 +158,7 @@ class EnvironmentSerializer(serializers.ModelSerializer[Environment]):
         return None if is_hidden else commit or None
 
 
-class RecipeSerializer(serializers.Serializer[Recipe]):
+class RecipeSerializer(StrictSerializer):
     """What is published or changed. Every other field is refused."""
 
     title = serializers.CharField(max_length=120)
@@ -202,12 +202,6 @@ class RecipeSerializer(serializers.Serializer[Recipe]):
     rebuild = serializers.ChoiceField(
         choices=Rebuild.choices, required=False, help_text="How often a newer version is looked for and prepared."
     )
-
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
-        """As always, but nothing is ignored."""
-        refuse_unknown_fields(self, data)
-        values: dict[str, Any] = super().to_internal_value(data)
-        return values
 
     def validate(self, values: dict[str, Any]) -> dict[str, Any]:
         """It is of a repository or of a server."""
