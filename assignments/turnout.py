@@ -1,4 +1,4 @@
-"""How far a class is with an assignment, in numbers."""
+"""How far a class is with an assignment, in numbers; how far its tests are is `progress`'s to say."""
 
 from __future__ import annotations
 
@@ -17,26 +17,16 @@ class Turnout:
     students: int
     fetched: int
     submitted: int
-    graded: int
-    """Whose work has its points by tests."""
-    waiting: int
-    """For whom there are tests still to be run."""
     need_a_person: int
     """Whose work counts and waits for somebody to grade it: not what they have replaced since."""
-    problems: int
-    """Whose work could not be graded."""
 
 
 def turnout_of(assignment: Assignment) -> Turnout:
     """The numbers. Three questions to the tables, whatever the class's size."""
-    state = Submission.State
     students, counts = Q(membership__role=Role.STUDENT), Q(grade_of__isnull=False)
     counted = Submission.objects.filter(students, assignment=assignment).aggregate(
         submitted=Count("membership", distinct=True),
-        graded=Count("membership", distinct=True, filter=Q(state=state.GRADED)),
-        waiting=Count("membership", distinct=True, filter=Q(state__in=(state.WAITING, state.RUNNING))),
         need_a_person=Count("membership", distinct=True, filter=Q(needs_manual__gt=0) & counts),
-        problems=Count("membership", distinct=True, filter=Q(state=state.PROBLEM)),
     )
     return Turnout(
         students=assignment.course.memberships.present().filter(role=Role.STUDENT).count(),

@@ -22,6 +22,7 @@ from assignments.errors import AssignmentError
 from assignments.grading import autograding, marking
 from assignments.grading.marking import Place
 from assignments.grading.points import CellKey, ChangeKind
+from assignments.grading.progress import progress_of
 from assignments.models import CellGrade, GradeChange, RegradeRequest, Submission
 from assignments.policies import can_grade_everything_again, is_own
 from assignments.records import cells_of, request_records, submission_records, submissions_with_all
@@ -186,7 +187,14 @@ class GradingViewSet(OfAssignment[CellGrade]):
     def retrieve(self, request: Request, pk: str) -> Response:
         """In numbers, for the class and cell by cell."""
         self.standing_for(*STAFF)
-        facts = asdict(turnout_of(self.assignment)) | {"cells": marking.problems(self.assignment)}
+        tests = progress_of(self.assignment)
+        facts = {
+            **asdict(turnout_of(self.assignment)),
+            "graded": tests.graded,
+            "waiting": tests.waiting + tests.running,
+            "problems": tests.failed,
+            "cells": marking.problems(self.assignment),
+        }
         return Response(GradingStateSerializer(facts).data)
 
     @extend_schema(

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count
+from django.db.models import Case, Count, Min, Q, Sum, When
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from assignments.errors import REASONS
 from assignments.grading.marking import pseudonym
 from assignments.models import Assignment, Autograding, Submission
+from classes.models import Role
 from environments.errors import REASONS as ENVIRONMENT_REASONS
 from environments.errors import Explanation, explain
 
@@ -30,20 +32,23 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class GradingProgress:
-    """How many submissions are where."""
+    """How many students are where. Each counts once, however often they submitted: where most is still to be done."""
 
     new: int = 0
-    """Received, and nobody has asked for their tests."""
+    """Nobody has asked for tests of theirs."""
     waiting: int = 0
     running: int = 0
     graded: int = 0
+    """Everything they submitted has its points by tests."""
     failed: int = 0
+    submissions: int = 0
+    """How many they have submitted among them."""
     failures: Sequence[Failure] = field(default=())
     """What most were stopped by first."""
 
     @property
     def all(self) -> int:
-        """Every submission."""
+        """Whoever has submitted."""
         return self.new + self.waiting + self.running + self.graded + self.failed
 
     @property
@@ -63,18 +68,19 @@ class GradingProgress:
         return made
 
 
+_MOST_TO_DO_FIRST = (State.RUNNING, State.WAITING, State.PROBLEM, State.RECEIVED, State.GRADED)
+_NAMES = ("running", "waiting", "failed", "new", "graded")
+
+
 def progress_of(assignment: Assignment) -> GradingProgress:
     """The numbers, and the reasons. Two questions to the tables, however many have submitted."""
-    rows = assignment.submissions.order_by().values("state").annotate(n=Count("pk"))
-    found = {row["state"]: row["n"] for row in rows}
-    return GradingProgress(
-        new=found.get(State.RECEIVED, 0),
-        waiting=found.get(State.WAITING, 0),
-        running=found.get(State.RUNNING, 0),
-        graded=found.get(State.GRADED, 0),
-        failed=found.get(State.PROBLEM, 0),
-        failures=_failures(assignment) if found.get(State.PROBLEM) else (),
+    order = Case(*(When(state=state, then=place) for place, state in enumerate(_MOST_TO_DO_FIRST)))
+    by_students = assignment.submissions.filter(membership__role=Role.STUDENT).order_by().values("membership")
+    found = by_students.annotate(stands=Min(order), n=Count("pk")).aggregate(
+        **{name: Count("membership", filter=Q(stands=place)) for place, name in enumerate(_NAMES)},
+        submissions=Coalesce(Sum("n"), 0),
     )
+    return GradingProgress(**found, failures=_failures(assignment) if found["failed"] else ())
 
 
 def names_of(submissions: Iterable[UUID], *, is_named: bool) -> Mapping[UUID, str]:

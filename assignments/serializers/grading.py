@@ -222,12 +222,12 @@ class ProblemSerializer(serializers.Serializer[Any]):
 
 
 class GradingStateSerializer(serializers.Serializer[Any]):
-    """How far a class is with an assignment. A person counts once."""
+    """How far a class is with an assignment, in students. With tests, each counts where most is still to be done."""
 
     students = serializers.IntegerField(read_only=True)
     fetched = serializers.IntegerField(read_only=True)
     submitted = serializers.IntegerField(read_only=True)
-    graded = serializers.IntegerField(read_only=True, help_text="By tests.")
+    graded = serializers.IntegerField(read_only=True, help_text="By tests, all that they submitted.")
     waiting = serializers.IntegerField(read_only=True, help_text="For whom tests are still to be run.")
     need_a_person = serializers.IntegerField(read_only=True)
     problems = serializers.IntegerField(read_only=True, help_text="Whose work could not be graded.")

@@ -191,7 +191,7 @@ def test_turnout_counts_each_student_once(assignment: Assignment, teacher: User,
 
     turnout = turnout_of(assignment)
 
-    assert (turnout.students, turnout.submitted, turnout.fetched, turnout.graded) == (2, 1, 1, 0)
+    assert (turnout.students, turnout.submitted, turnout.fetched) == (2, 1, 1)
 
 
 # --- Pages -------------------------------------------------------------------------------------------------

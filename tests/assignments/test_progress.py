@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from django.test import Client
+from django.utils.html import strip_tags
 from pytest_django import DjangoAssertNumQueries
 
 from assignments.grading.progress import progress_of
@@ -67,6 +69,55 @@ def test_bar_is_made_of_what_there_is(assignment: Assignment, now: datetime) -> 
     submitted_by_many(assignment, 1, now=now)
 
     assert progress_of(assignment).parts == [("graded", 0.0, 75.0), ("new", 75.0, 25.0)]
+
+
+@pytest.mark.parametrize(
+    ("states", "stands"),
+    [
+        (("graded", "graded"), "graded"),
+        (("graded", "received"), "new"),
+        (("graded", "problem", "received"), "failed"),
+        (("problem", "waiting"), "waiting"),
+        (("waiting", "running"), "running"),
+    ],
+)
+def test_student_counts_once_where_most_is_to_be_done(
+    assignment: Assignment, now: datetime, states: tuple[str, ...], stands: str
+) -> None:
+    [submission, _other] = submitted_by_many(assignment, 2, now=now, points=1)
+    submission.delete()
+    for attempt, state in enumerate(states, start=1):
+        submission.pk, submission.attempt, submission.state = uuid4(), attempt, state
+        submission.autograding = None
+        submission.save(force_insert=True)
+
+    found = progress_of(assignment)
+
+    assert (found.all, found.submissions, found.graded) == (2, 1 + len(states), 1 + (stands == "graded"))
+    assert getattr(found, stands) == 1 + (stands == "graded")
+
+
+def test_page_and_program_count_students(
+    client: Client, assignment: Assignment, teacher: Membership, now: datetime
+) -> None:
+    [submission] = submitted_by_many(assignment, 1, now=now, points=1)
+    submission.pk, submission.attempt, submission.autograding = uuid4(), 2, None
+    submission.save(force_insert=True)
+
+    words = " ".join(strip_tags(client.get(PAGE).content.decode().replace("<", " <")).split())
+    told = client.get(f"/api/v1/assignments/{assignment.pk}/grading/").json()
+
+    assert "1 / 1 graded by tests" in words
+    assert "1 graded Each student counts once" in words
+    assert "over all 2 submissions" in words
+    assert (told["submitted"], told["graded"]) == (1, 1)
+
+
+def test_what_others_than_students_submitted_does_not_count(assignment: Assignment, now: datetime) -> None:
+    [submission] = submitted_by_many(assignment, 1, now=now, points=1)
+    Membership.objects.filter(pk=submission.membership_id).update(role=Role.GRADER)
+
+    assert progress_of(assignment).all == 0
 
 
 def test_page_says_why_and_tries_again(

@@ -13,6 +13,7 @@ from pytest_django import DjangoDbBlocker
 
 from accounts.models import Role as SiteRole
 from accounts.models import User
+from assignments.grading.progress import progress_of
 from assignments.models import Assignment, GateRun, Grade, RegradeRequest
 from assignments.returning.feedback import feedback_of, told_of
 from assignments.running import engine
@@ -78,10 +79,10 @@ def test_checks_find_nothing_but_that_the_environment_is_not_prepared(course: Co
 
 
 def test_most_have_submitted_and_some_wait_for_a_person(graded: Assignment) -> None:
-    turnout = turnout_of(graded)
+    turnout, tests = turnout_of(graded), progress_of(graded)
 
-    assert (turnout.students, turnout.submitted, turnout.graded) == (20, 17, 17)
-    assert (turnout.waiting, turnout.problems) == (0, 0)
+    assert (turnout.students, turnout.submitted, tests.graded) == (20, 17, 17)
+    assert (tests.is_under_way, tests.failed) == (False, 0)
     assert turnout.need_a_person == 8  # Not the earlier of two attempts.
 
 
