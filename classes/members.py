@@ -20,6 +20,7 @@ from classes.querysets import MembershipQuerySet
 from classes.visiting import end_unfounded
 
 ROWS_AT_ONCE = 500
+_BY_SIZE = (Role.STUDENT, Role.GRADER, Role.TEACHER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,46 @@ def remove(membership: Membership, *, by: User | None = None, now: datetime) -> 
     end_unfounded(membership.course, now=now)
 
 
+@transaction.atomic
+def hand_over(membership: Membership, to: User, *, now: datetime) -> None:
+    """Have it be another account of the same person that is in the class, with everything done there.
+
+    Also in a class that is over: who did what does not change by it. That account is not in the class yet.
+    """
+    former = membership.person
+    membership.person = to
+    membership.save(update_fields=["person"])
+    _leave_groups(membership.course, former)
+    _follow(membership)
+    end_unfounded(membership.course, now=now)
+
+
+@transaction.atomic
+def unite(kept: Membership, former: Membership, *, now: datetime) -> None:
+    """Somebody is in the class with two accounts: have the one be what both were, and the other be gone.
+
+    They have the larger of two roles. Whom somebody put out stays out, unless the other taught the class. Nothing may
+    refer to the former any more.
+    """
+    role = united_role(kept, former)
+    comes_back = not kept.is_present and former.is_present and (not kept.was_removed or former.role == Role.TEACHER)
+    if comes_back:
+        _bring_back(kept, role=role, section=former.section, joined_by=Joined(former.joined_by))
+    kept.role, kept.section = role, kept.section or former.section
+    kept.joined_at = min(kept.joined_at, former.joined_at)
+    kept.save(update_fields=[*_CHANGING, "joined_at"])
+    former.delete()
+    _leave_groups(kept.course, former.person)
+    _follow(kept)
+    end_unfounded(kept.course, now=now)
+
+
+def united_role(kept: Membership, former: Membership) -> Role:
+    """What somebody is who is in a class twice: of the roles they have there now, the larger."""
+    roles = [Role(each.role) for each in (kept, former) if each.is_present] or [Role(kept.role)]
+    return max(roles, key=_BY_SIZE.index)
+
+
 def check_going_on(course: Course) -> None:
     """Raise CourseError `course_over` for a class in which nothing changes any more.
 
@@ -133,6 +174,10 @@ def _check_other_teacher(membership: Membership) -> None:
     course = Course.objects.select_for_update().get(pk=membership.course_id)  # Two of them may be leaving at once.
     if not _teachers(course).exclude(pk=membership.pk).exists():
         raise CourseError("course_needs_teacher", course=course.title)
+
+
+def _leave_groups(course: Course, person: User) -> None:
+    person.groups.remove(course.everybody, course.teachers)
 
 
 def _follow(membership: Membership) -> None:

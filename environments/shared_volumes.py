@@ -51,6 +51,13 @@ def make_shared_volume(owner: User, *, name: str, title: str = "", now: datetime
         raise UserError("shared_volume_name_taken", name=name) from error
 
 
+@transaction.atomic
+def share_former_home(home: Volume, *, owner: User, name: str, title: str, now: datetime) -> SharedVolume:
+    """Make the personal files of an account that is given up shared files of this owner's. No file is moved."""
+    Volume.objects.filter(pk=home.pk).update(owner=owner, purpose=Volume.Purpose.SHARED, kept_as=home.key)
+    return SharedVolume.objects.create(owner=owner, volume=home, name=name, title=title, created_at=now)
+
+
 def rename_shared_volume(shared: SharedVolume, *, title: str) -> None:
     """Give them another title; without one they are called by their name. The name stays: links say it."""
     shared.title = title.strip() or shared.name

@@ -13,6 +13,7 @@ from accounts.models import User
 from accounts.ways import has_password, may_use_password
 from lti import audit
 from lti.errors import LtiError
+from lti.merging import merge
 from lti.models import LtiPerson
 
 
@@ -48,6 +49,15 @@ def unlink(person: LtiPerson, *, now: datetime) -> None:
         raise LtiError("last_way", platform=person.platform.name)
     audit.note("account_unlinked", platform=person.platform, actor=user, now=now, account=user.username)
     person.delete()
+
+
+@transaction.atomic
+def merge_by_hand(former: User, *, into: User, by: User, now: datetime) -> None:
+    """Put two accounts together for the person of both. Raises what `merge` raises."""
+    platform = next((person.platform for person in former.lti_people.select_related("platform")), None)
+    names = {"former": former.username, "kept": into.username}
+    merge(former, into=into, now=now)
+    audit.note("account_merged", platform=platform, actor=by, now=now, **names)
 
 
 def _comes_in_otherwise(user: User) -> bool:

@@ -137,14 +137,34 @@ REASONS: dict[str, Reason] = {
         _("Open Carrel from your course first."),
         status=409,
     ),
-    "join_has_work": Reason(
-        _("There is work in the account that was made for you, and it would stay behind."),
-        _("Ask whoever runs this Carrel to put the two accounts together."),
-        status=409,
-    ),
     "join_taken": Reason(
         _("This account belongs to somebody else of the same learning platform already."),
         _("Sign in with the account that is yours, and try again."),
+        status=409,
+    ),
+    # Putting accounts together
+    "merge_same": Reason(_("This is one account already."), _("Name two."), status=409),
+    "merge_closed": Reason(
+        _("The account “{account}” is closed, so nothing can become its."), _("Keep the other one."), status=409
+    ),
+    "merge_administrator": Reason(
+        _("Accounts of administrators are not put together with others."),
+        _("Give them another role first, if it really is one person."),
+        status=403,
+    ),
+    "merge_role": Reason(
+        _("“{account}” may make classes on this site, and “{kept}” may not."),
+        _("Keep “{account}” instead, or give “{kept}” that role first."),
+        status=409,
+    ),
+    "merge_running": Reason(
+        _("The server “{server}” of the account that will be closed is running, or on its way."),
+        _("Stop it first, and try again when it has stopped."),
+        status=409,
+    ),
+    "merge_busy": Reason(
+        _("Something of the account that will be closed is just being submitted or put in place."),
+        _("Try again in a minute."),
         status=409,
     ),
     "last_way": Reason(

@@ -12,13 +12,11 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 
 from accounts.models import Role, User
-from classes.members import admit
-from classes.models import Joined, Membership
-from classes.models import Role as CourseRole
 from lti import audit
 from lti.claims import Message
 from lti.errors import LtiError
 from lti.logins import fingerprint
+from lti.merging import check_at_rest, check_mergeable, merge
 from lti.models import JoinOffer, LtiPerson, Platform
 
 JOIN_LIFETIME = timedelta(minutes=15)
@@ -46,15 +44,15 @@ def recognise(platform: Platform, message: Message, *, now: datetime) -> LtiPers
 def offer_to_join(user: User, *, browser: str, now: datetime) -> str:
     """Let the person of this account, made for them, show that they have another. Returns what to come back with.
 
-    Raises LtiError `join_needless`, `join_has_work`, and `join_stale` for a browser that did not come here from the
-    platform: a link alone must not make an account somebody else's.
+    Raises LtiError `join_needless`, and `join_stale` for a browser that did not come here from the platform: a link
+    alone must not make an account somebody else's. While something of it is under way, what `check_at_rest` raises.
     """
     person = made_for(user)
     if person is None:
         raise LtiError("join_needless")
     if not browser:
         raise LtiError("join_stale", detail="no cookie of this browser")
-    _check_leaves_nothing(user)
+    check_at_rest(user)
     token = secrets.token_urlsafe(32)
     JoinOffer.objects.create(
         person=person,
@@ -78,29 +76,28 @@ def offered(token: str, *, browser: str, now: datetime) -> LtiPerson:
 def join(token: str, *, to: User, browser: str, now: datetime) -> LtiPerson:
     """Have them come to this account from now on, which has confirmed it; the one made for them is closed.
 
-    They are in the same classes with it. Raises LtiError `join_stale`, `join_needless`, `join_has_work`, `join_taken`
-    and `administrator_elsewhere`, and what `admit` raises.
+    What is in it comes along. Raises LtiError `join_stale`, `join_needless` and `administrator_elsewhere`, and what
+    `merge` raises.
     """
     person = offered(token, browser=browser, now=now)
     if JoinOffer.objects.filter(token_hash=fingerprint(token)).delete()[0] != 1:
         raise LtiError("join_stale", detail="used in this moment")
     former = person.user
-    if former == to or not person.has_made_account:
-        raise LtiError("join_needless")
-    _check_may_come(to)
-    _check_leaves_nothing(former)
-    if LtiPerson.objects.filter(platform=person.platform, user=to).exists():
-        raise LtiError("join_taken")
-    for membership in former.memberships.present().select_related("course"):
-        _take_place(membership, to, person, now=now)
-    person.user, person.has_made_account = to, False
-    person.save(update_fields=["user", "has_made_account"])
-    former.is_active = False
-    former.save(update_fields=["is_active"])
+    check_may_join(person, to)
+    merge(former, into=to, now=now)
+    person.refresh_from_db()
     audit.note(
         "account_joined", platform=person.platform, actor=to, now=now, account=to.username, former=former.username
     )
     return person
+
+
+def check_may_join(person: LtiPerson, to: User) -> None:
+    """Raise LtiError where this account cannot be theirs: what `join` raises for the two of them."""
+    if person.user == to or not person.has_made_account:
+        raise LtiError("join_needless")
+    _check_may_come(to)
+    check_mergeable(person.user, to)
 
 
 def made_for(user: User) -> LtiPerson | None:
@@ -130,17 +127,3 @@ def _check_may_come(user: User) -> None:
         raise LtiError("account_closed")
     if user.role == Role.ADMINISTRATOR:  # Else whoever runs the platform would run this site.
         raise LtiError("administrator_elsewhere")
-
-
-def _check_leaves_nothing(user: User) -> None:
-    has_work = user.servers.exists() or Membership.objects.filter(person=user, submissions__isnull=False).exists()
-    if has_work or user.owned_courses.exists():
-        raise LtiError("join_has_work")
-
-
-def _take_place(membership: Membership, to: User, person: LtiPerson, *, now: datetime) -> None:
-    """Into a class that this account is in already it comes as what it is there."""
-    course = membership.course
-    if course.is_over or course.deleted_at is not None or course.memberships.present().filter(person=to).exists():
-        return
-    admit(course, to, role=CourseRole(membership.role), section=membership.section, joined_by=Joined.LTI, now=now)

@@ -13,6 +13,7 @@ urlpatterns = [
     path("join/", joining.join_begin, name="join"),
     path("join/<str:token>/", joining.join_confirm, name="join-confirm"),
     path("account/<int:pk>/disconnect/", accounts.account_unlink, name="account-unlink"),
+    path("accounts/merge/", accounts.account_merge, name="account-merge"),
     path("audit/", audit.audit, name="audit"),
     path("courses/<uuid:context_id>/", contexts.context_connect, name="context-connect"),
     path("courses/<uuid:context_id>/class/", contexts.context_connect_to, name="context-connect-to"),

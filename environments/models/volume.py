@@ -21,6 +21,8 @@ class Volume(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="volumes")
     purpose = models.CharField(max_length=16, choices=Purpose)
     created_at = models.DateTimeField(auto_now_add=True)
+    kept_as = models.CharField(max_length=80, blank=True)
+    """Its name in the volume store, where it has become something else since than it was made for."""
     bytes = models.BigIntegerField(null=True, blank=True)
     """What it holds, as last measured; at least so much, if it is too large to be measured in time."""
     measured_at = models.DateTimeField(null=True, blank=True)
@@ -40,4 +42,4 @@ class Volume(models.Model):
     @property
     def key(self) -> str:
         """Its name in the volume store."""
-        return f"{self.purpose}-{self.id.hex}"
+        return self.kept_as or f"{self.purpose}-{self.id.hex}"

@@ -1,20 +1,28 @@
-"""Taking away a learning platform that leads to one's account."""
+"""Taking away a learning platform that leads to one's account, and putting two accounts together."""
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from accounts.models import Role, User
 from environments.errors import EnvironmentsError
 from environments.views.requests import PageRequest
-from lti.accounts import origins_of, unlink
+from lti.accounts import merge_by_hand, origins_of, unlink
+from lti.forms import Confirmation, TwoAccounts
+from lti.merge_preview import preview
+from lti.merging import check_mergeable
+
+MERGE_PAGE = "lti/account_merge.html"
+UNPROCESSABLE = 422
 
 
 @login_required
@@ -34,3 +42,33 @@ def account_unlink(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect("lti:account-unlink", pk)
     messages.success(request, _("%(name)s is no longer connected.") % {"name": platform.name})
     return redirect("accounts:account")
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def account_merge(request: HttpRequest) -> HttpResponse:
+    """Look two accounts up, say what would happen, and do it once the name of the one is typed. Administrators only."""
+    user = cast("PageRequest", request).user
+    if user.role != Role.ADMINISTRATOR:
+        raise PermissionDenied
+    form = TwoAccounts(request.GET or None)
+    if not form.is_valid():
+        return render(request, MERGE_PAGE, {"form": form}, status=UNPROCESSABLE if form.is_bound else 200)
+    facts: dict[str, Any] = {"form": form, **form.cleaned_data}
+    former, kept = facts["former"], facts["kept"]
+    confirmation = Confirmation(request.POST if request.method == "POST" else None, former=former)
+    try:
+        if confirmation.is_valid():
+            merge_by_hand(former, into=kept, by=user, now=timezone.now())
+            done = _("“{former}” is closed, and what was in it is now in “{kept}”.")
+            messages.success(request, done.format(**_names(former, kept)))
+            return redirect("lti:account-merge")
+        check_mergeable(former, kept)
+    except EnvironmentsError as error:
+        return render(request, MERGE_PAGE, facts | {"reason": error.explain()}, status=error.status)
+    facts |= {"preview": preview(former, kept), "confirmation": confirmation}
+    return render(request, MERGE_PAGE, facts, status=UNPROCESSABLE if confirmation.is_bound else 200)
+
+
+def _names(former: User, kept: User) -> dict[str, str]:
+    return {"former": former.username, "kept": kept.username}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth import logout
@@ -18,6 +18,8 @@ from accounts.refusals import with_next
 from environments.errors import EnvironmentsError
 from environments.views.requests import PageRequest
 from lti import people
+from lti.merge_preview import preview
+from lti.models import LtiPerson
 from lti.views.browser import browser_of
 from lti.views.pages import refusal
 
@@ -45,10 +47,20 @@ def join_confirm(request: HttpRequest, token: str) -> HttpResponse:
     browser = browser_of(request)
     try:
         if request.method != "POST":
-            person = people.offered(token, browser=browser, now=now)
-            return render(request, "lti/join_confirm.html", {"person": person, "name": person.name or person.sub})
+            return _what_would_happen(request, people.offered(token, browser=browser, now=now))
         person = people.join(token, to=user, browser=browser, now=now)
     except EnvironmentsError as error:
         return refusal(request, error)
     messages.success(request, _("From now on you come to this account from {name}.").format(name=person.platform.name))
     return redirect("classes:course-list")
+
+
+def _what_would_happen(request: HttpRequest, person: LtiPerson) -> HttpResponse:
+    """What comes along, or why the two cannot be one."""
+    user = cast("PageRequest", request).user
+    facts: dict[str, Any] = {"person": person, "name": person.name or person.sub}
+    try:
+        people.check_may_join(person, user)
+    except EnvironmentsError as error:
+        return render(request, "lti/join_confirm.html", facts | {"reason": error.explain()}, status=error.status)
+    return render(request, "lti/join_confirm.html", facts | {"preview": preview(person.user, user)})

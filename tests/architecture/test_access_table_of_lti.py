@@ -42,6 +42,8 @@ PAGES = [
     Page("account-unlink", "/lti/account/0/disconnect/", "get", SIGN_IN, 404, 404, 404, 404),
     Page("account-unlink", "/lti/account/0/disconnect/", "post", SIGN_IN, 404, 404, 404, 404),
     # Of those who run the site.
+    Page("account-merge", "/lti/accounts/merge/", "get", SIGN_IN, 403, 403, 403, 403, administrator=200),
+    Page("account-merge", "/lti/accounts/merge/", "post", SIGN_IN, 403, 403, 403, 403, administrator=200),
     Page("audit", "/lti/audit/", "get", SIGN_IN, 403, 403, 403, 403, administrator=200),
     # To no class of theirs.
     Page("context-connect-to", "/lti/courses/{context}/class/", "post", SIGN_IN, 404, 404, 404, 404),

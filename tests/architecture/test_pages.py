@@ -10,7 +10,7 @@ import pytest
 from config.env import BASE_DIR
 from config.templatetags.carrel import known_icons
 
-FOLDERS = ("templates", "accounts", "config", "environments", "classes", "assignments")
+FOLDERS = ("templates", "accounts", "config", "environments", "classes", "assignments", "lti")
 KEPT = "feedback_file.html"
 """A file that people keep: it brings its style along."""
 TEMPLATES = sorted(path for folder in FOLDERS for path in (BASE_DIR / folder).rglob("*.html") if path.name != KEPT)

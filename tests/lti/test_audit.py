@@ -60,7 +60,7 @@ def test_note_keeps_the_facts_of_its_sentence(campus: Platform, administrator: U
 @pytest.mark.parametrize("facts", [{}, {"deployment": "17", "id_token": "e30.e30."}])
 def test_note_takes_no_other_facts(campus: Platform, now: datetime, facts: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="is told with"):
-        note("deployment_approved", platform=campus, now=now, **facts)
+        note("deployment_approved", platform=campus, now=now, **facts)  # type: ignore[arg-type]
 
 
 def test_note_takes_no_other_word(campus: Platform, now: datetime) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from allauth.account.models import EmailAddress
 from django.contrib.auth import get_user
 from django.http import HttpRequest
@@ -17,7 +16,8 @@ from assignments.models import Way
 from assignments.submitting.submissions import receive
 from classes.members import admit
 from classes.models import Course, Role
-from lti.models import JoinOffer, LtiPerson, Platform
+from environments.models import NotebookServer
+from lti.models import AuditEntry, JoinOffer, LtiPerson, Platform
 from tests.factories import EMPTY_NOTEBOOK, PASSWORD, AssignmentFactory, NotebookServerFactory, UserFactory, released
 from tests.lti.platforms import TEACHER, Browser, SmallPlatform, connected
 
@@ -218,23 +218,56 @@ def test_account_of_another_person_of_the_platform_is_not_joined(browser: Browse
     assert LtiPerson.objects.get(sub="42").user != owner
 
 
-@pytest.mark.parametrize("what", ["a server", "a submission"])
-def test_account_with_work_in_it_is_not_left(browser: Browser, course: Course, what: str) -> None:
+def test_what_is_in_the_account_comes_along(browser: Browser, course: Course) -> None:
+    owner = UserFactory.create(username="owner")
     browser.launch()
     user = LtiPerson.objects.get().user
-    if what == "a server":
-        NotebookServerFactory.create(owner=user)
-    else:
-        assignment = AssignmentFactory.create(course=course)
-        released(assignment)
-        bundle = Bundle((File("problem1.ipynb", EMPTY_NOTEBOOK),))
-        membership = course.memberships.get(person=user)
-        receive(assignment, membership, bundle, way=Way.LAB, by=user, now=timezone.now())
+    server = NotebookServerFactory.create(owner=user)
+    assignment = AssignmentFactory.create(course=course)
+    released(assignment)
+    bundle = Bundle((File("problem1.ipynb", EMPTY_NOTEBOOK),))
+    submission = receive(
+        assignment, course.memberships.get(person=user), bundle, way=Way.LAB, by=user, now=timezone.now()
+    )
+    confirm = offer(browser)
+    sign_in(browser, owner)
+    page = browser.client.get(confirm).content.decode()
+    assert "1 class, with all that was done in it" in page
+    assert "1 submission, with its points" in page
+
+    browser.client.post(confirm)
+
+    server.refresh_from_db()
+    submission.refresh_from_db()
+    assert (server.owner, submission.membership.person) == (owner, owner)
+    entry = AuditEntry.objects.get()
+    assert (entry.what, entry.actor, entry.facts["former"]) == ("account_joined", owner, user.username)
+
+
+def test_account_with_a_running_server_is_not_left(browser: Browser, course: Course) -> None:
+    browser.launch()
+    user = LtiPerson.objects.get().user
+    NotebookServerFactory.create(owner=user, name="busy", state=NotebookServer.State.RUNNING)
 
     response = browser.client.post("/lti/join/")
 
     assert response.status_code == 409
+    assert "The server “busy”" in response.content.decode()
     assert signed_in(browser) == user
+
+
+def test_page_before_joining_says_why_it_cannot_be(browser: Browser, course: Course) -> None:
+    owner = UserFactory.create(username="owner")
+    LtiPerson.objects.create(platform=Platform.objects.get(), sub="1", user=owner, has_made_account=False)
+    browser.launch()
+    confirm = offer(browser)
+    sign_in(browser, owner)
+
+    response = browser.client.get(confirm)
+
+    assert response.status_code == 409
+    assert "belongs to somebody else of the same learning platform" in response.content.decode()
+    assert "Connect the two" not in response.content.decode()
 
 
 def test_account_that_no_platform_made_has_nothing_to_connect(browser: Browser, stranger: User) -> None:
