@@ -24,6 +24,8 @@ FROM_IDENTITY_PROVIDERS = re.compile(r"/accounts/saml/[a-z0-9]+/acs/")
 """Where a page of an identity provider posts what it says of somebody. What it says is signed, and changes nothing."""
 FROM_PLATFORMS = frozenset({"/lti/login/", "/lti/launch/"})
 """Where pages of learning platforms lead, also in frames. What they say changes nothing before it has been checked."""
+FROM_FRAMES_OF_PLATFORMS = frozenset({"/lti/register/"})
+"""What a learning platform shows in a frame. It is the same for everybody, and only its own button changes anything."""
 OTHER_SITES = frozenset({"cross-site", "same-site"})
 TIME_ZONE_COOKIE = "carrel_timezone"
 
@@ -45,6 +47,8 @@ class IsolationMiddleware:
         if request.method == "POST" and FROM_IDENTITY_PROVIDERS.fullmatch(request.path):
             return self.get_response(request)
         if request.path in FROM_PLATFORMS and request.method in ("GET", "POST"):
+            return self.get_response(request)
+        if request.path in FROM_FRAMES_OF_PLATFORMS and request.method in SAFE_METHODS:
             return self.get_response(request)
         if _comes_from_another_site(request) or _changes_from_another_origin(request):
             return permission_denied(request, PermissionDenied())

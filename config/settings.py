@@ -290,6 +290,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 30},
     },
     "renew-platform-keys": {"task": "lti.tasks.renew_keys", "schedule": crontab(hour=4, minute=41)},
+    "forget-registrations": {"task": "lti.tasks.forget_registrations", "schedule": crontab(hour=4, minute=47)},
     "forget-logins": {"task": "lti.tasks.forget_logins", "schedule": crontab(minute=53)},
     "forget-platform-audit": {"task": "lti.tasks.forget_audit", "schedule": crontab(hour=4, minute=47)},
     "sweep-artefacts": {"task": "assignments.tasks.sweep_artefacts", "schedule": crontab(hour=4, minute=11)},

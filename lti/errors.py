@@ -188,4 +188,30 @@ REASONS: dict[str, Reason] = {
         _("Connect a class that you teach here, or ask whoever runs this Carrel to make you one."),
         status=403,
     ),
+    # Registration
+    "registration_malformed": Reason(
+        _("This address is not for people: a learning platform opens it by itself."),
+        _("Copy it, and paste it where your learning platform takes the address of a tool to register."),
+        status=400,
+    ),
+    "registration_elsewhere": Reason(
+        _("What {host} says of itself is incomplete, or leads to another site than its own."),
+        _("Register Carrel by hand: whoever runs this Carrel has a page with what to copy."),
+        status=400,
+    ),
+    "registration_refused": Reason(
+        _("The learning platform at {host} did not accept Carrel."),
+        _("Begin again from its own page: what it gives for a registration can be used once. Or register by hand."),
+        status=422,
+    ),
+    "registration_crowded": Reason(
+        _("Too many learning platforms wait for approval here, or have been tried just now."),
+        _("Ask whoever runs this Carrel to look through them, and begin again."),
+        status=429,
+    ),
+    "registration_unreachable": Reason(
+        _("Carrel cannot reach the learning platform at {host}."),
+        _("Try again in a minute. If it is in a network of its own, whoever runs this Carrel has to allow its host."),
+        status=502,
+    ),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from lti import audit, keys, logins
+from lti import audit, keys, logins, registration
 
 
 @shared_task
@@ -24,3 +24,9 @@ def forget_logins() -> None:
 def forget_audit() -> None:
     """Remove what was noted too long ago to matter."""
     audit.forget_old(now=timezone.now())
+
+
+@shared_task
+def forget_registrations() -> None:
+    """Remove platforms that nobody has approved in time."""
+    registration.forget_waiting(now=timezone.now())

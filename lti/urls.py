@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from lti.views import accounts, audit, contexts, joining, keys, launch
+from lti.views import accounts, audit, contexts, joining, keys, launch, registering
 
 app_name = "lti"
 
@@ -10,6 +10,7 @@ urlpatterns = [
     path("login/", launch.login_begin, name="login"),
     path("launch/", launch.launch, name="launch"),
     path("keys.json", keys.key_set, name="keys"),
+    path("register/", registering.register, name="register"),
     path("join/", joining.join_begin, name="join"),
     path("join/<str:token>/", joining.join_confirm, name="join-confirm"),
     path("account/<int:pk>/disconnect/", accounts.account_unlink, name="account-unlink"),

@@ -4,7 +4,7 @@ from lti.models.audit import AuditEntry
 from lti.models.context import Context, Enrolment, ResourceLink
 from lti.models.login import LoginAttempt
 from lti.models.person import JoinOffer, LtiPerson
-from lti.models.platform import MAX_IDENTIFIER, Deployment, KeyPair, Platform
+from lti.models.platform import MAX_IDENTIFIER, Deployment, KeyPair, Platform, UnknownDeployment
 
 __all__ = [
     "MAX_IDENTIFIER",
@@ -18,4 +18,5 @@ __all__ = [
     "LtiPerson",
     "Platform",
     "ResourceLink",
+    "UnknownDeployment",
 ]

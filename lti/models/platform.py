@@ -38,6 +38,13 @@ class Platform(models.Model):
     """Whom we address when we ask for a token; empty is the token URL."""
     state = models.CharField(_("state"), max_length=16, choices=State, default=State.PENDING)
     are_classes_made = models.BooleanField(_("its teachers may make classes"), default=True)
+    product = models.CharField(_("product"), max_length=80, blank=True)
+    """What it says it is, such as "moodle 5.1"; shown, and nothing depends on it."""
+    has_registered_itself = models.BooleanField(_("has registered itself"), default=False, editable=False)
+    """Whether what stands here is its own word, and not that of whoever runs this Carrel."""
+    last_refusal = models.CharField(max_length=64, blank=True, editable=False)
+    """The code of what was wrong when somebody from there was last refused."""
+    last_refused_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects: ClassVar[PlatformQuerySet] = PlatformQuerySet.as_manager()  # type: ignore[assignment]
@@ -82,6 +89,23 @@ class Deployment(models.Model):
         ordering = ["deployment_id"]
         constraints = [
             models.UniqueConstraint(fields=["platform", "deployment_id"], name="deployment_once_per_platform")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.deployment_id} ({self.platform})"
+
+
+class UnknownDeployment(models.Model):
+    """A place that a launch came from which nobody has approved. The platform signed it, so it is not made up."""
+
+    platform = models.ForeignKey(Platform, on_delete=models.CASCADE, related_name="unknown_deployments")
+    deployment_id = models.CharField(max_length=MAX_IDENTIFIER)
+    last_tried_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-last_tried_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["platform", "deployment_id"], name="unknown_deployment_once_per_platform")
         ]
 
     def __str__(self) -> str:

@@ -42,12 +42,19 @@ def refused_launch(request: HttpRequest, error: EnvironmentsError, platform: Pla
     return refusal(request, error, reference=reference)
 
 
-def refusal(request: HttpRequest, error: EnvironmentsError, *, status: int = 0, reference: str = "") -> HttpResponse:
+def refusal(
+    request: HttpRequest,
+    error: EnvironmentsError,
+    *,
+    status: int = 0,
+    reference: str = "",
+    template: str = "lti/refused.html",
+) -> HttpResponse:
     """The page about it, with a reference under which the log says why; never with the platform's own words."""
     reference = reference or secrets.token_hex(4)
     logger.warning("%s refused, reference %s: %s (%s)", request.path, reference, error.code, error.detail or "no more")
     words = {"reason": error.explain(), "reference": reference}
-    page = render(request, "lti/refused.html", words, status=status or error.status)
+    page = render(request, template, words, status=status or error.status)
     if "seconds" in error.facts:
         page["Retry-After"] = str(error.facts["seconds"])
     return in_frames(page)

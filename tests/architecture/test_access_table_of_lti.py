@@ -31,6 +31,8 @@ PAGES = [
     Page("launch", "/lti/launch/", "get", 405, 405, 405, 405, 405),
     Page("launch", "/lti/launch/", "post", 401, 401, 401, 401, 401),
     Page("keys", "/lti/keys.json", "get", 200, 200, 200, 200, 200),
+    Page("register", "/lti/register/", "get", 400, 400, 400, 400, 400),
+    Page("register", "/lti/register/", "post", 400, 400, 400, 400, 400),
     Page("join", "/lti/join/", "get", SIGN_IN, 200, 200, 200, 200),
     # In a browser that did not come from a platform.
     Page("join", "/lti/join/", "post", SIGN_IN, 409, 409, 409, 401, administrator=409),
