@@ -20,6 +20,8 @@ HOME_SECTIONS = ("classes/_on_home.html",)
 """What the apps above `environments` put at the top of the first page, one template each."""
 ACCOUNT_SECTIONS = ("lti/_on_account.html",)
 """What the apps above `accounts` add to a person's own page, one template each."""
+STATUS_LINKS = ("lti/_on_status.html",)
+"""The same at the top of the operator's page."""
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
@@ -33,6 +35,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "has_passwords": settings.PASSWORD_SIGN_IN,
         "home_sections": HOME_SECTIONS,
         "account_sections": ACCOUNT_SECTIONS,
+        "status_links": STATUS_LINKS,
         "site_credits": settings.SITE_CREDITS,
         "site_links": settings.SITE_LINKS,
     }

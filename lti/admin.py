@@ -28,6 +28,10 @@ class PlatformAdmin(admin.ModelAdmin[Platform]):
     list_filter = ("state",)
     inlines = (DeploymentInline,)
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Platform | None = None) -> tuple[str, ...]:
+        """It is approved and switched off on its own page, where that is noted."""
+        return ("state",) if obj else ()
+
     def save_model(self, request: HttpRequest, obj: Platform, form: Any, change: bool) -> None:
         """A new one gets a key of ours towards it."""
         if change:

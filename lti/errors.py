@@ -214,4 +214,28 @@ REASONS: dict[str, Reason] = {
         _("Try again in a minute. If it is in a network of its own, whoever runs this Carrel has to allow its host."),
         status=502,
     ),
+    # What the operator does
+    "platform_known": Reason(
+        _("A platform with this issuer and client ID is here already."),
+        _("Change that one, or look whether the client ID is right."),
+        status=409,
+    ),
+    "platform_moved": Reason(
+        _("“{platform}” has been changed meanwhile."), _("Look at what it is now, and try again."), status=409
+    ),
+    "platform_used": Reason(
+        _("People or courses have come from “{platform}”, so it cannot be removed."),
+        _("Switch it off: then nobody comes from it any more, and all that is here stays."),
+        status=409,
+    ),
+    "deployment_used": Reason(
+        _("Courses have come from the deployment “{deployment}”, so it stays."),
+        _("Switch the platform off if nobody is to come from it any more."),
+        status=409,
+    ),
+    "key_waits": Reason(
+        _("A new key is published already, and does not sign yet."),
+        _("Platforms may keep what they have read for a day. Come back when it signs."),
+        status=409,
+    ),
 }

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from django.conf import settings
 from django.db import transaction
 
+from accounts.models import User
 from accounts.sealing import seal, unseal
 from lti import audit
 from lti.models import KeyPair, Platform
@@ -38,13 +39,14 @@ def make_first_key(platform: Platform, *, now: datetime) -> None:
 
 
 @transaction.atomic
-def rotate(platform: Platform, *, now: datetime) -> KeyPair:
+def rotate(platform: Platform, *, by: User | None = None, now: datetime) -> KeyPair:
     """Publish a new key, which takes the place of the others after `LEAD`. They are published for `OVERLAP` more."""
     Platform.objects.select_for_update().get(pk=platform.pk)
     signs_from = now + LEAD
     platform.key_pairs.filter(published_until=None).update(published_until=signs_from + OVERLAP)
     key = _make(platform, signs_from=signs_from)
-    audit.note("key_rotated", platform=platform, now=now, key=key.kid, signs_from=f"{signs_from:%Y-%m-%d %H:%M} UTC")
+    at = f"{signs_from:%Y-%m-%d %H:%M} UTC"
+    audit.note("key_rotated", platform=platform, actor=by, now=now, key=key.kid, signs_from=at)
     return key
 
 

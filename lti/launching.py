@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from classes.models import Course, Role
-from lti import claims, contexts, fetching, logins, people, tool
+from lti import claims, contexts, fetching, logins, people, platforms, tool
 from lti.claims import DEEP_LINKING, Expected, Message
 from lti.errors import LtiError
 from lti.models import Context, Deployment, Platform
@@ -57,6 +57,7 @@ def verify(posted: Posted, *, browser: str, public_url: str, now: datetime) -> t
     tool.check_message(said)
     deployment = platform.deployments.filter(deployment_id=message.deployment_id).first()
     if deployment is None:
+        platforms.note_unknown_deployment(platform, message.deployment_id, now=now)
         raise LtiError("deployment_unknown", platform=platform.name, deployment=message.deployment_id)
     logins.end(attempt, nonce=message.nonce, browser=browser, now=now)
     deployment.platform = platform

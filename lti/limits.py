@@ -66,6 +66,26 @@ class LoginsOfPlatform(Limit):
         return f"{limit}/minute" if limit > 0 else None
 
 
+class RegistrationsAtHost(Limit):
+    """Platforms of one host that register themselves: each time, it is asked for a page or two."""
+
+    scope = "registrations-at"
+
+    def get_rate(self) -> str:
+        """More than somebody needs who tries until it works."""
+        return "20/hour"
+
+
+class Registrations(Limit):
+    """All of them: whoever has one host may have many."""
+
+    scope = "registrations"
+
+    def get_rate(self) -> str:
+        """More than there are platforms in a country."""
+        return "120/hour"
+
+
 def network_of(address: str) -> str:
     """What is counted as one address: of IPv6, the network that one household or one machine has for itself."""
     try:

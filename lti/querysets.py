@@ -18,6 +18,10 @@ class PlatformQuerySet(models.QuerySet["Platform"]):
         """Those whose word counts."""
         return self.filter(state="active")
 
+    def waiting(self) -> PlatformQuerySet:
+        """Those that somebody has to look at."""
+        return self.filter(state="pending")
+
 
 class KeyPairQuerySet(models.QuerySet["KeyPair"]):
     """Our keys."""

@@ -14,15 +14,15 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from django.core.cache import cache
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from environments.errors import EnvironmentsError
 from environments.references import http
-from environments.references.addresses import host_and_port, read_url
-from environments.references.guard import is_allowed
+from lti import audit
+from lti.addresses import origin
 from lti.errors import LtiError, LtiFailure
+from lti.limits import Registrations, RegistrationsAtHost
 from lti.models import MAX_IDENTIFIER, Platform
 from lti.models.platform import MAX_ADDRESS
 from lti.services import LINE_ITEM, LINE_ITEM_READ, MEMBERS, RESULT, SCORE
@@ -31,8 +31,6 @@ WAITS = timedelta(days=30)
 """How long one waits for approval before it is forgotten."""
 MAX_WAITING = 30
 MAX_WAITING_AT_A_HOST = 3
-PER_HOUR = 120
-PER_HOUR_AT_A_HOST = 20
 MAX_TOKEN_LETTERS = 10_000
 
 TOOL = "https://purl.imsglobal.org/spec/lti-tool-configuration"
@@ -59,14 +57,14 @@ class Offer:
             raise LtiError("registration_malformed", detail="openid_configuration or registration_token missing")
         if not _can_be_sent(token):
             raise LtiError("registration_malformed", detail="registration_token cannot be one")
-        if _origin(url) is None:
+        if origin(url) is None:
             raise LtiError("registration_malformed", detail="openid_configuration is no address")
         return cls(url, token)
 
     @property
     def origin(self) -> str:
         """Where the platform is."""
-        return _origin(self.configuration_url) or ""
+        return origin(self.configuration_url) or ""
 
     @property
     def host(self) -> str:
@@ -100,7 +98,7 @@ def register(offer: Offer, *, public_url: str, now: datetime) -> Registered:
     Raises LtiError `registration_elsewhere`, `registration_refused` and `registration_crowded`, and LtiFailure
     `registration_unreachable`; then nothing is kept here.
     """
-    _check_frequency(offer, now=now)
+    _check_pace(offer, now=now)
     announced = _announced(offer)
     _check_room(offer, now=now)
     client_id, deployment_id = _registered_there(announced, offer, public_url=public_url)
@@ -144,11 +142,11 @@ def _announced(offer: Offer) -> Announced:
     """What stands where it describes itself, all of it of one place."""
     said = _document(_asked(lambda: http.get(offer.configuration_url, headers=_JSON, follow=False), offer), offer)
     issuer = said.get("issuer")
-    if not isinstance(issuer, str) or not _is_issuer(issuer) or _origin(issuer) != offer.origin:
+    if not isinstance(issuer, str) or not _is_issuer(issuer) or origin(issuer) != offer.origin:
         raise LtiError("registration_elsewhere", host=offer.host, detail="issuer missing or elsewhere")
     for name in _ENDPOINTS:
         url = said.get(name)
-        if not isinstance(url, str) or len(url) > MAX_ADDRESS or _origin(url) != offer.origin:
+        if not isinstance(url, str) or len(url) > MAX_ADDRESS or origin(url) != offer.origin:
             raise LtiError("registration_elsewhere", host=offer.host, detail=f"{name} missing or elsewhere")
     described = said.get(PLATFORM)
     facts = cast("dict[str, Any]", described) if isinstance(described, dict) else {}
@@ -196,20 +194,18 @@ def _keep(announced: Announced, client_id: str, deployment_id: str, *, host: str
             platform.save()
             if deployment_id:
                 platform.deployments.create(deployment_id=deployment_id, created_at=now)
+            audit.note("platform_registered", platform=platform, now=now)
     except IntegrityError:
         # In this moment, by the same one.
         return Registered(found.get(), is_new=False)
     return Registered(platform, is_new=True)
 
 
-def _check_frequency(offer: Offer, *, now: datetime) -> None:
+def _check_pace(offer: Offer, *, now: datetime) -> None:
     """Hold back whoever has us ask around too often."""
-    hour = int(now.timestamp() // 3600)
-    for whom, limit in ((offer.host, PER_HOUR_AT_A_HOST), ("everybody", PER_HOUR)):
-        place = f"lti-registrations:{hour}:{whom}"
-        cache.add(place, 0, 3600)
-        if cache.incr(place) > limit:
-            raise LtiError("registration_crowded", detail=f"more than {limit} in this hour by {whom}")
+    for limit in (RegistrationsAtHost(offer.host, now=now), Registrations("", now=now)):
+        if limit.seconds_to_wait():
+            raise LtiError("registration_crowded", detail=f"more than {limit.rate} ({limit.scope})")
 
 
 def _check_room(offer: Offer, *, now: datetime) -> None:
@@ -246,19 +242,6 @@ def _document(answer: http.Answer, offer: Offer) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise LtiError("registration_refused", host=offer.host, detail=f"{answer.url}: no JSON object")
     return cast("dict[str, Any]", document)
-
-
-def _origin(url: str) -> str | None:
-    """Scheme, host and port of an address that we may speak to: https, or on a host that the operator vouches for."""
-    if not url.lower().startswith(("https://", "http://")):
-        return None
-    try:
-        parts = read_url(url)
-    except EnvironmentsError:
-        return None
-    if parts.scheme != "https" and not is_allowed(*host_and_port(parts)):
-        return None
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _is_issuer(text: str) -> bool:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from lti.views import accounts, audit, contexts, joining, keys, launch, registering
+from lti.views import accounts, audit, contexts, joining, keys, launch, platforms, registering
 
 app_name = "lti"
 
@@ -18,4 +18,17 @@ urlpatterns = [
     path("audit/", audit.audit, name="audit"),
     path("courses/<uuid:context_id>/", contexts.context_connect, name="context-connect"),
     path("courses/<uuid:context_id>/class/", contexts.context_connect_to, name="context-connect-to"),
+    path("platforms/", platforms.platform_list, name="platform-list"),
+    path("platforms/new/", platforms.platform_add, name="platform-add"),
+    path("platforms/<uuid:platform_id>/", platforms.platform_detail, name="platform-detail"),
+    path("platforms/<uuid:platform_id>/change/", platforms.platform_change, name="platform-change"),
+    path("platforms/<uuid:platform_id>/switch/", platforms.platform_switch, name="platform-switch"),
+    path("platforms/<uuid:platform_id>/remove/", platforms.platform_remove, name="platform-remove"),
+    path("platforms/<uuid:platform_id>/keys/", platforms.platform_rotate, name="platform-rotate"),
+    path("platforms/<uuid:platform_id>/deployments/", platforms.deployment_approve, name="deployment-approve"),
+    path(
+        "platforms/<uuid:platform_id>/deployments/<int:deployment_id>/withdraw/",
+        platforms.deployment_withdraw,
+        name="deployment-withdraw",
+    ),
 ]

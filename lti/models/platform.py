@@ -26,6 +26,12 @@ class Platform(models.Model):
         ACTIVE = "active", _("In use")
         DISABLED = "disabled", _("Switched off")
 
+    MOVES: ClassVar[dict[str, set[str]]] = {
+        State.PENDING: {State.ACTIVE},
+        State.ACTIVE: {State.DISABLED},
+        State.DISABLED: {State.ACTIVE},
+    }
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(_("name"), max_length=120)
     """What people here know it by."""
@@ -42,9 +48,6 @@ class Platform(models.Model):
     """What it says it is, such as "moodle 5.1"; shown, and nothing depends on it."""
     has_registered_itself = models.BooleanField(_("has registered itself"), default=False, editable=False)
     """Whether what stands here is its own word, and not that of whoever runs this Carrel."""
-    last_refusal = models.CharField(max_length=64, blank=True, editable=False)
-    """The code of what was wrong when somebody from there was last refused."""
-    last_refused_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects: ClassVar[PlatformQuerySet] = PlatformQuerySet.as_manager()  # type: ignore[assignment]

@@ -16,8 +16,8 @@ from django.views.decorators.http import require_http_methods
 from accounts.models import Role, User
 from environments.errors import EnvironmentsError
 from environments.views.requests import PageRequest
+from lti.account_forms import Confirmation, TwoAccounts
 from lti.accounts import merge_by_hand, origins_of, unlink
-from lti.forms import Confirmation, TwoAccounts
 from lti.merge_preview import preview
 from lti.merging import check_mergeable
 

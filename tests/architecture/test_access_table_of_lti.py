@@ -49,6 +49,38 @@ PAGES = [
     Page("audit", "/lti/audit/", "get", SIGN_IN, 403, 403, 403, 403, administrator=200),
     # To no class of theirs.
     Page("context-connect-to", "/lti/courses/{context}/class/", "post", SIGN_IN, 404, 404, 404, 404),
+    # For whoever runs this Carrel.
+    Page("platform-list", "/lti/platforms/", "get", SIGN_IN, 403, 403, 403, 403, administrator=200),
+    Page("platform-add", "/lti/platforms/new/", "get", SIGN_IN, 403, 403, 403, 403, administrator=200),
+    Page("platform-add", "/lti/platforms/new/", "post", SIGN_IN, 403, 403, 403, 403, administrator=422),
+    Page("platform-detail", "/lti/platforms/{platform}/", "get", SIGN_IN, 403, 403, 403, 403, administrator=200),
+    Page("platform-change", "/lti/platforms/{platform}/change/", "get", SIGN_IN, 403, 403, 403, 403, administrator=200),
+    Page(
+        "platform-change", "/lti/platforms/{platform}/change/", "post", SIGN_IN, 403, 403, 403, 403, administrator=422
+    ),
+    Page(
+        "platform-switch", "/lti/platforms/{platform}/switch/", "post", SIGN_IN, 403, 403, 403, 403, administrator=404
+    ),
+    Page("platform-switch", "/lti/platforms/{platform}/switch/", "get", SIGN_IN, 403, 403, 403, 403, administrator=405),
+    Page("platform-remove", "/lti/platforms/{platform}/remove/", "get", SIGN_IN, 403, 403, 403, 403, administrator=200),
+    Page(
+        "platform-remove", "/lti/platforms/{platform}/remove/", "post", SIGN_IN, 403, 403, 403, 403, administrator=302
+    ),
+    Page("platform-rotate", "/lti/platforms/{platform}/keys/", "post", SIGN_IN, 403, 403, 403, 403, administrator=302),
+    Page(
+        "deployment-approve",
+        "/lti/platforms/{platform}/deployments/",
+        "post",
+        *(SIGN_IN, 403, 403, 403, 403),
+        administrator=302,
+    ),
+    Page(
+        "deployment-withdraw",
+        "/lti/platforms/{platform}/deployments/0/withdraw/",
+        "post",
+        *(SIGN_IN, 403, 403, 403, 403),
+        administrator=404,
+    ),
 ]
 
 
@@ -69,15 +101,20 @@ def context(teacher: User) -> Context:
     return context
 
 
+def address_of(page: Page, context: Context) -> str:
+    """Where it is."""
+    return page.path.format(context=context.pk, platform=context.deployment.platform_id)
+
+
 @each_of(PAGES)
 @pytest.mark.parametrize("who", PERSONS)
 def test_page_answers_each_person_as_the_table_says(client: Client, context: Context, page: Page, who: str) -> None:
-    check_answer(client, page, page.path.format(context=context.pk), who=who)
+    check_answer(client, page, address_of(page, context), who=who)
 
 
 @each_of(PAGES)
 def test_whoever_runs_the_site_is_no_teacher_over_there(client: Client, context: Context, page: Page) -> None:
-    check_answer_to_whoever_runs_the_site(client, page, page.path.format(context=context.pk))
+    check_answer_to_whoever_runs_the_site(client, page, address_of(page, context))
 
 
 def test_table_names_every_page() -> None:

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("lti", "0002_services"),
+        ("lti", "0030_audit"),
     ]
 
     operations = [
@@ -15,16 +15,6 @@ class Migration(migrations.Migration):
             model_name="platform",
             name="has_registered_itself",
             field=models.BooleanField(default=False, editable=False, verbose_name="has registered itself"),
-        ),
-        migrations.AddField(
-            model_name="platform",
-            name="last_refusal",
-            field=models.CharField(blank=True, editable=False, max_length=64),
-        ),
-        migrations.AddField(
-            model_name="platform",
-            name="last_refused_at",
-            field=models.DateTimeField(blank=True, editable=False, null=True),
         ),
         migrations.AddField(
             model_name="platform",

@@ -1,0 +1,23 @@
+"""Addresses that platforms are at, as they are written: which of them may be asked at all."""
+
+from __future__ import annotations
+
+from environments.errors import EnvironmentsError
+from environments.references.addresses import host_and_port, read_url
+from environments.references.guard import is_allowed
+
+
+def origin(url: str) -> str | None:
+    """Scheme, host and port; None for what may not be asked: it has to be https, or on a host the operator vouches for.
+
+    Whether the host's address may be connected to is seen when that is done.
+    """
+    if not url.lower().startswith(("https://", "http://")):
+        return None
+    try:
+        parts = read_url(url)
+    except EnvironmentsError:
+        return None
+    if parts.scheme != "https" and not is_allowed(*host_and_port(parts)):
+        return None
+    return f"{parts.scheme}://{parts.netloc}"
