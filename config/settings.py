@@ -291,6 +291,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "renew-platform-keys": {"task": "lti.tasks.renew_keys", "schedule": crontab(hour=4, minute=41)},
     "forget-registrations": {"task": "lti.tasks.forget_registrations", "schedule": crontab(hour=4, minute=47)},
+    "tend-grades": {"task": "lti.tasks.tend_grades", "schedule": timedelta(seconds=15), "options": {"expires": 15}},
     "forget-logins": {"task": "lti.tasks.forget_logins", "schedule": crontab(minute=53)},
     "forget-platform-audit": {"task": "lti.tasks.forget_audit", "schedule": crontab(hour=4, minute=47)},
     "sweep-artefacts": {"task": "assignments.tasks.sweep_artefacts", "schedule": crontab(hour=4, minute=11)},
@@ -435,8 +436,10 @@ PREWARM_MINUTES: int = env.int("PREWARM_MINUTES", default=10)
 """How long before their time servers that were reserved for it begin to be started."""
 DELETED_FILES_DAYS: int = env.int("DELETED_FILES_DAYS", default=7)
 """How long a deleted server can be brought back before its files are removed; 0 is not at all."""
-GRADE_SINKS: list[str] = []
+GRADE_SINKS = ["lti.destinations.PlatformGrades"]
 """Where published grades go beside Carrel, by dotted path; see `assignments.grading.sinks`."""
+GRADE_DESTINATIONS = ["lti.destinations.PlatformGrades"]
+"""Who says how far grades are on their way there; see `assignments.grading.destinations`."""
 COURSE_EXTENSIONS = ["assignments.course_page.AssignmentsOfCourse"]
 SERVER_GRANTS = ["assignments.submitting.server_keys.scopes_for"]
 """What servers can do for their owners by themselves, by dotted path; see `environments.credentials.Grant`."""

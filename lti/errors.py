@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from django.utils.translation import gettext_lazy as _
 
-from environments.errors import Reason, SystemFailure, UserError
+from environments.errors import Explanation, Reason, SystemFailure, UserError, explain
 
 
 class LtiError(UserError):
@@ -29,6 +29,11 @@ class LtiFailure(SystemFailure):
     def reasons(cls) -> Mapping[str, Reason]:
         """The words for its codes."""
         return REASONS
+
+
+def explained(code: str, **facts: str | int) -> Explanation:
+    """A code that a row keeps, in words."""
+    return explain(code, facts, reasons=REASONS)
 
 
 _AGAIN = _("Go back to your course and open it from there again.")
@@ -237,5 +242,56 @@ REASONS: dict[str, Reason] = {
         _("A new key is published already, and does not sign yet."),
         _("Platforms may keep what they have read for a day. Come back when it signs."),
         status=409,
+    ),
+    # Grades
+    "grades_unanswered": Reason(
+        _("The learning platform “{platform}” does not answer at the moment."),
+        _("There is nothing to do: Carrel goes on trying."),
+        status=503,
+    ),
+    "grades_not_allowed": Reason(
+        _("The learning platform “{platform}” does not let Carrel write grades into this course."),
+        _("Whoever runs it has to allow it in the settings of the tool there. Carrel goes on trying."),
+        status=502,
+    ),
+    "grade_refused": Reason(
+        _("The learning platform “{platform}” takes no grade for this person."),
+        _("Look whether they are a student of the course there. If they are, tell whoever runs this Carrel."),
+        status=502,
+    ),
+    "grade_locked": Reason(
+        _("The learning platform “{platform}” did not take the grade. Perhaps it is locked there."),
+        _("Unlock it in the gradebook there, and send it again."),
+        status=502,
+    ),
+    "grade_outdated": Reason(
+        _("The learning platform “{platform}” has another grade for this person that it calls newer."),
+        _("Look at it in the gradebook there. If it is wrong, send this one again."),
+        status=409,
+    ),
+    "column_gone": Reason(
+        _("The column of this assignment is no longer in the gradebook of “{platform}”."),
+        _("If that was a mistake, have it made anew: all grades are sent again then."),
+        status=409,
+    ),
+    "column_locked": Reason(
+        _("“{platform}” takes no grade at all for this assignment. Perhaps its column is locked there."),
+        _("Unlock it in the gradebook there, and send all again."),
+        status=409,
+    ),
+    "column_refused": Reason(
+        _("“{platform}” does not let Carrel make a column for this assignment in its gradebook."),
+        _("Add the assignment to the course there as a link of Carrel, which has a column of its own, and try again."),
+        status=502,
+    ),
+    "column_unoffered": Reason(
+        _("“{platform}” has not said where the grades of this course go."),
+        _("Open Carrel from the course there once, and try again."),
+        status=409,
+    ),
+    "results_unread": Reason(
+        _("“{platform}” did not say which grades it has."),
+        _("Try again in a minute. If that does not help, whoever runs it has to let Carrel read grades."),
+        status=502,
     ),
 }

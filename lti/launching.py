@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from classes.models import Course, Role
-from lti import claims, contexts, fetching, logins, people, platforms, tool
+from lti import claims, contexts, fetching, grades, logins, people, platforms, tool
 from lti.claims import DEEP_LINKING, Expected, Message
 from lti.errors import LtiError
 from lti.models import Context, Deployment, Platform
@@ -82,11 +82,12 @@ def arrive(deployment: Deployment, message: Message, *, now: datetime) -> Arriva
     membership = contexts.enrol(context, person, message.role, now=now)
     contexts.note_services(context, message.services)
     if message.resource_link is not None:
-        contexts.note_link(context, message.resource_link, message.services, now=now)
+        grades.note_link(contexts.note_link(context, message.resource_link, message.services, now=now))
     if context.course is None:
         return Arrival(person.user, reverse("lti:context-connect", args=[context.pk]), is_new)
     if membership is None:
         return Arrival(person.user, reverse("classes:course-list"), is_new, has_no_role=True)
+    grades.catch_up(context, None if message.role == Role.TEACHER else person)
     return Arrival(person.user, _page_of(context.course, message.target), is_new)
 
 

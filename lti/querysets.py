@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 from django.db import models
 
 if TYPE_CHECKING:
-    from lti.models import AuditEntry, KeyPair, Platform  # noqa: F401 - for the types of the query sets
+    from lti.models import (  # noqa: F401 - for the types of the query sets
+        AuditEntry,
+        KeyPair,
+        Outlet,
+        Platform,
+        Score,
+    )
 
 
 class PlatformQuerySet(models.QuerySet["Platform"]):
@@ -50,3 +56,31 @@ class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
         """Those of one platform, one kind, one reference; empty is any."""
         asked = {"platform": platform, "what": what, "reference": reference}
         return self.filter(**{name: value for name, value in asked.items() if value})
+
+
+class OutletQuerySet(models.QuerySet["Outlet"]):
+    """Where grades leave for platforms."""
+
+    def free(self, now: datetime) -> OutletQuerySet:
+        """Those that no living worker has, and that are not left alone."""
+        nobodys = models.Q(lease_until=None) | models.Q(lease_until__lt=now)
+        return self.filter(nobodys, models.Q(paused_until=None) | models.Q(paused_until__lte=now))
+
+
+class ScoreQuerySet(models.QuerySet["Score"]):
+    """Grades on their way."""
+
+    def due(self, now: datetime) -> ScoreQuerySet:
+        """Those that can be sent now, or are being sent: by a worker that may be dead."""
+        of_column = models.Q(line_item__next_try_at=None) | models.Q(line_item__next_try_at__lte=now)
+        return self.filter(
+            of_column,
+            models.Q(next_try_at=None) | models.Q(next_try_at__lte=now),
+            state__in=("waiting", "sending"),
+            line_item__state="open",
+            line_item__context__deployment__platform__state="active",
+        )
+
+    def to(self, platform: Platform) -> ScoreQuerySet:
+        """Those for this platform."""
+        return self.filter(line_item__context__deployment__platform=platform)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from lti import audit, keys, logins, registration
+from lti import audit, keys, logins, registration, sending
+from lti.models import Platform
 
 
 @shared_task
@@ -30,3 +31,16 @@ def forget_audit() -> None:
 def forget_registrations() -> None:
     """Remove platforms that nobody has approved in time."""
     registration.forget_waiting(now=timezone.now())
+
+
+@shared_task
+def send_grades(platform_id: str) -> None:
+    """Send what is due to this platform."""
+    for platform in Platform.objects.filter(pk=platform_id):
+        sending.send_grades(platform)
+
+
+@shared_task
+def tend_grades() -> None:
+    """Have sent whatever is due, whoever was to send it."""
+    sending.tend_grades(now=timezone.now())

@@ -5,6 +5,7 @@ from lti.models.context import Context, Enrolment, ResourceLink
 from lti.models.login import LoginAttempt
 from lti.models.person import JoinOffer, LtiPerson
 from lti.models.platform import MAX_IDENTIFIER, Deployment, KeyPair, Platform, UnknownDeployment
+from lti.models.score import LineItem, Outlet, Score
 
 __all__ = [
     "MAX_IDENTIFIER",
@@ -14,9 +15,12 @@ __all__ = [
     "Enrolment",
     "JoinOffer",
     "KeyPair",
+    "LineItem",
     "LoginAttempt",
     "LtiPerson",
+    "Outlet",
     "Platform",
     "ResourceLink",
+    "Score",
     "UnknownDeployment",
 ]

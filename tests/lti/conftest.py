@@ -16,6 +16,7 @@ from lti.models import Platform
 from tests.factories import CourseFactory
 from tests.fakes.lms.client import LmsProcess
 from tests.lti.campus import Campus, enter
+from tests.lti.graded import Lectures, lectures_at
 from tests.lti.platforms import Browser, SmallPlatform, connected
 
 
@@ -69,3 +70,9 @@ def campus(lms_process: LmsProcess, settings: Settings, db: None) -> Iterator[Ca
     yield enter(lms_process)
     lms_process.reset()
     cache.clear()
+
+
+@pytest.fixture
+def lectures(campus: Campus) -> Lectures:
+    """A class that is the campus's course, and an assignment of it."""
+    return lectures_at(campus)

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount
+from assignments.submissions import receive
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
@@ -19,7 +20,6 @@ from accounts.models import Role as SiteRole
 from accounts.tokens import create_token, find_token
 from assignments.files import Bundle, File
 from assignments.models import Assignment, CellComment, Collection, Extension, Fetch, Grade, Submission, Way
-from assignments.submissions import receive
 from classes.members import admit, remove
 from classes.models import Course, Knock, LessonVisit, Membership, Role
 from classes.naming import server_name

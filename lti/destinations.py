@@ -1,0 +1,48 @@
+"""Learning platforms as places that grades go to: what assignments hand over, and are told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db.models import Count, Q
+from django.urls import reverse
+
+from assignments.grading.destinations import Delivery, Destination, Stage
+from assignments.models import Assignment, Grade
+from lti import grades
+from lti.models import Context, LineItem, Score
+
+
+class PlatformGrades:
+    """Every learning platform that a class has a course of."""
+
+    def published(self, published: Sequence[Grade]) -> None:
+        """Have them on their way to where their students come from."""
+        grades.queue(published)
+
+    def destinations(self, assignment: Assignment) -> Sequence[Destination]:
+        """The platforms of the class, on one page together. Two questions."""
+        contexts = Context.objects.filter(course=assignment.course_id).select_related("deployment__platform")
+        names = list(dict.fromkeys(context.deployment.platform.name for context in contexts))
+        if not names:
+            return []
+        trouble = LineItem.objects.filter(assignment=assignment, context__course=assignment.course_id).aggregate(
+            columns=Count("pk", filter=~Q(state=LineItem.State.OPEN)),
+            scores=Count("pk", filter=Q(scores__state=Score.State.REFUSED)),
+        )
+        url = reverse("lti:grade-states", args=[assignment.course.slug, assignment.name])
+        return [Destination(", ".join(names), url, has_trouble=any(trouble.values()))]
+
+    def deliveries(self, grade: Grade) -> Sequence[Delivery]:
+        """One for each platform that the student comes from. One question."""
+        scores = grade.scores.select_related("line_item__context__deployment__platform").order_by("pk")
+        return [_delivery(score) for score in scores]
+
+
+def _delivery(score: Score) -> Delivery:
+    name = score.line_item.platform.name
+    if score.state == Score.State.SENT:
+        return Delivery(name, Stage.THERE, score.sent_at)
+    if score.state == Score.State.REFUSED or score.line_item.state != LineItem.State.OPEN:
+        return Delivery(name, Stage.UNDELIVERED)
+    return Delivery(name, Stage.ON_ITS_WAY)
