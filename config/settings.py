@@ -292,6 +292,12 @@ CELERY_BEAT_SCHEDULE = {
     "renew-platform-keys": {"task": "lti.tasks.renew_keys", "schedule": crontab(hour=4, minute=41)},
     "forget-registrations": {"task": "lti.tasks.forget_registrations", "schedule": crontab(hour=4, minute=47)},
     "tend-grades": {"task": "lti.tasks.tend_grades", "schedule": timedelta(seconds=15), "options": {"expires": 15}},
+    "sync-rosters": {
+        "task": "lti.tasks.sync_rosters_at_night",
+        "schedule": crontab(hour="1-5", minute="3-59/10"),
+        "options": {"expires": 600},
+    },
+    "forget-rosters": {"task": "lti.tasks.forget_rosters", "schedule": crontab(minute=47)},
     "forget-logins": {"task": "lti.tasks.forget_logins", "schedule": crontab(minute=53)},
     "forget-platform-audit": {"task": "lti.tasks.forget_audit", "schedule": crontab(hour=4, minute=47)},
     "sweep-artefacts": {"task": "assignments.tasks.sweep_artefacts", "schedule": crontab(hour=4, minute=11)},

@@ -31,7 +31,8 @@ MAX_AGE = timedelta(minutes=10)
 """How long ago a message may have been made, however long its platform would have it count."""
 MAX_IDENTIFIER = 255
 MAX_ADDRESS = 1000
-_MAX_NAME, _MAX_EMAIL, _MAX_TITLE, _MAX_LABEL = 150, 254, 200, 100
+MAX_EMAIL = 254
+_MAX_NAME, _MAX_TITLE, _MAX_LABEL = 150, 200, 100
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 
 
@@ -125,12 +126,12 @@ def read_message(claims: Mapping[str, Any], expected: Expected, *, now: datetime
     return Message(
         kind=kind,
         nonce=nonce,
-        sub=_identifier(claims.get("sub"), "sub"),
-        deployment_id=_identifier(claims.get(f"{LTI}deployment_id"), "deployment_id"),
+        sub=identifier(claims.get("sub"), "sub"),
+        deployment_id=identifier(claims.get(f"{LTI}deployment_id"), "deployment_id"),
         target=target_on(expected.public_url, claims.get(f"{LTI}target_link_uri")),
         roles=_roles(claims.get(f"{LTI}roles")),
-        name=_name(claims),
-        email=_words(claims.get("email"), _MAX_EMAIL),
+        name=name_of(claims),
+        email=words(claims.get("email"), MAX_EMAIL),
         context=_place(context, "context") if context is not None else None,
         resource_link=_place(claims.get(f"{LTI}resource_link"), "resource_link") if kind == RESOURCE_LINK else None,
         deep_linking=_deep_linking(claims, expected) if kind == DEEP_LINKING else None,
@@ -189,8 +190,8 @@ def _time(claims: Mapping[str, Any], name: str) -> float | None:
     return time
 
 
-def _identifier(value: object, name: str) -> str:
-    """An ID as its platform writes it; some write numbers."""
+def identifier(value: object, name: str) -> str:
+    """An ID as its platform writes it; some write numbers. Raises LtiError `message_malformed`."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(text, str) or not text.strip() or len(text) > MAX_IDENTIFIER or not _can_be_kept(text):
         raise LtiError("message_malformed", detail=f"{name} missing, empty or too long")
@@ -206,9 +207,9 @@ def _place(value: object, name: str) -> Place:
     if not isinstance(value, Mapping):
         raise LtiError("message_malformed", detail=f"{name} missing or no object")
     return Place(
-        _identifier(value.get("id"), f"{name}.id"),
-        _words(value.get("title"), _MAX_TITLE),
-        _words(value.get("label"), _MAX_LABEL),
+        identifier(value.get("id"), f"{name}.id"),
+        words(value.get("title"), _MAX_TITLE),
+        words(value.get("label"), _MAX_LABEL),
     )
 
 
@@ -260,13 +261,14 @@ def _custom(value: object) -> dict[str, str]:
     return {str(name): text for name, text in value.items() if isinstance(text, str)}
 
 
-def _name(claims: Mapping[str, Any]) -> str:
-    whole = _words(claims.get("name"), _MAX_NAME)
-    parts = (_words(claims.get(part), _MAX_NAME) for part in ("given_name", "family_name"))
+def name_of(claims: Mapping[str, Any]) -> str:
+    """What somebody is called, as far as it is said."""
+    whole = words(claims.get("name"), _MAX_NAME)
+    parts = (words(claims.get(part), _MAX_NAME) for part in ("given_name", "family_name"))
     return whole or " ".join(filter(None, parts))[:_MAX_NAME]
 
 
-def _words(value: object, most: int) -> str:
+def words(value: object, most: int) -> str:
     """Without what could change how the rest of a page reads; what joins an emoji together may stay."""
     if not isinstance(value, str):
         return ""

@@ -120,7 +120,8 @@ def _note_grant(context: Context, person: LtiPerson, role: Role | None) -> str |
     if role is None:
         context.enrolments.filter(person=person).delete()
     else:
-        Enrolment.objects.update_or_create(context=context, person=person, defaults={"role": role})
+        facts = {"role": role, "missing_since": None}
+        Enrolment.objects.update_or_create(context=context, person=person, defaults=facts)
     return given
 
 

@@ -294,4 +294,63 @@ REASONS: dict[str, Reason] = {
         _("Try again in a minute. If that does not help, whoever runs it has to let Carrel read grades."),
         status=502,
     ),
+    # The people of a course
+    "roster_nowhere": Reason(
+        _("“{platform}” has not said yet where it lists the people of this course."),
+        _(
+            "Put a link to Carrel into the course there, open it once as its teacher, and try again. If that does not "
+            "help, whoever runs the learning platform has to allow names and roles in the settings of the tool."
+        ),
+        status=409,
+    ),
+    "roster_unreached": Reason(
+        _("“{platform}” did not answer when it was asked for the people of the course, so nothing has changed."),
+        _("Try again in a few minutes."),
+        status=503,
+    ),
+    "roster_refused": Reason(
+        _("“{platform}” does not show Carrel the people of this course, so nothing has changed."),
+        _("Whoever runs the learning platform has to allow names and roles in the settings of the tool there."),
+        status=502,
+    ),
+    "roster_unreadable": Reason(
+        _("What “{platform}” answered is not a list of people that can be read whole, so nothing has changed."),
+        _("Try again. If that does not help, tell whoever runs this Carrel."),
+        status=502,
+    ),
+    "roster_elsewhere": Reason(
+        _("“{platform}” answered with the people of another course or sent Carrel elsewhere, so nothing has changed."),
+        _("Open Carrel from the course again and repeat it. If that does not help, tell whoever runs this Carrel."),
+        status=502,
+    ),
+    "roster_endless": Reason(
+        _("The list of “{platform}” comes to no end, or has more than {people} people, so nothing has changed."),
+        _("Tell whoever runs this Carrel."),
+        status=502,
+    ),
+    "roster_slow": Reason(
+        _("“{platform}” did not get to the end of its list in {seconds} seconds, so nothing has changed."),
+        _("Carrel reads it again during the night, when there is more time. Or try again later."),
+        status=503,
+    ),
+    "roster_busy": Reason(
+        _("The list of “{platform}” is being read by somebody else at this moment."),
+        _("Look at the list of people again in a minute."),
+        status=409,
+    ),
+    "roster_stale": Reason(
+        _("What was read from “{platform}” has been taken over already, or an hour has passed since."),
+        _("Nothing was done now. Update again if something is missing."),
+        status=409,
+    ),
+    "roster_moved": Reason(
+        _("The class has changed since this page was shown, so the list would do something else now."),
+        _("Nothing has been changed. Look at it again below, and update if it is right."),
+        status=409,
+    ),
+    "roster_held": Reason(
+        _("By the list of “{platform}”, {missing} of {present} people would be in the class no more."),
+        _("Nothing has been changed. If that is right, a teacher has to say so."),
+        status=409,
+    ),
 }

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from classes.models import Course, Role
-from lti import claims, contexts, fetching, grades, logins, people, platforms, tool
+from lti import claims, contexts, fetching, grades, logins, people, platforms, rosters, tool
 from lti.claims import DEEP_LINKING, Expected, Message
 from lti.errors import LtiError
 from lti.models import Context, Deployment, Platform
@@ -75,7 +75,7 @@ def arrive(deployment: Deployment, message: Message, *, now: datetime) -> Arriva
     if message.kind == DEEP_LINKING:
         raise LtiError("picker_missing")
     context = _context(deployment, message, now=now)
-    is_new = people.known(deployment.platform, message.sub) is None
+    is_new = people.is_unused(people.known(deployment.platform, message.sub))
     person = people.recognise(deployment.platform, message, now=now)
     if context is None:
         return Arrival(person.user, reverse("classes:course-list"), is_new)
@@ -83,6 +83,8 @@ def arrive(deployment: Deployment, message: Message, *, now: datetime) -> Arriva
     contexts.note_services(context, message.services)
     if message.resource_link is not None:
         grades.note_link(contexts.note_link(context, message.resource_link, message.services, now=now))
+    if message.role == Role.TEACHER:
+        rosters.wish(context, now=now)
     if context.course is None:
         return Arrival(person.user, reverse("lti:context-connect", args=[context.pk]), is_new)
     if membership is None:

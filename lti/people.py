@@ -38,7 +38,15 @@ def recognise(platform: Platform, message: Message, *, now: datetime) -> LtiPers
     person = known(platform, message.sub) or _welcome(platform, message, now=now)
     person.name, person.email, person.last_seen_at = message.name, message.email, now
     person.save(update_fields=["name", "email", "last_seen_at"])
+    if is_unused(person) and not person.user.display_name:  # Lists may leave out names that launches tell.
+        person.user.display_name = message.name
+        person.user.save(update_fields=["display_name"])
     return person
+
+
+def is_unused(person: LtiPerson | None) -> bool:
+    """Whether nobody has ever come to their account: made just now, or ahead of time from a list."""
+    return person is None or (person.has_made_account and person.user.last_login is None)
 
 
 def offer_to_join(user: User, *, browser: str, now: datetime) -> str:
@@ -105,12 +113,18 @@ def made_for(user: User) -> LtiPerson | None:
     return LtiPerson.objects.filter(user=user, has_made_account=True).select_related("platform").first()
 
 
+def new_account(name: str) -> User:
+    """An account of no rights and no password, not stored yet."""
+    user = User(username=f"lti-{secrets.token_hex(8)}", display_name=name, role=Role.MEMBER)
+    user.set_unusable_password()
+    return user
+
+
 def _welcome(platform: Platform, message: Message, *, now: datetime) -> LtiPerson:
     """An account of no rights for somebody new; two windows in the same moment make one."""
     try:
         with transaction.atomic():
-            user = User(username=f"lti-{secrets.token_hex(8)}", display_name=message.name, role=Role.MEMBER)
-            user.set_unusable_password()
+            user = new_account(message.name)
             user.save()
             return LtiPerson.objects.create(
                 platform=platform, sub=message.sub, user=user, first_seen_at=now, last_seen_at=now

@@ -11,10 +11,8 @@ from lti.models import Context
 def can_connect(user: User, context: Context) -> bool:
     """Whether this person may say which class a course is: its platform has to call them its teacher."""
     platform = context.deployment.platform
-    return (
-        platform.is_active
-        and context.enrolments.filter(person__user=user, person__platform=platform, role=Role.TEACHER).exists()
-    )
+    teachers = context.enrolments.filter(role=Role.TEACHER, missing_since=None)
+    return platform.is_active and teachers.filter(person__user=user, person__platform=platform).exists()
 
 
 def can_make_course_for(user: User, context: Context) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from lti import audit, keys, logins, registration, sending
-from lti.models import Platform
+from lti import audit, keys, logins, registration, rosters, sending
+from lti.models import Context, Platform
 
 
 @shared_task
@@ -44,3 +44,22 @@ def send_grades(platform_id: str) -> None:
 def tend_grades() -> None:
     """Have sent whatever is due, whoever was to send it."""
     sending.tend_grades(now=timezone.now())
+
+
+@shared_task(soft_time_limit=200, time_limit=230)
+def sync_roster(context_id: str) -> None:
+    """Bring the people of a class together with the platform's list of them."""
+    for context in Context.objects.filter(pk=context_id).select_related("course", "deployment__platform"):
+        rosters.sync(context, now=timezone.now())
+
+
+@shared_task
+def sync_rosters_at_night() -> None:
+    """Ask for the lists of those classes whose turn it is."""
+    rosters.sync_at_night(now=timezone.now())
+
+
+@shared_task
+def forget_rosters() -> None:
+    """Remove lists that no teacher said anything about in time."""
+    rosters.forget_lists(now=timezone.now())

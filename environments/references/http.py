@@ -171,10 +171,18 @@ class _Request:
                 ) as response,
             ):
                 body = self.take(response.status, response.iter_stream())
-                fields = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-                return Answer(url, response.status, fields, body)
+                return Answer(url, response.status, _fields(response.headers), body)
         except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError) as error:
             raise SystemFailure("repository_unreachable", host=_host(url), detail=repr(error)) from error
+
+
+def _fields(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by name, the last of each; those of links are one list, in however many lines they come."""
+    fields: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        fields[name] = f"{fields[name]}, {value}" if name == "link" and name in fields else value
+    return fields
 
 
 def _joined(pieces: Iterable[bytes], max_bytes: int) -> bytes:

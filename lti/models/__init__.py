@@ -5,6 +5,7 @@ from lti.models.context import Context, Enrolment, ResourceLink
 from lti.models.login import LoginAttempt
 from lti.models.person import JoinOffer, LtiPerson
 from lti.models.platform import MAX_IDENTIFIER, Deployment, KeyPair, Platform, UnknownDeployment
+from lti.models.roster import Roster
 from lti.models.score import LineItem, Outlet, Score
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Outlet",
     "Platform",
     "ResourceLink",
+    "Roster",
     "Score",
     "UnknownDeployment",
 ]

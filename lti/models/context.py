@@ -49,6 +49,8 @@ class Enrolment(models.Model):
     context = models.ForeignKey(Context, on_delete=models.CASCADE, related_name="enrolments")
     person = models.ForeignKey(LtiPerson, on_delete=models.CASCADE, related_name="enrolments")
     role = models.CharField(max_length=16, choices=Role)
+    missing_since = models.DateTimeField(null=True, blank=True)
+    """Since when the platform lists them there no more; None again once it does, or they come from there."""
 
     class Meta:
         constraints = [

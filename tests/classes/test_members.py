@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
 from accounts.models import User
 from classes.errors import CourseError
-from classes.members import admit, change_role, remove
-from classes.models import Course, Joined, Role, Section
+from classes.members import admit, change_role, remove, take_out
+from classes.models import Course, Joined, Knock, Role, Section
 from tests.factories import CourseFactory, member
 
 pytestmark = pytest.mark.django_db
@@ -98,3 +98,34 @@ def test_the_last_teacher_stays(course: Course, now: datetime, lose: object) -> 
         lose(only, now)  # type: ignore[operator]
 
     assert course.teachers in only.person.groups.all()
+
+
+def test_take_out_is_as_if_they_had_left(course: Course, now: datetime) -> None:
+    ada, ben = member(course, "ada"), member(course, "ben")
+
+    take_out(course, [ada.person_id], now=now)
+
+    ada.refresh_from_db()
+    assert (ada.left_at, ada.was_removed) == (now, False)
+    assert not ada.person.groups.exists()
+    assert list(course.everybody.user_set.all()) == [ben.person]
+
+
+def test_take_out_leaves_a_teacher(course: Course, now: datetime) -> None:
+    teachers = [member(course, name, Role.TEACHER) for name in ("tess", "tom")]
+
+    with pytest.raises(CourseError, match="course_needs_teacher"):
+        take_out(course, [each.person_id for each in teachers], now=now)
+    assert course.memberships.present().count() == course.teachers.user_set.count() == 2
+
+
+def test_take_out_ends_visits_that_have_no_ground_any_more(course: Course, now: datetime) -> None:
+    teacher, student = member(course, "tess", Role.TEACHER), member(course, "ada")
+    knock = Knock.objects.create(
+        membership=student, by=teacher.person, asked_at=now, agreed_at=now, ends_at=now + timedelta(hours=1)
+    )
+
+    take_out(course, [student.person_id], now=now)
+
+    knock.refresh_from_db()
+    assert knock.ended_at is not None

@@ -18,6 +18,7 @@ from classes.members import admit
 from classes.models import Course, Role
 from environments.models import NotebookServer
 from lti.models import AuditEntry, JoinOffer, LtiPerson, Platform
+from lti.people import new_account
 from tests.factories import EMPTY_NOTEBOOK, PASSWORD, AssignmentFactory, NotebookServerFactory, UserFactory, released
 from tests.lti.platforms import TEACHER, Browser, SmallPlatform, connected
 
@@ -275,3 +276,18 @@ def test_account_that_no_platform_made_has_nothing_to_connect(browser: Browser, 
 
     assert browser.client.post("/lti/join/").status_code == 409
     assert "nothing to connect" in browser.client.get("/lti/join/").content.decode()
+
+
+def test_account_made_ahead_of_time_is_theirs_at_the_first_launch(
+    browser: Browser, course: Course, platform: Platform
+) -> None:
+    account = new_account("")
+    account.save()
+    LtiPerson.objects.create(platform=platform, sub="42", user=account)
+
+    response = browser.launch(name="Ada")
+
+    assert signed_in(browser) == account
+    assert User.objects.get(pk=account.pk).display_name == "Ada"
+    assert "Did you have one already?" in browser.client.get(response["Location"]).content.decode()
+    assert "Did you have one already?" not in browser.client.get(browser.launch()["Location"]).content.decode()
