@@ -1,7 +1,8 @@
 """What apps above this one add to the pages of a class, without this one knowing of them.
 
 `COURSE_EXTENSIONS` names them by dotted path. Their places stand among those of the class, and their sections on its
-first page and on the pages of its lessons; the live page of the class leads to what they show live.
+first page and on the pages of its lessons; the live page of the class leads to what they show live. What
+`PEOPLE_EXTENSIONS` names stands above the list of its people.
 """
 
 from __future__ import annotations
@@ -56,3 +57,16 @@ class CourseExtension(Protocol):
 def extensions() -> Sequence[CourseExtension]:
     """Those the settings name."""
     return [import_string(path)() for path in settings.COURSE_EXTENSIONS]
+
+
+class PeopleExtension(Protocol):
+    """What an app adds to the list of the people of a class, for those who teach or grade it."""
+
+    def sections(self, standing: Standing, *, now: datetime) -> Sequence[Section]:
+        """What stands above the list. What it asks the database may not grow with the class."""
+
+
+@cache
+def people_extensions() -> Sequence[PeopleExtension]:
+    """Those the settings name."""
+    return [import_string(path)() for path in settings.PEOPLE_EXTENSIONS]

@@ -446,6 +446,7 @@ GRADE_SINKS = ["lti.destinations.PlatformGrades"]
 """Where published grades go beside Carrel, by dotted path; see `assignments.grading.sinks`."""
 GRADE_DESTINATIONS = ["lti.destinations.PlatformGrades"]
 """Who says how far grades are on their way there; see `assignments.grading.destinations`."""
+PEOPLE_EXTENSIONS = ["lti.course_people.PeopleOfPlatforms"]
 COURSE_EXTENSIONS = ["assignments.course_page.AssignmentsOfCourse"]
 SERVER_GRANTS = ["assignments.submitting.server_keys.scopes_for"]
 """What servers can do for their owners by themselves, by dotted path; see `environments.credentials.Grant`."""

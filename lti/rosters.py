@@ -15,10 +15,11 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
+from accounts.models import User
 from classes.members import check_going_on
 from environments.errors import EnvironmentsError
 from environments.queueing import enqueue
-from lti import roster_rows
+from lti import audit, roster_rows
 from lti.errors import LtiError
 from lti.models import Context, Platform, Roster
 from lti.roster_pages import Listed
@@ -37,6 +38,8 @@ KEPT = timedelta(hours=1)
 AFTER_A_LAUNCH = timedelta(minutes=15)
 AT_NIGHT = timedelta(hours=18)
 """How long ago it must have been asked for to be asked for again, after a launch and at night."""
+PASSING = ("roster_busy", "roster_moved", "roster_stale", "platform_inactive")
+"""What is told to whoever asks, and not kept."""
 MAX_AT_ONCE = 25
 """For how many courses one round of a night asks."""
 
@@ -64,7 +67,7 @@ def waiting_plan(context: Context, *, now: datetime) -> Plan:
     return roster_rows.plan_of(context, listed, read_at=read_at)
 
 
-def take_over(context: Context, *, seen: str, is_confirmed: bool = False, now: datetime) -> Plan:
+def take_over(context: Context, *, seen: str, is_confirmed: bool = False, by: User, now: datetime) -> Plan:
     """Do what the page with this fingerprint showed, and nothing else. Done once: whoever comes second is told.
 
     Raises LtiError `roster_stale`, `roster_moved` where it would not do the same any more, `roster_held` where so many
@@ -79,7 +82,7 @@ def take_over(context: Context, *, seen: str, is_confirmed: bool = False, now: d
             raise LtiError("roster_moved")
         if plan.is_held and not is_confirmed:
             raise _held(current, plan)
-        _carry_out(roster, plan, listed, now=now)
+        _carry_out(roster, plan, listed, by=by, now=now)
     return plan
 
 
@@ -137,6 +140,11 @@ def check_may_sync(context: Context) -> None:
         raise LtiError("roster_nowhere", platform=platform.name)
 
 
+def is_kept(error: EnvironmentsError) -> bool:
+    """Whether it is written down with the course until its list has been taken over."""
+    return isinstance(error, LtiError) and error.code not in PASSING
+
+
 def _ask_for(context: Context, *, before: datetime, now: datetime) -> None:
     roster, is_new = Roster.objects.get_or_create(context=context, defaults={"tried_at": now})
     as_long_ago = Roster.objects.filter(Q(tried_at=None) | Q(tried_at__lte=before), pk=roster.pk)
@@ -161,7 +169,7 @@ def _waiting(context: Context, roster: Roster | None, *, now: datetime) -> tuple
     return [Listed(**one | {"roles": tuple(one["roles"])}) for one in roster.listed], roster.listed_at
 
 
-def _carry_out(roster: Roster, plan: Plan, listed: Sequence[Listed], *, now: datetime) -> None:
+def _carry_out(roster: Roster, plan: Plan, listed: Sequence[Listed], *, by: User | None = None, now: datetime) -> None:
     roster_rows.carry_out(roster.context, plan, listed, now=now)
     counts = {outcome.value: plan.counts[outcome] for outcome in Outcome} | {"listed": plan.listed}
     Roster.objects.filter(pk=roster.pk).update(
@@ -172,6 +180,23 @@ def _carry_out(roster: Roster, plan: Plan, listed: Sequence[Listed], *, now: dat
         failure_facts={},
         listed=[],
         listed_at=None,
+    )
+
+    _note_changes(roster.context, plan, by=by, now=now)
+
+
+def _note_changes(context: Context, plan: Plan, *, by: User | None, now: datetime) -> None:
+    if not plan.changes:
+        return
+    audit.note(
+        audit.What.ROSTER_APPLIED,
+        platform=context.deployment.platform,
+        actor=by,
+        now=now,
+        context=str(context),
+        came=plan.counts[Outcome.COMES] + plan.counts[Outcome.RETURNS],
+        changed=plan.counts[Outcome.RISES],
+        went=plan.goes,
     )
 
 
@@ -206,10 +231,18 @@ def _writing_down(context: Context, *, now: datetime) -> Iterator[None]:
         check_may_sync(context)
         yield
     except LtiError as error:
-        if error.code not in ("roster_busy", "roster_moved"):
-            wrong = {"failed_at": now, "failure_code": error.code, "failure_facts": error.facts}
-            Roster.objects.filter(context=context).update(**wrong)
+        if is_kept(error):
+            _note_failure(context, error, now=now)
         raise
+
+
+def _note_failure(context: Context, error: LtiError, *, now: datetime) -> None:
+    rows = Roster.objects.filter(context=context)
+    is_news = not rows.filter(failure_code=error.code).exists()
+    rows.update(failed_at=now, failure_code=error.code, failure_facts=error.facts)
+    if is_news:
+        platform = context.deployment.platform
+        audit.note(audit.What.ROSTER_STOPPED, platform=platform, now=now, context=str(context), code=error.code)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from lti.views import accounts, audit, contexts, joining, keys, launch, platforms, registering
+from lti.views import accounts, audit, contexts, joining, keys, launch, platforms, registering, rosters
 
 app_name = "lti"
 
@@ -31,4 +31,6 @@ urlpatterns = [
         platforms.deployment_withdraw,
         name="deployment-withdraw",
     ),
+    path("classes/<slug:slug>/people/<uuid:context_id>/", rosters.roster_preview, name="roster-preview"),
+    path("classes/<slug:slug>/people/<uuid:context_id>/read/", rosters.roster_read, name="roster-read"),
 ]

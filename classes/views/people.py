@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from classes.context import AS_STUDENT, CourseRequest, course_view
 from classes.errors import CourseError
+from classes.extensions import Section, people_extensions
 from classes.invitations import address_of
 from classes.members import remove
 from classes.models import Membership, Role
@@ -54,6 +55,7 @@ def people(request: CourseRequest) -> HttpResponse:
         "page": Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page")),
         "sections": sections,
         "counts": _counts(request),
+        "added": _added(request),
         "is_narrowed": any(narrowing.values()),
         **narrowing,
         "order": form.asked("sort", Order.NAME),
@@ -184,6 +186,12 @@ def _counts(request: CourseRequest) -> dict[str, int]:
         PeopleFilter.EXPECTED: request.course.expected.count(),
         PeopleFilter.LEFT: members.exclude(left_at=None).count(),
     }
+
+
+def _added(request: CourseRequest) -> list[Section]:
+    """What apps above this one have to say of the people of the class."""
+    now = timezone.now()
+    return [one for extension in people_extensions() for one in extension.sections(request.standing, now=now)]
 
 
 def _person_page(

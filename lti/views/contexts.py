@@ -18,7 +18,7 @@ from classes.models.course import MAX_TITLE
 from environments.errors import EnvironmentsError
 from environments.git_credentials import resolve_for
 from environments.views.requests import PageRequest
-from lti import contexts
+from lti import contexts, rosters
 from lti.models import Context
 from lti.policies import can_connect, can_make_course_for
 from lti.views.pages import refusal
@@ -50,6 +50,7 @@ def context_connect(request: HttpRequest, context_id: UUID) -> HttpResponse:
                 return refusal(request, error)
             form.add_launch_error(error)
         else:
+            rosters.wish(context, now=now)
             return redirect("classes:course-detail", course.slug)
     return _page(request, context, form, status=UNPROCESSABLE)
 
@@ -61,10 +62,12 @@ def context_connect_to(request: HttpRequest, context_id: UUID) -> HttpResponse:
     user = cast("PageRequest", request).user
     context = _context(user, context_id)
     course = get_object_or_404(contexts.classes_to_connect(user), slug=request.POST.get("course", ""))
+    now = timezone.now()
     try:
-        contexts.connect(context, course, by=user, now=timezone.now())
+        contexts.connect(context, course, by=user, now=now)
     except EnvironmentsError as error:
         return refusal(request, error)
+    rosters.wish(context, now=now)
     return redirect("classes:course-detail", course.slug)
 
 

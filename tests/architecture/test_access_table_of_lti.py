@@ -83,6 +83,15 @@ PAGES = [
     ),
 ]
 
+# Of a course that is a class; its platform has not said where its people are listed.
+AT_THE_CLASS = "/lti/classes/{course}/people/{context}/"
+PAGES_OF_ROSTERS = [
+    Page("roster-preview", AT_THE_CLASS, "get", SIGN_IN, 404, 403, 403, 302),
+    Page("roster-preview", AT_THE_CLASS, "post", SIGN_IN, 404, 403, 403, 302),
+    Page("roster-read", f"{AT_THE_CLASS}read/", "get", SIGN_IN, 404, 403, 403, 405),
+    Page("roster-read", f"{AT_THE_CLASS}read/", "post", SIGN_IN, 404, 403, 403, 302),
+]
+
 
 @pytest.fixture
 def context(teacher: User) -> Context:
@@ -117,5 +126,26 @@ def test_whoever_runs_the_site_is_no_teacher_over_there(client: Client, context:
     check_answer_to_whoever_runs_the_site(client, page, address_of(page, context))
 
 
+@pytest.fixture
+def course(context: Context) -> Course:
+    """The class that it is in the tables of pages of a class."""
+    context.course = Course.objects.get()
+    context.save()
+    return context.course
+
+
+@each_of(PAGES_OF_ROSTERS)
+@pytest.mark.parametrize("who", PERSONS)
+def test_page_of_a_roster_answers_each_person_as_the_table_says(
+    client: Client, context: Context, course: Course, page: Page, who: str
+) -> None:
+    check_answer(client, page, page.path.format(course=course.slug, context=context.pk), who=who)
+
+
+@each_of(PAGES_OF_ROSTERS)
+def test_whoever_runs_the_site_sees_rosters(client: Client, context: Context, course: Course, page: Page) -> None:
+    check_answer_to_whoever_runs_the_site(client, page, page.path.format(course=course.slug, context=context.pk))
+
+
 def test_table_names_every_page() -> None:
-    assert {pattern.name for pattern in urlpatterns} == {page.name for page in PAGES}
+    assert {pattern.name for pattern in urlpatterns} == {page.name for page in [*PAGES, *PAGES_OF_ROSTERS]}

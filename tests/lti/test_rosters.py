@@ -50,6 +50,12 @@ def synced(context: Context, *, later: timedelta = timedelta()) -> Roster:
     return Roster.objects.get(context=context)
 
 
+def take_over(context: Context, seen: str, *, now: datetime, is_confirmed: bool = False) -> None:
+    """By the teacher of the class."""
+    assert context.course is not None
+    rosters.take_over(context, seen=seen, is_confirmed=is_confirmed, by=context.course.owner, now=now)
+
+
 def place_of(campus: Campus, course: Course, username: str) -> Membership:
     return course.memberships.get(person__lti_people__sub=campus.sub(username))
 
@@ -323,10 +329,10 @@ def test_teacher_can_confirm_that_many_go(campus: Campus, context: Context, cour
     plan = rosters.look(context, now=later)
 
     with pytest.raises(LtiError, match="roster_held"):
-        rosters.take_over(context, seen=plan.fingerprint, now=later)
+        take_over(context, plan.fingerprint, now=later)
     assert present(campus, course) == EVERYBODY
 
-    rosters.take_over(context, seen=plan.fingerprint, is_confirmed=True, now=later)
+    take_over(context, plan.fingerprint, is_confirmed=True, now=later)
     assert present(campus, course) == {"tess", "toby"}
 
 
@@ -344,7 +350,7 @@ def test_what_was_seen_is_done(campus: Campus, context: Context, course: Course,
     seen = rosters.look(context, now=now).fingerprint
     campus.lms.do("students", course=COURSE, count=3)
 
-    rosters.take_over(context, seen=seen, now=now)
+    take_over(context, seen, now=now)
 
     assert present(campus, course) == EVERYBODY
     assert course.memberships.present().count() == 6
@@ -357,17 +363,17 @@ def test_what_was_seen_is_not_done_once_it_is_something_else(
     launched(campus, context, "ada")
 
     with pytest.raises(LtiError, match="roster_moved"):
-        rosters.take_over(context, seen=seen, now=now)
+        take_over(context, seen, now=now)
     assert present(campus, course) == {"ada"}
     assert rosters.waiting_plan(context, now=now).counts[Outcome.COMES] == 4
 
 
 def test_two_teachers_do_it_once(campus: Campus, context: Context, course: Course, now: datetime) -> None:
     seen = rosters.look(context, now=now).fingerprint
-    rosters.take_over(context, seen=seen, now=now)
+    take_over(context, seen, now=now)
 
     with pytest.raises(LtiError, match="roster_stale"):
-        rosters.take_over(context, seen=seen, now=now)
+        take_over(context, seen, now=now)
     assert course.memberships.count() == 6
 
 
@@ -376,7 +382,7 @@ def test_list_waits_for_an_hour(campus: Campus, context: Context, course: Course
     later = now + rosters.KEPT
 
     with pytest.raises(LtiError, match="roster_stale"):
-        rosters.take_over(context, seen=seen, now=later)
+        take_over(context, seen, now=later)
 
     rosters.forget_lists(now=later)
     assert Roster.objects.get().listed == []
@@ -390,7 +396,7 @@ def test_class_that_ended_meanwhile_stays_as_it_is(
     Course.objects.filter(pk=course.pk).update(**facts)
 
     with pytest.raises(CourseError, match=r"course_over|course_deleted"):
-        rosters.take_over(context, seen=seen, now=now)
+        take_over(context, seen, now=now)
     assert (present(campus, course), LtiPerson.objects.count()) == (set(), 0)
 
 
@@ -401,7 +407,7 @@ def test_course_that_is_no_class_any_more_is_left_alone(
     Context.objects.update(course=None)
 
     with pytest.raises(LtiError, match="roster_stale"):
-        rosters.take_over(context, seen=seen, now=now)
+        take_over(context, seen, now=now)
 
 
 def test_platform_that_was_switched_off_is_not_asked(campus: Campus, context: Context, now: datetime) -> None:
