@@ -21,6 +21,7 @@ from django.conf import settings
 from django.urls import get_resolver, re_path
 
 from classes.consumers import websocket_urlpatterns as sockets_of_classes
+from config.demo_lms_site import DemoLmsSite
 from environments.binder import http_urlpatterns
 from environments.consumers import websocket_urlpatterns
 from environments.gateway.app import Gateway, subdomain_of
@@ -53,12 +54,15 @@ site = ProtocolTypeRouter(
 )
 
 gateway = Gateway()
+demo_lms = DemoLmsSite()
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
     """Send notebook origins to the gateway and everything else to the site, which refuses hosts it does not know."""
     if scope["type"] == "lifespan" or subdomain_of(_host(scope)) is not None:
         await gateway(scope, receive, send)
+    elif demo_lms.takes(scope):
+        await demo_lms(scope, receive, send)
     else:
         await site(scope, receive, send)
 

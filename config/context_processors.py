@@ -38,6 +38,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "status_links": STATUS_LINKS,
         "site_credits": settings.SITE_CREDITS,
         "site_links": settings.SITE_LINKS,
+        "demo_lms_url": settings.DEMO_LMS_URL,
     }
 
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Role, User
-from config import demo_class, demo_work
+from config import demo_class, demo_lms, demo_work
 from config.env import BASE_DIR
 from environments.catalog import set_tags
 from environments.models import Environment
@@ -70,7 +70,7 @@ class Account:
 
 
 def load() -> None:
-    """Make the accounts, the repositories, the environments and the class that are not there. Safe to repeat.
+    """Make the accounts, repositories, environments, the class and the pretend LMS that are not there. Safe to repeat.
 
     Raises `ExamplesUnavailable`; the accounts are made even then.
     """
@@ -78,6 +78,7 @@ def load() -> None:
     publish_examples()
     _list_environments()
     demo_class.load_class(EXAMPLES / demo_class.REPOSITORY, now=timezone.now())
+    demo_lms.make(now=timezone.now())
 
 
 def load_work() -> None:

@@ -99,7 +99,7 @@ def load_class(material: Path, *, now: datetime) -> None:
 
     Its environment is prepared by whoever opens a lesson first: a first start has enough to do.
     """
-    teacher = _person(TEACHER)
+    teacher = find_person(TEACHER)
     if teacher is None or Course.objects.filter(owner=teacher, code=CODE).exists():
         return
     course = make_course(teacher, _plan(now), resolved=None, now=now - 3 * WEEK)
@@ -115,14 +115,14 @@ def load_class(material: Path, *, now: datetime) -> None:
 
 def find_class() -> Course | None:
     """The class, where it is and goes on."""
-    teacher = _person(TEACHER)
+    teacher = find_person(TEACHER)
     course = Course.objects.present().filter(owner=teacher, code=CODE).first() if teacher is not None else None
     return None if course is None or course.is_over else course
 
 
 def find_grader() -> User | None:
     """Who grades in it."""
-    return _person(GRADER)
+    return find_person(GRADER)
 
 
 def work_in(notebook: Path) -> Work:
@@ -172,9 +172,9 @@ def _let_in(course: Course, *, now: datetime) -> list[Membership]:
     """The grader, and the students in two sections; the memberships of the students."""
     joined_at = now - 2 * WEEK
     sections = [Section.objects.create(course=course, name=name) for name in SECTIONS]
-    if grader := _person(GRADER):
+    if grader := find_person(GRADER):
         admit(course, grader, role=Role.GRADER, now=joined_at)
-    people = [person for person in (_person(STUDENT), *map(_classmate, CLASSMATES)) if person is not None]
+    people = [person for person in (find_person(STUDENT), *map(_classmate, CLASSMATES)) if person is not None]
     return [
         admit(course, person, section=sections[number % len(sections)], joined_by=Joined.ROSTER, now=joined_at)
         for number, person in enumerate(people)
@@ -193,7 +193,7 @@ def _classmate(name: str) -> User | None:
     return user if user.email == _address(username) else None
 
 
-def _person(username: str) -> User | None:
+def find_person(username: str) -> User | None:
     """The demo's own person of this name: somebody else may be called so too."""
     return User.objects.filter(username=username, email=_address(username)).first()
 

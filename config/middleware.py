@@ -50,17 +50,25 @@ class IsolationMiddleware:
             return self.get_response(request)
         if request.path in FROM_FRAMES_OF_PLATFORMS and request.method in SAFE_METHODS:
             return self.get_response(request)
-        if _comes_from_another_site(request) or _changes_from_another_origin(request):
+        if comes_from_elsewhere(request):
             return permission_denied(request, PermissionDenied())
         return self.get_response(request)
 
 
-def _comes_from_another_site(request: HttpRequest) -> bool:
+def comes_from_elsewhere(request: HttpRequest) -> bool:
+    """Whether a page of another origin asks for more than that somebody is led here."""
+    return _comes_from_another_site(request) or _changes_from_another_origin(request)
+
+
+def is_led_here(request: HttpRequest) -> bool:
+    """Whether a page of another site sends its reader here, which it may."""
     headers = request.headers
-    if headers.get("Sec-Fetch-Site", "none") not in OTHER_SITES:
-        return False
     is_navigation = headers.get("Sec-Fetch-Mode") == "navigate" and headers.get("Sec-Fetch-Dest") == "document"
-    return not (is_navigation and request.method == "GET")
+    return headers.get("Sec-Fetch-Site") in OTHER_SITES and is_navigation and request.method == "GET"
+
+
+def _comes_from_another_site(request: HttpRequest) -> bool:
+    return request.headers.get("Sec-Fetch-Site", "none") in OTHER_SITES and not is_led_here(request)
 
 
 def _changes_from_another_origin(request: HttpRequest) -> bool:

@@ -450,6 +450,13 @@ PEOPLE_EXTENSIONS = ["lti.course_people.PeopleOfPlatforms"]
 COURSE_EXTENSIONS = ["assignments.course_page.AssignmentsOfCourse"]
 SERVER_GRANTS = ["assignments.submitting.server_keys.scopes_for"]
 """What servers can do for their owners by themselves, by dotted path; see `environments.credentials.Grant`."""
+DEMO_LMS: bool = env.bool("DEMO_LMS", default=EMBEDDED and _public.hostname == "localhost")
+if DEMO_LMS and not EMBEDDED:
+    raise ImproperlyConfigured(
+        "DEMO_LMS is on, and would let people be whom they like. It is for an embedded installation only: unset it."
+    )
+DEMO_LMS_URL = f"{PUBLIC_URL}/demo-lms" if DEMO_LMS else ""
+"""Where a pretend learning platform is to be tried out; empty where there is none."""
 LTI_KEY_DAYS: int = env.int("LTI_KEY_DAYS", default=180)
 """How long a key signs towards a learning platform before another takes its place; 0 is for ever."""
 LTI_LOGINS_PER_MINUTE: int = env.int("LTI_LOGINS_PER_MINUTE", default=1200)

@@ -23,11 +23,12 @@ from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.db import connections
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from redis import Redis
 from redis.exceptions import RedisError
 
-from config import demo
+from config import demo, demo_lms
 from config.embedded import redis_socket
 from config.env import BASE_DIR
 from config.supervision import Announce, Child, ProcessRecords, StartRefused, Supervisor, only_supervisor
@@ -248,6 +249,7 @@ def _prepare_site() -> None:
     """Bring the database and the static files up to this version of the code."""
     try:
         call_command("migrate", interactive=False, verbosity=0)
+        demo_lms.follow_address()
         collect_static()
     finally:
         connections.close_all()
@@ -292,6 +294,10 @@ async def _greet(address: Address, stop: asyncio.Event, announce: Announce) -> N
     for account in accounts:
         announce(f"  {account.username:<10} {account.password}")
     announce("")
+    if demo_lms.is_there():
+        announce(_("A pretend learning platform, to come in from as from a Moodle, is at"))
+        announce(f"  {demo_lms.address()}")
+        announce("")
     announce(_("Everything is kept in {path}").format(path=settings.CARREL_DATA))
     announce(_("Press Ctrl-C to stop."))
     announce("")
@@ -304,6 +310,7 @@ def _load_demo(announce: Announce) -> list[demo.Account]:
     try:
         if demo.is_loaded():
             demo.publish_examples()
+            demo_lms.make(now=timezone.now())
         else:
             demo.load()
     except demo.ExamplesUnavailable as error:

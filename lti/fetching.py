@@ -6,6 +6,7 @@ import json
 from hashlib import sha256
 from typing import Any, cast
 
+from django.conf import settings
 from django.core.cache import cache
 
 from environments.errors import EnvironmentsError
@@ -39,6 +40,20 @@ def key_named(kid: str, *, url: str) -> Key | None:
     return _named(kid, keys)
 
 
+def check_address(url: str) -> bool:
+    """See that it is https, or of a host that the operator vouches for. True for one that the guard has to let through.
+
+    That is the pretend platform that this very site serves, on a private address by its nature. Raises LtiFailure
+    `platform_unreachable`, and what `read_url` raises.
+    """
+    parts, own = read_url(url), settings.DEMO_LMS_URL
+    if own and parts.geturl().startswith(f"{own}/mod/lti/"):
+        return True
+    if parts.scheme != "https" and not is_allowed(*host_and_port(parts)):
+        raise LtiFailure("platform_unreachable", detail=f"{parts.netloc} is not https")
+    return False
+
+
 def _named(kid: str, keys: list[Key]) -> Key | None:
     return next((key for key in keys if key.get("kid") == kid and key.get("use", "sig") == "sig"), None)
 
@@ -57,10 +72,8 @@ def json_at(url: str) -> dict[str, Any]:
     It has to be https, except on hosts that the operator vouches for.
     """
     try:
-        parts = read_url(url)
-        if parts.scheme != "https" and not is_allowed(*host_and_port(parts)):
-            raise LtiFailure("platform_unreachable", detail=f"{url} is not https")
-        answer = http.get(url, headers={"Accept": "application/json"})
+        is_ours = check_address(url)
+        answer = http.get(url, headers={"Accept": "application/json"}, is_our_own=is_ours)
     except LtiFailure:
         raise
     except EnvironmentsError as error:

@@ -18,11 +18,10 @@ from django.core.cache import cache
 
 from environments.errors import EnvironmentsError
 from environments.references import http
-from environments.references.addresses import host_and_port, read_url
-from environments.references.guard import is_allowed
 from environments.references.http import Answer
 from lti import keys, tool
 from lti.errors import LtiError, LtiFailure
+from lti.fetching import check_address
 from lti.models import Platform
 
 GRADES = "https://purl.imsglobal.org/spec/lti-ags/scope/"
@@ -133,10 +132,8 @@ def _assertion(platform: Platform, *, now: datetime) -> str:
 
 def _send(method: str, url: str, body: bytes, headers: dict[str, str]) -> Answer:
     try:
-        parts = read_url(url)
-        if parts.scheme != "https" and not is_allowed(*host_and_port(parts)):
-            raise LtiFailure("platform_unreachable", detail=f"{parts.netloc} is not https")
-        return http.send(method, url, body=body, headers=headers, max_bytes=MAX_ANSWER_BYTES)
+        is_ours = check_address(url)
+        return http.send(method, url, body=body, headers=headers, max_bytes=MAX_ANSWER_BYTES, is_our_own=is_ours)
     except LtiFailure:
         raise
     except EnvironmentsError as error:

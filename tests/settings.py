@@ -12,6 +12,7 @@ os.environ.update(
     CARREL_DATA=_data,
     SECRET_KEY="not-a-secret-only-for-tests-" + "x" * 40,
     PORT="8000",
+    DEMO_LMS="false",
 )
 
 from config.settings import *  # noqa: E402, F403

@@ -48,8 +48,13 @@ class RenewedPatience(Patience):
             self._ends_at, self._count = self._clock() + self._seconds, 0
 
 
-def pool_for(url: str, patience: Patience, resolver: Resolver) -> httpcore.ConnectionPool:
-    """What to ask this URL through. Raises what the guard raises, at the latest when it connects."""
+def pool_for(url: str, patience: Patience, resolver: Resolver, *, is_our_own: bool = False) -> httpcore.ConnectionPool:
+    """What to ask this URL through. Raises what the guard raises, at the latest when it connects.
+
+    The guard lets through what `is_our_own`: an address that this site made up itself, and nobody gave it.
+    """
+    if is_our_own:
+        return httpcore.ConnectionPool(_certificates(), network_backend=_TimedBackend(patience))
     parts = read_url(url)
     host, _port = host_and_port(parts)
     proxy = proxy_for(parts.scheme, host)

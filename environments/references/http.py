@@ -74,11 +74,13 @@ def get(
     secrets: Mapping[str, str] | None = None,
     max_bytes: int = MAX_BODY_BYTES,
     follow: bool = True,
+    is_our_own: bool = False,
     resolver: Resolver = look_up,
 ) -> Answer:
     """Ask a URL, following at most five redirects within `REPOSITORY_TIMEOUT_SECONDS` in all.
 
-    `secrets` are headers that only the first origin gets to see. Without `follow`, a redirect is an answer.
+    `secrets` are headers that only the first origin gets to see. Without `follow`, a redirect is an answer; so it is
+    for a page that `is_our_own`, which the guard lets through.
     Raises `repository_unreachable` when no answer comes, and what the guard raises for the URL or one it
     redirects to.
     """
@@ -88,8 +90,9 @@ def get(
         headers or {},
         secrets or {},
         lambda _status, pieces: _joined(pieces, max_bytes),
+        is_our_own=is_our_own,
     )
-    return request.follow(url) if follow else request.ask(url, url)
+    return request.follow(url) if follow and not is_our_own else request.ask(url, url)
 
 
 def send(
@@ -99,11 +102,13 @@ def send(
     body: bytes = b"",
     headers: Mapping[str, str] | None = None,
     max_bytes: int = MAX_BODY_BYTES,
+    is_our_own: bool = False,
     resolver: Resolver = look_up,
 ) -> Answer:
     """Make one request of any method, within `REPOSITORY_TIMEOUT_SECONDS`; a redirect is an answer.
 
-    Raises `repository_unreachable` when no answer comes, and what the guard raises for the URL.
+    The guard lets through what `is_our_own`. Raises `repository_unreachable` when no answer comes, and what the guard
+    raises for the URL.
     """
     request = _Request(
         Patience(settings.REPOSITORY_TIMEOUT_SECONDS),
@@ -113,6 +118,7 @@ def send(
         lambda _status, pieces: _joined(pieces, max_bytes),
         method=method,
         body=body,
+        is_our_own=is_our_own,
     )
     return request.ask(url, url)
 
@@ -144,6 +150,7 @@ class _Request:
     take: Callable[[int, Iterable[bytes]], bytes]
     method: str = "GET"
     body: bytes = b""
+    is_our_own: bool = False
 
     def follow(self, url: str) -> Answer:
         """The answer at the end of all redirects."""
@@ -165,7 +172,7 @@ class _Request:
         timeouts = dict.fromkeys(("connect", "read", "write", "pool"), float(settings.REPOSITORY_TIMEOUT_SECONDS))
         try:
             with (
-                pool_for(url, self.patience, self.resolver) as pool,
+                pool_for(url, self.patience, self.resolver, is_our_own=self.is_our_own) as pool,
                 pool.stream(
                     self.method, url, headers=list(sent.items()), content=self.body, extensions={"timeout": timeouts}
                 ) as response,

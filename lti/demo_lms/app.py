@@ -16,7 +16,7 @@ from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Sco
 
 from lti.demo_lms import grade_pages, launching, pages, registration, services, tokens, tool_pages
 from lti.demo_lms.access import SignInFirst
-from lti.demo_lms.html import CONTENT_SECURITY_POLICY, page
+from lti.demo_lms.html import page, safety_headers
 from lti.demo_lms.lms import Lms
 from lti.demo_lms.web import Refused, Request, Response, as_json, redirect
 
@@ -40,6 +40,7 @@ def static(lms: Lms, request: Request) -> Response:
 ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "/"): pages.home,
     ("GET", "/my/"): pages.home,
+    ("GET", "/enter"): pages.enter,
     ("GET", "/login/index.php"): pages.sign_in,
     ("POST", "/login/index.php"): pages.sign_in,
     ("POST", "/login/logout.php"): pages.sign_out,
@@ -105,7 +106,8 @@ class DemoLms:
             session = self.lms.session_of(request)
             found = Response(page(self.lms, session, refused.sentence, ""), refused.status)
         if found.content_type.startswith("text/html"):
-            found.headers += [("content-security-policy", CONTENT_SECURITY_POLICY), ("cache-control", "no-store")]
+            found.headers += safety_headers(self.lms)
+        found.headers.append(("x-content-type-options", "nosniff"))
         return found
 
     def _answer(self, request: Request) -> Response:
@@ -131,10 +133,10 @@ class DemoLms:
             message = await receive()
             if message["type"] != "http.request":
                 break
-            body += message["body"]
+            body += message.get("body", b"")
             if len(body) > MAX_BODY_BYTES:
                 return None
-            if not message["more_body"]:
+            if not message.get("more_body", False):
                 break
         return Request(
             method=scope["method"],

@@ -34,7 +34,7 @@ def take_items(lms: Lms, request: Request) -> tuple[Course, list[Activity]]:
 
 def _message(lms: Lms, tool: Tool, token: str) -> dict[str, Any]:
     try:
-        keys = keys_of(tool)
+        keys = keys_of(lms, tool)
         needs_key_id = lms.quirks.deep_link_needs_key_id
         said = verified(token, keys, audience=lms.issuer, now=lms.clock(), needs_key_id=needs_key_id)
     except BadSignature as error:

@@ -6,10 +6,19 @@ from html import escape
 
 from lti.demo_lms.lms import Lms, Session
 
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; frame-src http: https:; "
-    "form-action http: https:; base-uri 'none'; frame-ancestors 'self'"
-)
+
+def safety_headers(lms: Lms) -> list[tuple[str, str]]:
+    """What a browser may do with a page: run its own script and no other, and lead to tools."""
+    tools = f"'self' {lms.tool_origin}" if lms.tool_origin else "http: https:"
+    style, script = lms.url("/static/lms.css"), lms.url("/static/lms.js")
+    policy = (
+        f"default-src 'none'; img-src data:; style-src {style}; script-src {script}; "
+        f"frame-src {tools}; form-action {tools}; base-uri 'none'; frame-ancestors 'self'"
+    )
+    headers = [("content-security-policy", policy), ("cache-control", "no-store")]
+    if lms.is_within_its_tool:
+        headers += [("referrer-policy", "same-origin"), ("cross-origin-opener-policy", "same-origin")]
+    return headers
 
 
 def link(lms: Lms, words: str, path: str, *, attributes: str = "", **query: object) -> str:
@@ -60,4 +69,5 @@ def page(lms: Lms, session: Session | None, title: str, content: str) -> str:
 
 def _head(lms: Lms) -> str:
     style, script = lms.url("/static/lms.css"), lms.url("/static/lms.js")
-    return f'<link rel="stylesheet" href="{escape(style)}"><script src="{escape(script)}" defer></script>'
+    links = f'<link rel="stylesheet" href="{escape(style)}"><link rel="icon" href="data:,">'
+    return f'{links}<script src="{escape(script)}" defer></script>'

@@ -76,10 +76,10 @@ def public_jwk(key: rsa.RSAPrivateKey, key_id: str, names_algorithm: bool = True
     return described | {"kid": key_id, "use": "sig"} | ({"alg": "RS256"} if names_algorithm else {})
 
 
-def fetch_keys(url: str) -> dict[str, Any]:
-    """The keys a tool publishes. Raises `KeysUnreachable`."""
+def fetch_keys(url: str, *, follow: bool = True) -> dict[str, Any]:
+    """The keys a tool publishes there, or, with `follow`, where that leads. Raises `KeysUnreachable`."""
     try:
-        with httpx.stream("GET", url, timeout=FETCH_SECONDS, follow_redirects=True, trust_env=False) as answer:
+        with httpx.stream("GET", url, timeout=FETCH_SECONDS, follow_redirects=follow, trust_env=False) as answer:
             answer.raise_for_status()
             body = b""
             for part in answer.iter_bytes():

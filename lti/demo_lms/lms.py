@@ -19,6 +19,7 @@ from lti.demo_lms.school import TEACHER, Activity, Course, Enrolment, Person, Sc
 from lti.demo_lms.web import Refused, Request
 
 COOKIE = "DemoLmsSession"
+KEY_COOKIE = "DemoLmsKey"
 TOKEN_SECONDS = 3600
 
 T = TypeVar("T")
@@ -68,9 +69,17 @@ class Lms:
         quirks: Quirks = MOODLE,
         clock: Callable[[], float] = time.time,
         state_file: Path | None = None,
+        entry_key: str = "",
+        tool_origin: str = "",
     ) -> None:
-        """Live at `base_url`, without a slash at its end; with a `state_file`, go on where it was left."""
+        """Live at `base_url`, without a slash at its end; with a `state_file`, go on where it was left.
+
+        With an `entry_key`, only browsers that have brought it can be anybody here; with a `tool_origin`, no tool but
+        one of that origin is known, asked or led to.
+        """
         self.base_url = base_url.rstrip("/")
+        self.tool_origin = tool_origin
+        self._entry_key = entry_key
         self.quirks = quirks
         self.clock = clock
         self.lock = threading.RLock()
@@ -95,6 +104,12 @@ class Lms:
     def prefix(self) -> str:
         """The path it lives below."""
         return urlsplit(self.base_url).path
+
+    @property
+    def is_within_its_tool(self) -> bool:
+        """Whether it is a part of the site that is its only tool; then no other site has any business with it."""
+        parts = urlsplit(self.base_url)
+        return self.tool_origin == f"{parts.scheme}://{parts.netloc}"
 
     def now(self) -> int:
         """Its clock, in whole seconds."""
@@ -129,6 +144,17 @@ class Lms:
         return fields
 
     # Who is here
+
+    def has_entry_key(self, given: str) -> bool:
+        """Whether this opens the door, if there is one."""
+        return not self._entry_key or secrets.compare_digest(self._entry_key.encode(), given.encode())
+
+    def cookie(self, name: str, value: str) -> tuple[str, str]:
+        """The header that has a browser keep this, for its pages and for as long as the browser is open."""
+        attributes = f"Path={self.prefix}/; HttpOnly"
+        attributes += "; Secure" if self.base_url.startswith("https:") else ""
+        attributes += "; SameSite=Strict" if self.is_within_its_tool else ""
+        return "set-cookie", f"{name}={value}; {attributes}"
 
     def sign_in(self, person: Person) -> str:
         """Open a session for somebody. Returns its cookie's value."""

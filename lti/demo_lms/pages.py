@@ -7,7 +7,7 @@ from html import escape
 from lti.demo_lms import deep_links, launching
 from lti.demo_lms.access import in_course, placed, posted_by_editor, posting, require_editor, require_member, signed_in
 from lti.demo_lms.html import button, hidden, link, page
-from lti.demo_lms.lms import COOKIE, Launch, Lms, Session
+from lti.demo_lms.lms import COOKIE, KEY_COOKIE, Launch, Lms, Session
 from lti.demo_lms.school import ASSISTANT, STUDENT, TEACHER, Course, Enrolment, Person
 from lti.demo_lms.web import Refused, Request, Response, redirect
 
@@ -26,16 +26,33 @@ def home(lms: Lms, request: Request) -> Response:
     return Response(page(lms, session, "Your courses", f'<ul class="plain">{items}</ul>'))
 
 
+def enter(lms: Lms, request: Request) -> Response:
+    """Take the key of whoever brings it, or ask for it."""
+    given = request.query.get("key", "").strip()
+    if lms.has_entry_key(given):
+        answer = redirect(lms.url("/my/"))
+        answer.headers.append(lms.cookie(KEY_COOKIE, given))
+        return answer
+    wrong = "<p><strong>That is not the key.</strong></p>" if given else ""
+    content = (
+        f"<p>Open the address that was printed when this was started, or copy the key at its end.</p>{wrong}"
+        f'<form action="{escape(lms.url("/enter"))}">'
+        "<label>Key <input name='key' required autofocus autocomplete='off'></label><button>Come in</button></form>"
+    )
+    return Response(page(lms, None, "Only with a key", content), 403)
+
+
 def sign_in(lms: Lms, request: Request) -> Response:
-    """Everybody one can be; a click is enough."""
+    """Everybody one can be; a click is enough, of whoever has the key."""
+    if not lms.has_entry_key(request.cookies.get(KEY_COOKIE, "")):
+        return redirect(lms.url("/enter"))
     if request.method == "POST":
         number = request.form.get("person", "")
         person = lms.school.people.get(int(number)) if number.isdecimal() else None
         if person is None:
             raise Refused(404, "There is no such person.")
         answer = redirect(_own_path(lms, request.form.get("wantsurl", "")))
-        secure = "; Secure" if lms.base_url.startswith("https:") else ""
-        answer.headers.append(("set-cookie", f"{COOKIE}={lms.sign_in(person)}; Path={lms.prefix}/; HttpOnly{secure}"))
+        answer.headers.append(lms.cookie(COOKIE, lms.sign_in(person)))
         return answer
     wanted = request.query.get("wantsurl", "")
     items = "".join(_sign_in_item(lms, one, wanted) for one in list(lms.school.people.values())[:200])

@@ -65,6 +65,8 @@ def start(lms: Lms, session: Session, url: str, tool_id: str | None) -> Response
     parts = urlsplit(url)
     if not are_addresses(url):
         raise Refused(400, "This is not the address of a web page.")
+    if not may_be_tool(lms, url):
+        raise Refused(403, f"This LMS knows no tool but that of {lms.tool_origin}.")
     known = [tool for tool in lms.school.tools.values() if tool.domain == parts.netloc]
     if known and tool_id is None:
         choices = "".join(_choice(lms, url, str(tool.id), f"Update “{tool.name}”") for tool in known)
@@ -100,6 +102,8 @@ def register(lms: Lms, request: Request) -> Response:
             return as_json(_described(tool))
         said = request.json()
         facts = facts_of(said if isinstance(said, dict) else {})
+        if not may_be_tool(lms, facts["initiate_login_uri"], facts["jwks_uri"], *facts["redirect_uris"]):
+            raise RegistrationError(403, "tool_not_allowed")
     except RegistrationError as error:
         return as_json({"error": error.reason}, error.status)
     if "type" in token:
@@ -166,6 +170,11 @@ def are_addresses(*urls: object) -> bool:
     """Whether all of these are addresses of web pages; no other kind may stand in a page of ours."""
     parts = [urlsplit(url) for url in urls if isinstance(url, str)]
     return len(parts) == len(urls) and all(one.scheme in ("http", "https") and one.netloc for one in parts)
+
+
+def may_be_tool(lms: Lms, *urls: str) -> bool:
+    """Whether a tool may be at these addresses; where there is one origin for tools, all have to be of it."""
+    return not lms.tool_origin or all(url.startswith(f"{lms.tool_origin}/") for url in urls)
 
 
 def _require(said: dict[str, Any], name: str) -> None:

@@ -26,7 +26,7 @@ def give_token(lms: Lms, request: Request) -> Response:
         tool = lms.tool_of_client(unverified(assertion).get("sub"))
         if tool is None:
             return _refusal(lms, "invalid_client")
-        said = verified(assertion, keys_of(tool), audience=_audience(lms), now=lms.clock())
+        said = verified(assertion, keys_of(lms, tool), audience=_audience(lms), now=lms.clock())
     except BadSignature:
         return _refusal(lms, "invalid_client")
     except KeysUnreachable as error:
@@ -45,11 +45,11 @@ def give_token(lms: Lms, request: Request) -> Response:
     return as_json(given, content_type=lms.quirks.media_type_of_tokens)
 
 
-def keys_of(tool: Tool) -> dict[str, object]:
+def keys_of(lms: Lms, tool: Tool) -> dict[str, object]:
     """The tool's public keys. Raises `KeysUnreachable`."""
     if tool.is_unreachable:
         raise KeysUnreachable("The URL is blocked.")
-    return tool.public_keys or fetch_keys(tool.jwks_uri)
+    return tool.public_keys or fetch_keys(tool.jwks_uri, follow=not lms.tool_origin)
 
 
 def _audience(lms: Lms) -> str | None:

@@ -29,6 +29,8 @@ def register_by_hand(lms: Lms, request: Request) -> Response:
     redirect_uris = [request.form.get("redirect_uri", "")]
     if not registration.are_addresses(*redirect_uris, *(given[name] for name in given if name != "name")):
         raise Refused(400, "Each of these must be the address of a web page.")
+    if not registration.may_be_tool(lms, *redirect_uris, *(given[name] for name in given if name != "name")):
+        raise Refused(403, f"This LMS knows no tool but that of {lms.tool_origin}.")
     lms.add_tool(
         secrets.token_urlsafe(12),
         **given,

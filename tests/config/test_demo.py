@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from accounts.models import Role, User
-from config import demo
+from config import demo, demo_lms
 from environments.catalog import find
 from environments.models import Build, Environment, EnvironmentTag, Outcome
 from environments.references.example import Example
@@ -103,6 +103,15 @@ class TestAccounts:
 
         account = next(account for account in demo.accounts() if account.username == "admin")
         assert User.objects.get(username="admin").check_password(account.password)
+
+
+@pytest.mark.django_db
+def test_makes_the_pretend_platform_where_one_is_offered(settings: Settings) -> None:
+    settings.DEMO_LMS_URL = "http://localhost:8000/demo-lms"
+
+    demo.load()
+
+    assert demo_lms.is_there()
 
 
 def test_makes_passwords_that_can_be_typed() -> None:

@@ -232,6 +232,15 @@ def test_get_does_not_follow_when_told_so(host: GitHost, settings: fixtures.Sett
     assert host.requests["/y"] == 0
 
 
+def test_get_asks_for_a_page_of_this_site_wherever_it_is_and_follows_nothing(host: GitHost) -> None:
+    host.answer("/x", status=302, headers={"Location": "/y"})
+
+    answer = get(f"{host.base_url}/x", is_our_own=True)
+
+    assert answer.status == 302
+    assert host.requests["/y"] == 0
+
+
 class TestDownload:
     """Long answers pass the same guard, and neither their length nor their speed is taken on trust."""
 

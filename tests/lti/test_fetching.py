@@ -6,8 +6,9 @@ import pytest
 from django.core.cache import cache
 from pytest_django import Settings
 
+from environments.errors import UserError
 from lti.errors import LtiFailure
-from lti.fetching import json_at, key_named
+from lti.fetching import check_address, json_at, key_named
 from lti.models import Platform
 from tests.lti.platforms import Browser, SmallPlatform
 
@@ -97,3 +98,51 @@ def test_launch_while_the_platform_is_down_says_so(browser: Browser, lms: SmallP
 
     assert response.status_code == 503
     assert "does not answer" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("url", "passes"),
+    [
+        ("http://localhost:8000/demo-lms/mod/lti/certs.php", True),
+        ("http://localhost:8000/health", False),
+        ("http://localhost:8000/demo-lms/", False),
+        ("http://localhost:8000/demo-lms-too/mod/lti/certs.php", False),
+        ("http://localhost:8001/demo-lms/mod/lti/certs.php", False),
+        ("http://127.0.0.1:8000/demo-lms/mod/lti/certs.php", False),
+    ],
+)
+def test_guard_lets_through_the_pretend_platform_of_this_site_and_nothing_else(
+    settings: Settings, url: str, passes: bool
+) -> None:
+    settings.DEMO_LMS_URL = "http://localhost:8000/demo-lms"
+
+    if passes:
+        assert check_address(url)
+    else:
+        with pytest.raises(LtiFailure):
+            check_address(url)
+
+
+@pytest.mark.parametrize("path", ["../../../health", "%2e%2e/%2e%2e/%2e%2e/health"])
+def test_nothing_above_the_pretend_platform_is_let_through(settings: Settings, path: str) -> None:
+    settings.DEMO_LMS_URL = "http://localhost:8000/demo-lms"
+
+    with pytest.raises(UserError):
+        check_address(f"http://localhost:8000/demo-lms/mod/lti/{path}")
+
+
+def test_pretend_platform_is_a_private_address_like_any_other_where_there_is_none(settings: Settings) -> None:
+    assert settings.DEMO_LMS_URL == ""
+
+    with pytest.raises(LtiFailure):
+        check_address("http://localhost:8000/demo-lms/mod/lti/certs.php")
+
+
+def test_pretend_platform_is_asked_and_its_neighbours_are_not(lms: SmallPlatform, settings: Settings) -> None:
+    settings.REPOSITORY_ALLOWED_HOSTS, settings.DEMO_LMS_URL = [], lms.issuer
+    lms.answer("/mod/lti/certs.php", 200, {"keys": [{"kid": "one"}]})
+
+    assert json_at(f"{lms.issuer}/mod/lti/certs.php") == {"keys": [{"kid": "one"}]}
+
+    with pytest.raises(LtiFailure):
+        json_at(f"{lms.issuer}/keys")

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from config import demo
+from config import demo, demo_lms
 
 
 class Command(BaseCommand):
@@ -33,3 +33,5 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         for account in demo.accounts():
             self.stdout.write(f"{account.username:<10} {account.password}")
+        if demo_lms.is_there():
+            self.stdout.write(demo_lms.address())
