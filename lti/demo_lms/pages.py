@@ -56,7 +56,11 @@ def sign_in(lms: Lms, request: Request) -> Response:
         return answer
     wanted = request.query.get("wantsurl", "")
     items = "".join(_sign_in_item(lms, one, wanted) for one in list(lms.school.people.values())[:200])
-    return Response(page(lms, None, "Who do you want to be?", f'<ul class="plain">{items}</ul>'))
+    content = "<p>A click is enough. Then do what they would do at their school: open a course, and what is in it.</p>"
+    content += f'<ul class="plain">{items}</ul>'
+    if lms.tool_origin:
+        content += f'<p>The tool to try is at <a href="{escape(lms.tool_origin)}/">{escape(lms.tool_origin)}</a>.</p>'
+    return Response(page(lms, None, "Who do you want to be?", content))
 
 
 def sign_out(lms: Lms, request: Request) -> Response:
