@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from assignments.gradebook import regrade_person
 from django.db.models import Max, Q
 
 from accounts.models import User
+from assignments.grading.gradebook import regrade_person
 from assignments.models import Assignment, Extension, Fetch, Grade, Submission, Way
 from classes.members import hand_over, unite
 from classes.models import Knock, LessonVisit, Membership

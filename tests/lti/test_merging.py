@@ -9,7 +9,6 @@ from decimal import Decimal
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount
-from assignments.submissions import receive
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
@@ -20,6 +19,7 @@ from accounts.models import Role as SiteRole
 from accounts.tokens import create_token, find_token
 from assignments.files import Bundle, File
 from assignments.models import Assignment, CellComment, Collection, Extension, Fetch, Grade, Submission, Way
+from assignments.submitting.submissions import receive
 from classes.members import admit, remove
 from classes.models import Course, Knock, LessonVisit, Membership, Role
 from classes.naming import server_name
