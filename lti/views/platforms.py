@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from environments.errors import EnvironmentsError, explain
 from environments.views.requests import PageRequest
 from lti import platforms
+from lti.connection import Outcome, try_connection
 from lti.errors import REASONS
 from lti.models import KeyPair, Platform
 from lti.platform_forms import KINDS, CanvasForm, DeploymentForm, MoodleForm, OtherForm, PlatformForm
@@ -89,7 +90,7 @@ def platform_detail(request: PageRequest, platform_id: UUID) -> HttpResponse:
         "keys": KeyPair.objects.published(now).filter(platform=platform).order_by("signs_from"),
         "now": now,
         "expires_at": platform.created_at + WAITS,
-        "refusal": explain(platform.last_refusal or "", {"platform": platform.name}, reasons=REASONS),
+        "refusal": explain(getattr(platform, "last_refusal", None) or "", {"platform": platform.name}, reasons=REASONS),
         "has_been_used": platforms.has_been_used(platform),
     }
     return render(request, "lti/platform.html", facts)
@@ -188,6 +189,22 @@ def platform_rotate(request: PageRequest, platform_id: UUID) -> HttpResponse:
         return _refused(request, error, platform)
     messages.success(request, _("A new key is published. It signs from tomorrow on, once the platform has read it."))
     return redirect("lti:platform-detail", platform.pk)
+
+
+@for_operators
+@require_POST
+def platform_test(request: PageRequest, platform_id: UUID) -> HttpResponse:
+    """Try whether the two reach each other; it takes as long as the platform does, a minute at most."""
+    platform = get_object_or_404(Platform.objects.exclude(state=Platform.State.PENDING), pk=platform_id)
+    steps = try_connection(platform, public_url=settings.PUBLIC_URL, by=request.user, now=timezone.now())
+    outcomes = [step.outcome for step in steps]
+    facts = {
+        "platform": platform,
+        "steps": steps,
+        "failed": outcomes.count(Outcome.FAILED),
+        "is_complete": Outcome.NOT_TRIED not in outcomes,
+    }
+    return render(request, "lti/platform_test.html", facts)
 
 
 def _adding(
