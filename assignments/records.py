@@ -19,6 +19,7 @@ from assignments.arranging import version_of
 from assignments.deadlines import NOTHING_EXTRA, Allowance, Dates, Standing, dates_for, standing
 from assignments.grading.marking import latest_changes, pseudonym
 from assignments.grading.points import CellKey
+from assignments.grading.rubrics import chosen_by_cell
 from assignments.models import Assignment, Autograding, Cell, CellGrade, Extension, Grade, RegradeRequest, Submission
 from assignments.notebooks.doctoring import Repair
 from assignments.policies import can_know_whose
@@ -113,6 +114,8 @@ class CellRecord:
     grade: CellGrade | None
     seen: int
     """The last thing a person did to it."""
+    items: Sequence[Any] = ()
+    """The rubric items that it has, by their keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +167,10 @@ def cells_of(submission: Submission) -> list[CellRecord]:
     """The cells that give points, in their order, by the release that graded it."""
     release = submission.autograding.release_id if submission.autograding is not None else submission.release_id
     grades = {CellKey(row.notebook, row.grade_id): row for row in submission.cell_grades.select_related("graded_by")}
-    seen = latest_changes(submission)
+    seen, items = latest_changes(submission), chosen_by_cell(submission)
     cells = Cell.objects.filter(release=release, kind__in=("tests", "manual", "task"))
     keys = ((cell, CellKey(cell.notebook, cell.grade_id)) for cell in cells)
-    return [CellRecord(cell, grades.get(key), seen.get(key, 0)) for cell, key in keys]
+    return [CellRecord(cell, grades.get(key), seen.get(key, 0), items.get(key, ())) for cell, key in keys]
 
 
 def request_records(person: User, requests: Sequence[RegradeRequest]) -> list[RequestRecord]:

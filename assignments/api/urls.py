@@ -13,7 +13,9 @@ from assignments.api.assignments import (
     ReleaseViewSet,
     SourceViewSet,
 )
+from assignments.api.comments import CommentViewSet, SavedCommentViewSet
 from assignments.api.grades import GradebookViewSet, GradeFilesViewSet, GradeViewSet, RegradingViewSet
+from assignments.api.rubrics import ChosenItemViewSet, RubricViewSet
 from assignments.api.submissions import (
     AssignmentRequestViewSet,
     ChangeViewSet,
@@ -27,7 +29,8 @@ from assignments.api.submissions import (
 SEEN: dict[str, Any] = {"get": "list"}
 MANY: dict[str, Any] = {"get": "list", "post": "create"}
 READ: dict[str, Any] = {"get": "retrieve"}
-WHOLE: dict[str, Any] = {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
+CHANGED: dict[str, Any] = {"patch": "partial_update", "delete": "destroy"}
+WHOLE: dict[str, Any] = READ | CHANGED
 
 ONE = "assignments/<uuid:pk>/"
 SUBMISSION = "submissions/<uuid:pk>/"
@@ -52,6 +55,8 @@ urlpatterns = [
     path(ONE + "grades/cells.csv", GradeFilesViewSet.as_view({"get": "questions"}), name="questions-file"),
     path(ONE + "regrading/", RegradingViewSet.as_view(MANY), name="regrading"),
     path(ONE + "regrading/take-over/", RegradingViewSet.as_view({"post": "take_over"}), name="regrading-take-over"),
+    path(ONE + "rubric/", RubricViewSet.as_view(MANY), name="rubric-list"),
+    path(ONE + "rubric/<uuid:item_id>/", RubricViewSet.as_view(CHANGED), name="rubric-detail"),
     path(ONE + "requests/", AssignmentRequestViewSet.as_view(SEEN), name="assignment-request-list"),
     path("submissions/", SubmissionListViewSet.as_view(SEEN), name="submission-list"),
     path(SUBMISSION, SubmissionViewSet.as_view(READ), name="submission-detail"),
@@ -59,6 +64,10 @@ urlpatterns = [
     path(SUBMISSION + "grade/", SubmissionViewSet.as_view({"post": "grade"}), name="submission-grade"),
     path(SUBMISSION + "cells/", SubmissionViewSet.as_view({"get": "cells"}), name="submission-cells"),
     path(SUBMISSION + "changes/", ChangeViewSet.as_view(MANY), name="change-list"),
+    path(SUBMISSION + "rubric/", ChosenItemViewSet.as_view({"post": "create"}), name="chosen-item-list"),
+    path(SUBMISSION + "comments/", CommentViewSet.as_view(MANY), name="comment-list"),
+    path(SUBMISSION + "comments/<uuid:comment_id>/", CommentViewSet.as_view(CHANGED), name="comment-detail"),
+    path("courses/<slug:slug>/comments/", SavedCommentViewSet.as_view(MANY), name="saved-comment-list"),
     path(SUBMISSION + "requests/", RequestViewSet.as_view(MANY), name="request-list"),
     path(
         SUBMISSION + "requests/<uuid:request_id>/answer/",

@@ -253,6 +253,13 @@ def drop_lease(place: Place, *, by: User) -> None:
     _leases(place).filter(holder=by).delete()
 
 
+def check_free(place: Place, *, by: User, now: datetime) -> None:
+    """Raises AssignmentError `cell_held` where somebody else grades this answer at the moment."""
+    held = _leases(place).filter(until__gt=now).exclude(holder=by).select_related("holder").first()
+    if held is not None:
+        raise AssignmentError("cell_held", who=held.holder.get_full_name())
+
+
 def _leases(place: Place) -> QuerySet[CellLease]:
     return CellLease.objects.filter(
         submission=place.submission_id, notebook=place.key.notebook, grade_id=place.key.grade_id

@@ -18,7 +18,7 @@ from accounts.models import User
 from assignments.errors import AssignmentError
 from assignments.grading.gradebook import change_points, points_with_rubric, refold_all
 from assignments.grading.points import CellKey, ChangeKind
-from assignments.models import Assignment, Grade, GradeChange, RubricItem, SavedComment, Submission
+from assignments.models import Assignment, Cell, Grade, GradeChange, RubricItem, SavedComment, Submission
 from classes.models import Course
 
 MAX_LABEL = 300
@@ -98,6 +98,26 @@ def chosen_of(submission: Submission, key: CellKey) -> set[Any]:
     for item, is_chosen in rows.order_by("pk").values_list("rubric_item_id", "is_chosen"):
         chosen[item] = is_chosen
     return {item for item, is_chosen in chosen.items() if is_chosen and item is not None}
+
+
+def chosen_by_cell(submission: Submission) -> dict[CellKey, list[Any]]:
+    """The same of every cell that has any, in the order in which they were chosen."""
+    chosen: dict[CellKey, list[Any]] = {}
+    rows = submission.changes.filter(kind=ChangeKind.RUBRIC, rubric_item__isnull=False).order_by("pk")
+    for notebook, grade_id, item, is_chosen in rows.values_list("notebook", "grade_id", "rubric_item", "is_chosen"):
+        there = chosen.setdefault(CellKey(notebook, grade_id), [])
+        if item in there:
+            there.remove(item)
+        if is_chosen:
+            there.append(item)
+    return chosen
+
+
+def check_cell(assignment: Assignment, key: CellKey) -> None:
+    """Raises AssignmentError `cell_unknown` where none of its releases has this cell, or the cell gives no points."""
+    cells = Cell.objects.filter(release__assignment=assignment, notebook=key.notebook, grade_id=key.grade_id)
+    if not cells.filter(kind__in=("tests", "manual", "task")).exists():
+        raise AssignmentError("cell_unknown")
 
 
 # --- What a change would do --------------------------------------------------------------------------------

@@ -68,6 +68,11 @@ def grade_id_of(cell: Cell) -> str:
     return grade_id if isinstance(grade_id, str) else ""
 
 
+def names_of(notebook: Notebook) -> list[str]:
+    """What its cells are called, in their order: by `grade_id`, else by their id in the notebook, else by place."""
+    return [grade_id_of(cell) or _id_of(cell) or f"#{place}" for place, cell in enumerate(notebook["cells"])]
+
+
 def is_answer(cell: Cell) -> bool:
     """Whether students write into it."""
     return (grading_of(cell) or {}).get("solution") is True
@@ -124,6 +129,11 @@ def with_ids(cells: list[Cell], *, minor: int) -> tuple[list[Cell], int]:
         taken.add(str(own))
         result.append({**cell, "id": own})
     return result, renewed
+
+
+def _id_of(cell: Cell) -> str:
+    name = cell.get("id")
+    return name if isinstance(name, str) and 0 < len(name) <= 64 else ""
 
 
 def _new_id(position: int, former: str, taken: set[Any]) -> str:

@@ -171,6 +171,9 @@ class CellSerializer(serializers.Serializer[Any]):
     graded_by = serializers.CharField(
         source="grade.graded_by.get_full_name", read_only=True, allow_null=True, default=None, help_text="Their name."
     )
+    items = serializers.ListField(
+        child=serializers.UUIDField(), read_only=True, help_text="The rubric items that were chosen for it."
+    )
     seen = serializers.IntegerField(
         read_only=True, help_text="The last thing a person did to it: send it when giving points."
     )

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from assignments.errors import AssignmentError
 from assignments.grading.answering import notebook_of
 from assignments.models import CellComment, Submission
-from assignments.notebooks.cells import grade_id_of, read
+from assignments.notebooks.cells import grade_id_of, names_of, read
 from assignments.running.executing import ENDING_WORDS, EXIT_WORDS, FLAG_WORDS, Ending, Flag
 from classes.errors import CourseError
 from classes.notebooks import Cell, read_notebook
@@ -40,19 +40,13 @@ class Shown:
     flags: Sequence[str | Promise]
 
 
-def names_in(raw: bytes, notebook: str) -> list[str]:
-    """What its cells are called."""
-    cells = read(raw, name=notebook)["cells"]
-    return [grade_id_of(cell) or _id(cell) or f"#{place}" for place, cell in enumerate(cells)]
-
-
 def shown_cells(
     submission: Submission, notebook: str, grade_id: str, *, comments: Iterable[CellComment]
 ) -> list[Shown]:
     """The cells around the one that is graded. Raises AssignmentError where the notebook cannot be shown."""
     raw = notebook_of(submission, notebook)
-    names = names_in(raw, notebook)
-    graded = [bool(grade_id_of(cell)) for cell in read(raw, name=notebook)["cells"]]
+    found = read(raw, name=notebook)
+    names, graded = names_of(found), [bool(grade_id_of(cell)) for cell in found["cells"]]
     try:
         cells = read_notebook(raw)
     except CourseError as error:
@@ -102,8 +96,3 @@ def _words_of_notebook(flag: Mapping[str, Any]) -> list[str | Promise]:
         return [_("This notebook was not among what was handed in.")]
     words: list[str | Promise] = [ENDING_WORDS[Ending(code)]] if code in set(Ending) else []
     return [*words, EXIT_WORDS[ExitReason(reason)]] if reason in set(ExitReason) else words
-
-
-def _id(cell: Mapping[str, Any]) -> str:
-    name = cell.get("id")
-    return name if isinstance(name, str) and 0 < len(name) <= 64 else ""

@@ -17,8 +17,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from assignments.context import AssignmentRequest, assignment_view
 from assignments.errors import AssignmentError
-from assignments.grading import marking, rubrics
-from assignments.grading.answering import answers_of, notebook_of
+from assignments.grading import commenting, marking, rubrics
+from assignments.grading.answering import answers_of
 from assignments.grading.comparing import compared
 from assignments.grading.marking import Place, Walk
 from assignments.grading.points import CellKey
@@ -40,7 +40,7 @@ from assignments.views.at_answer import (
     uuid_in,
     walk_in,
 )
-from assignments.views.marked_notebook import flags_of, names_in, shown_cells
+from assignments.views.marked_notebook import flags_of, shown_cells
 from environments.errors import EnvironmentsError
 
 STUDENTS_ON_A_PAGE = 100
@@ -153,7 +153,7 @@ def cell_comment(request: AssignmentRequest, submission_id: UUID) -> HttpRespons
     try:
         if request.POST.get("remove"):
             said = get_object_or_404(submission.comments, pk=uuid_in(request.POST["remove"]))
-            marking.change_comment(said, text="", by=request.user, now=timezone.now())
+            commenting.change(said, text="", by=request.user, now=timezone.now())
         else:
             _comment(request, submission, place.key.notebook)
     except EnvironmentsError as error:
@@ -210,14 +210,18 @@ def _give_what_is_new(request: AssignmentRequest, submission: Submission, key: C
 
 
 def _comment(request: AssignmentRequest, submission: Submission, notebook: str) -> None:
-    cell, text, now = request.POST.get("at", ""), request.POST.get("text", ""), timezone.now()
-    if cell and cell not in names_in(notebook_of(submission, notebook), notebook):
-        raise AssignmentError("cell_unknown")
+    text = request.POST.get("text", "")
     if request.POST.get("saved"):
         text = get_object_or_404(SavedComment, course=request.course, pk=uuid_in(request.POST["saved"])).text
-    marking.comment(submission, notebook=notebook, cell=cell, text=text, by=request.user, now=now)
-    if request.POST.get("keep"):
-        rubrics.save_comment(request.course, text=text, by=request.user, now=now)
+    commenting.say(
+        submission,
+        notebook=notebook,
+        cell=request.POST.get("at", ""),
+        text=text,
+        by=request.user,
+        now=timezone.now(),
+        is_kept=bool(request.POST.get("keep")),
+    )
 
 
 def _key(request: AssignmentRequest, cells: list[Cell], rows: dict[CellKey, CellGrade]) -> CellKey:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,12 @@ from pytest_django import Settings
 from accounts.models import Scope, User
 from accounts.tokens import create_token
 from assignments.files import Bundle, File
+from assignments.grading.rubrics import add_item
 from classes.models import Course, Role
 from config.asgi import application
 from config.env import BASE_DIR
 from tests.assignments.drawn_up import checked, fetched
-from tests.assignments.marked import graded, to_be_graded
+from tests.assignments.marked import ESSAY, graded, to_be_graded
 from tests.curl import Request, blocks_of, requests_in, settings_in
 from tests.environments.api_client import make_example
 from tests.factories import EMPTY_NOTEBOOK, CourseFactory, member, prepared
@@ -57,8 +59,9 @@ def known(fake_backends: None, settings: Settings, tmp_path: Path, teacher: User
     assignment = to_be_graded(course=course, name="given")
     submission = graded(assignment, member(course, "ada"), now=now)
     run = checked(assignment, has_passed=True)
-    ids = {"TOKEN": secret, "ID": str(assignment.pk), "CHECK": str(run.pk), "SUBMISSION": str(submission.pk)}
-    return settings_in(PAGE) | ids
+    item = add_item(assignment, ESSAY, label="Short", points=Decimal(-1), now=now)
+    ids = {"ID": assignment.pk, "CHECK": run.pk, "SUBMISSION": submission.pk, "ITEM": item.pk}
+    return settings_in(PAGE) | {"TOKEN": secret, **{name: str(key) for name, key in ids.items()}}
 
 
 @pytest.mark.django_db

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -16,6 +17,8 @@ from accounts.models import Role as SiteRole
 from accounts.models import Scope, User
 from assignments.api.urls import urlpatterns
 from assignments.grading.gradebook import publish_grades
+from assignments.grading.marking import comment
+from assignments.grading.rubrics import add_item
 from assignments.models import Assignment, Grade, RegradeRequest
 from classes.models import Role
 from tests.assignments.drawn_up import checked
@@ -70,6 +73,11 @@ ENDPOINTS = [
     Endpoint("regrading", "GET", GIVEN + "regrading/", 404, 403, 403, 200),
     Endpoint("regrading", "POST", GIVEN + "regrading/", 404, 403, 403, 202),
     Endpoint("regrading-take-over", "POST", GIVEN + "regrading/take-over/", 404, 403, 403, 200),
+    Endpoint("rubric-list", "GET", GIVEN + "rubric/", 404, 403, 200, 200),
+    Endpoint("rubric-list", "POST", GIVEN + "rubric/", 404, 403, 400, 400),
+    Endpoint("rubric-detail", "PATCH", GIVEN + "rubric/{item}/", 404, 403, 200, 200),
+    Endpoint("rubric-detail", "DELETE", GIVEN + "rubric/{item}/", 404, 403, 200, 200),
+    Endpoint("rubric-detail", "DELETE", DRAFT + "rubric/{item}/", 404, 404, 404, 404),
     Endpoint("assignment-request-list", "GET", GIVEN + "requests/", 404, 403, 200, 200),
     Endpoint("submission-list", "GET", V1 + "submissions/", 200, 200, 200, 200),
     Endpoint("submission-detail", "GET", OWN, 404, 200, 200, 200),
@@ -80,6 +88,14 @@ ENDPOINTS = [
     Endpoint("submission-cells", "GET", OWN + "cells/", 404, 403, 200, 200),
     Endpoint("change-list", "GET", OWN + "changes/", 404, 403, 200, 200),
     Endpoint("change-list", "POST", OWN + "changes/", 404, 403, 400, 400),
+    Endpoint("chosen-item-list", "POST", OWN + "rubric/", 404, 403, 400, 400),
+    Endpoint("comment-list", "GET", OWN + "comments/", 404, 403, 200, 200),
+    Endpoint("comment-list", "POST", OWN + "comments/", 404, 403, 400, 400),
+    Endpoint("comment-detail", "PATCH", OWN + "comments/{said}/", 404, 403, 400, 400),
+    Endpoint("comment-detail", "DELETE", OWN + "comments/{said}/", 404, 403, 204, 403),
+    Endpoint("comment-detail", "DELETE", OTHER + "comments/{said}/", 404, 404, 404, 404),
+    Endpoint("saved-comment-list", "GET", V1 + "courses/stats/comments/", 404, 403, 200, 200),
+    Endpoint("saved-comment-list", "POST", V1 + "courses/stats/comments/", 404, 403, 400, 400),
     Endpoint("request-list", "GET", OWN + "requests/", 404, 200, 200, 200),
     Endpoint("request-list", "GET", OTHER + "requests/", 404, 404, 200, 200),
     Endpoint("request-list", "POST", OWN + "requests/", 404, 400, 404, 404),
@@ -114,6 +130,7 @@ def ask(given: Assignment, teacher: User) -> Ask:
     asked = RegradeRequest.objects.create(
         submission=own, notebook=ESSAY.notebook, grade_id=ESSAY.grade_id, opened_at=now
     )
+    grader = User.objects.get(username="grader")
     ids = {
         "given": given.pk,
         "draft": to_be_drawn_up(given).pk,
@@ -121,6 +138,8 @@ def ask(given: Assignment, teacher: User) -> Ask:
         "own": own.pk,
         "other": other.pk,
         "asked": asked.pk,
+        "item": add_item(given, ESSAY, label="Clear", points=Decimal(1), now=now).pk,
+        "said": comment(own, notebook="problem1", cell="essay", text="Why?", by=grader, now=now).pk,
         "grade": Grade.objects.get(submission=own).pk,
         "other_grade": Grade.objects.get(submission=other).pk,
     }
