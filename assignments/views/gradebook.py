@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from django.contrib import messages
@@ -57,9 +59,12 @@ def gradebook(request: CourseRequest) -> HttpResponse:
         request.GET.get("page")
     )
     members = list(page.object_list)
-    grades = Grade.objects.filter(assignment__in=columns, membership__in=members)
-    entries = Entries(request.course, is_linked=request.standing.is_teacher)
-    found = {(grade.membership_id, grade.assignment_id): entries.of(grade) for grade in _known(grades, columns)}
+    grades = Grade.objects.filter(assignment__in=columns, membership__in=members).order_by()
+    entries = Entries(request.course, columns, is_linked=request.standing.is_teacher)
+    found = {
+        (grade.membership_id, grade.assignment_id): entries.of(grade)
+        for grade in map(Told._make, grades.values_list("pk", "membership", "assignment", *Told._fields[3:]))
+    }
     rows = [(member, [found.get((member.pk, each.pk)) for each in columns]) for member in members]
     return render(
         request,
@@ -146,49 +151,55 @@ def _one_of(request: AssignmentRequest) -> list[Membership] | None:
     return [get_object_or_404(grades, pk=int(number) if number.isascii() and number.isdigit() else 0).membership]
 
 
+class Told(NamedTuple):
+    """What is told of a grade. There are as many as students and assignments on the page make."""
+
+    pk: int
+    membership_id: UUID
+    assignment_id: UUID
+    points: Decimal | None
+    max_points: Decimal | None
+    needs_manual: int
+    published_at: datetime | None
+    published_points: Decimal | None
+
+
 class Entries:
     """What stands in the cells of the gradebook: thousands, many alike, so what can be said of several is said once."""
 
-    def __init__(self, course: Course, *, is_linked: bool) -> None:
+    def __init__(self, course: Course, assignments: Iterable[Assignment], *, is_linked: bool) -> None:
         self._course = course
+        self._names = {assignment.pk: assignment.name for assignment in assignments}
         self._is_linked = is_linked
         self._links: dict[UUID, str] = {}
         self._words: dict[tuple[Decimal | None, Decimal | None], str] = {}
 
-    def of(self, grade: Grade) -> Entry:
+    def of(self, grade: Told) -> Entry:
         """That of this grade."""
         return Entry(self._link(grade), self._points(grade), self._note(grade))
 
-    def _link(self, grade: Grade) -> str:
+    def _link(self, grade: Told) -> str:
         """To how it came about, for those who may see that."""
         if not self._is_linked:
             return ""
         if grade.assignment_id not in self._links:
-            first = reverse("assignments:grade-history", args=[self._course.slug, grade.assignment.name, 0])
+            first = reverse("assignments:grade-history", args=[self._course.slug, self._names[grade.assignment_id], 0])
             self._links[grade.assignment_id] = first.removesuffix("0/")
         return f"{self._links[grade.assignment_id]}{grade.pk}/"
 
-    def _points(self, grade: Grade) -> str:
+    def _points(self, grade: Told) -> str:
         key = (grade.points, grade.max_points)
         if key not in self._words:
             shown = [number_format(f"{points.normalize():f}") for points in key if points is not None]
             self._words[key] = _("not graded") if grade.points is None else " / ".join(shown)
         return self._words[key]
 
-    def _note(self, grade: Grade) -> str:
+    def _note(self, grade: Told) -> str:
         if grade.needs_manual:
             return ngettext("%(n)d to do", "%(n)d to do", grade.needs_manual) % {"n": grade.needs_manual}
         if grade.published_at is None:
             return ""
         return _("published") if grade.published_points == grade.points else _("changed since it was published")
-
-
-def _known(grades: Iterable[Grade], columns: Iterable[Assignment]) -> Iterable[Grade]:
-    """With their assignments, so that nobody asks for these one by one."""
-    assignments = {each.pk: each for each in columns}
-    for grade in grades:
-        grade.assignment = assignments[grade.assignment_id]
-        yield grade
 
 
 def _file(text: str, name: str) -> HttpResponse:
