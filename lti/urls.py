@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from lti.views import accounts, audit, contexts, joining, keys, launch, platforms, registering, rosters
+from lti.views import accounts, audit, contexts, grades, joining, keys, launch, platforms, registering, rosters
 
 app_name = "lti"
 
@@ -34,4 +34,8 @@ urlpatterns = [
     ),
     path("classes/<slug:slug>/people/<uuid:context_id>/", rosters.roster_preview, name="roster-preview"),
     path("classes/<slug:slug>/people/<uuid:context_id>/read/", rosters.roster_read, name="roster-read"),
+    path("grades/<slug:slug>/<str:name>/", grades.grade_states, name="grade-states"),
+    path("grades/<slug:slug>/<str:name>/scores/<uuid:score_id>/send/", grades.grade_resend, name="grade-resend"),
+    path("grades/<slug:slug>/<str:name>/columns/<uuid:line_item_id>/", grades.grade_compare, name="grade-compare"),
+    path("grades/<slug:slug>/<str:name>/columns/<uuid:line_item_id>/again/", grades.column_again, name="column-again"),
 ]

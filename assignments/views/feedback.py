@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from assignments.context import AssignmentRequest, assignment_view
 from assignments.errors import AssignmentError
+from assignments.grading.destinations import deliveries_of
 from assignments.models import Feedback, Grade, Submission
 from assignments.policies import can_grade, can_read_feedback
 from assignments.returning.feedback import feedback_of, history_of, note_reading, told_of
@@ -32,6 +33,7 @@ def feedback_detail(request: AssignmentRequest, submission_id: UUID) -> HttpResp
     if is_own and feedback is not None:
         note_reading(feedback, now=now)
     told = told_of(submission, feedback, now=now)
+    grade = Grade.objects.filter(submission=submission, published_at__isnull=False).first()
     facts = {
         "course": request.course,
         "standing": request.standing,
@@ -40,7 +42,8 @@ def feedback_detail(request: AssignmentRequest, submission_id: UUID) -> HttpResp
         "submission": submission,
         "told": told,
         "history": history_of(submission, told),
-        "grade": Grade.objects.filter(submission=submission, published_at__isnull=False).first(),
+        "grade": grade,
+        "deliveries": deliveries_of(grade) if grade is not None else [],
         "requests": requests_of(submission),
         "can_ask": is_own and feedback is not None and not request.course.is_over,
         "can_answer": can_grade(request.standing),

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from assignments.context import AssignmentRequest, assignment_view
 from assignments.grading.autograding import Which, ask_all
+from assignments.grading.destinations import destinations_of
 from assignments.grading.progress import GradingProgress, names_of, progress_of
 from assignments.grading.statistics import spreads, statistics_of
 from assignments.policies import can_grade, can_grade_everything_again
@@ -46,6 +47,7 @@ def staff_page(request: AssignmentRequest) -> HttpResponse:
         "asked": requests_in(request.course, assignment=request.assignment).order_by().count(),
         "can_grade": can_grade(request.standing),
         "can_grade_again": can_grade_everything_again(request.standing),
+        "destinations": [] if request.htmx or not request.standing.is_teacher else destinations_of(request.assignment),
         "refresh_seconds": SECONDS_UNDER_WAY if tests.is_under_way else SECONDS_AT_REST,
     }
     if request.htmx:

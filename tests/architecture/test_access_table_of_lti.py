@@ -22,6 +22,7 @@ from tests.architecture.members_pages import (
     check_answer_to_whoever_runs_the_site,
     each_of,
 )
+from tests.architecture.test_access_table_of_platform_grades import GRADE_PAGES
 from tests.factories import CourseFactory, member
 
 PAGES = [
@@ -150,4 +151,6 @@ def test_whoever_runs_the_site_sees_rosters(client: Client, context: Context, co
 
 
 def test_table_names_every_page() -> None:
-    assert {pattern.name for pattern in urlpatterns} == {page.name for page in [*PAGES, *PAGES_OF_ROSTERS]}
+    pages = [*PAGES, *PAGES_OF_ROSTERS, *GRADE_PAGES]
+
+    assert {pattern.name for pattern in urlpatterns} == {page.name for page in pages}
