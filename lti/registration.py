@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -20,7 +21,7 @@ from django.db.models import Q
 from environments.errors import EnvironmentsError
 from environments.references import http
 from lti import audit
-from lti.addresses import origin
+from lti.addresses import is_ours, origin
 from lti.errors import LtiError, LtiFailure
 from lti.limits import Registrations, RegistrationsAtHost
 from lti.models import MAX_IDENTIFIER, Platform
@@ -140,7 +141,9 @@ def forget_waiting(*, now: datetime) -> None:
 
 def _announced(offer: Offer) -> Announced:
     """What stands where it describes itself, all of it of one place."""
-    said = _document(_asked(lambda: http.get(offer.configuration_url, headers=_JSON, follow=False), offer), offer)
+    url = offer.configuration_url
+    ask = partial(http.get, url, headers=_JSON, follow=False, is_our_own=is_ours(url))
+    said = _document(_asked(ask, offer), offer)
     issuer = said.get("issuer")
     if not isinstance(issuer, str) or not _is_issuer(issuer) or origin(issuer) != offer.origin:
         raise LtiError("registration_elsewhere", host=offer.host, detail="issuer missing or elsewhere")
@@ -165,7 +168,8 @@ def _registered_there(announced: Announced, offer: Offer, *, public_url: str) ->
     body = json.dumps(description(public_url)).encode()
     headers = _JSON | {"Content-Type": "application/json", "Authorization": f"Bearer {offer.token}"}
     url = announced.registration_url
-    said = _document(_asked(lambda: http.send("POST", url, body=body, headers=headers), offer), offer)
+    ask = partial(http.send, "POST", url, body=body, headers=headers, is_our_own=is_ours(url))
+    said = _document(_asked(ask, offer), offer)
     client_id = said.get("client_id")
     if not isinstance(client_id, str) or not _can_be_kept(client_id):
         raise LtiError("registration_refused", host=offer.host, detail="client_id missing")

@@ -105,7 +105,7 @@ def test_launch_while_the_platform_is_down_says_so(browser: Browser, lms: SmallP
     [
         ("http://localhost:8000/demo-lms/mod/lti/certs.php", True),
         ("http://localhost:8000/health", False),
-        ("http://localhost:8000/demo-lms/", False),
+        ("http://localhost:8000/demo-lms", True),
         ("http://localhost:8000/demo-lms-too/mod/lti/certs.php", False),
         ("http://localhost:8001/demo-lms/mod/lti/certs.php", False),
         ("http://127.0.0.1:8000/demo-lms/mod/lti/certs.php", False),
@@ -139,10 +139,10 @@ def test_pretend_platform_is_a_private_address_like_any_other_where_there_is_non
 
 
 def test_pretend_platform_is_asked_and_its_neighbours_are_not(lms: SmallPlatform, settings: Settings) -> None:
-    settings.REPOSITORY_ALLOWED_HOSTS, settings.DEMO_LMS_URL = [], lms.issuer
-    lms.answer("/mod/lti/certs.php", 200, {"keys": [{"kid": "one"}]})
+    settings.REPOSITORY_ALLOWED_HOSTS, settings.DEMO_LMS_URL = [], f"{lms.issuer}/demo-lms"
+    lms.answer("/demo-lms/mod/lti/certs.php", 200, {"keys": [{"kid": "one"}]})
 
-    assert json_at(f"{lms.issuer}/mod/lti/certs.php") == {"keys": [{"kid": "one"}]}
+    assert json_at(f"{settings.DEMO_LMS_URL}/mod/lti/certs.php") == {"keys": [{"kid": "one"}]}
 
     with pytest.raises(LtiFailure):
         json_at(f"{lms.issuer}/keys")
