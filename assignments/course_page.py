@@ -41,6 +41,10 @@ class AssignmentsOfCourse:
         """The list of assignments."""
         return [NavPlace(_("Assignments"), reverse("assignments:assignment-list", args=[standing.course.slug]), "work")]
 
+    def settings(self, standing: Standing) -> Sequence[NavPlace]:
+        """Each assignment has its own."""
+        return []
+
     def live(self, standing: Standing) -> Sequence[NavPlace]:
         """What was released, what is due last first."""
         released = Assignment.objects.filter(course=standing.course, release__isnull=False).present()

@@ -43,6 +43,9 @@ class CourseExtension(Protocol):
     def places(self, standing: Standing) -> Sequence[NavPlace]:
         """Where this person can go. Asks the database nothing."""
 
+    def settings(self, standing: Standing) -> Sequence[NavPlace]:
+        """What a teacher can set of theirs, on pages of their own. Asks the database nothing."""
+
     def live(self, standing: Standing) -> Sequence[NavPlace]:
         """What of theirs the class is seen at work on live, for those who may look. One question."""
 

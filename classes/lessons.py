@@ -57,6 +57,16 @@ def add_lesson(course: Course, outline: Outline) -> Lesson:
 
 
 @transaction.atomic
+def copy_lessons(former: Course, course: Course) -> None:
+    """Put the lessons of another class behind those of this one, in their order: drafts, for other dates.
+
+    Raises CourseError `course_over` and `lessons_too_many`.
+    """
+    for lesson in former.lessons.all():
+        add_lesson(course, replace(outline_of(lesson), starts_at=None, ends_at=None, published_at=None))
+
+
+@transaction.atomic
 def edit_lesson(lesson: Lesson, outline: Outline, *, seen: str) -> None:
     """Say something else of it. `seen` is the stamp of what the person saw when they began.
 

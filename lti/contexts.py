@@ -11,6 +11,7 @@ from typing import Any
 from django.db import transaction
 
 from accounts.models import User
+from assignments.models import Assignment
 from classes.courses import Plan, make_course
 from classes.errors import CourseError
 from classes.members import admit, change_role
@@ -21,6 +22,7 @@ from lti import audit
 from lti.claims import Place, Services
 from lti.errors import LtiError
 from lti.models import Context, Deployment, Enrolment, LtiPerson, ResourceLink
+from lti.targets import Kind, Target
 
 
 def find(deployment: Deployment, place: Place) -> Context | None:
@@ -57,6 +59,20 @@ def note_link(context: Context, link: Place, services: Services, *, now: datetim
         facts["line_item_url"] = services.line_item_url
     noted, _is_new = context.resource_links.update_or_create(resource_link_id=link.id, defaults=facts)
     return noted
+
+
+def note_target(link: ResourceLink, target: Target | None, assignment: Assignment | None) -> None:
+    """Keep what a link leads to, as its parameters say, and which assignment of the class that is."""
+    said = target.custom if target is not None else {}
+    if (link.target, link.assignment_id) != (said, assignment.pk if assignment is not None else None):
+        link.target, link.assignment = said, assignment
+        link.save(update_fields=["target", "assignment"])
+
+
+def linked_keys(context: Context) -> set[str]:
+    """The keys of what the course has links to, as far as somebody has opened them."""
+    targets = [Target.read(said) for said in context.resource_links.values_list("target", flat=True)]
+    return {target.key if target is not None else Kind.COURSE.value for target in targets}
 
 
 @transaction.atomic

@@ -11,10 +11,13 @@ from django.urls import reverse
 
 from accounts.models import User
 from classes.models import Course, Role
-from lti import claims, contexts, fetching, grades, logins, people, platforms, rosters, tool
+from classes.policies import Standing
+from lti import claims, contexts, copies, fetching, grades, logins, people, platforms, rosters, tool
 from lti.claims import DEEP_LINKING, Expected, Message
 from lti.errors import LtiError
-from lti.models import Context, Deployment, Platform
+from lti.leading import Destination, Found, destination
+from lti.models import Context, Deployment, Platform, ResourceLink
+from lti.targets import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Arrival:
     url: str
     is_new: bool = False
     has_no_role: bool = False
+    is_closed: bool = False
+    """Whether what the link leads to is not to be seen by them now."""
 
 
 def verify(posted: Posted, *, browser: str, public_url: str, now: datetime) -> tuple[Deployment, Message]:
@@ -81,16 +86,27 @@ def arrive(deployment: Deployment, message: Message, *, now: datetime) -> Arriva
         return Arrival(person.user, reverse("classes:course-list"), is_new)
     membership = contexts.enrol(context, person, message.role, now=now)
     contexts.note_services(context, message.services)
+    copies.note_origin(context, message.custom)
+    target, link = Target.read(message.custom), None
     if message.resource_link is not None:
-        grades.note_link(contexts.note_link(context, message.resource_link, message.services, now=now))
+        link = contexts.note_link(context, message.resource_link, message.services, now=now)
     if message.role == Role.TEACHER:
         rosters.wish(context, now=now)
     if context.course is None:
         return Arrival(person.user, reverse("lti:context-connect", args=[context.pk]), is_new)
     if membership is None:
         return Arrival(person.user, reverse("classes:course-list"), is_new, has_no_role=True)
+    found = destination(target, Standing(context.course, membership, Role(membership.role)), now=now)
+    if link is not None:
+        contexts.note_target(link, target, found.assignment)
+        grades.note_link(link)
     grades.catch_up(context, None if message.role == Role.TEACHER else person)
-    return Arrival(person.user, _page_of(context.course, message.target), is_new)
+    return Arrival(
+        person.user,
+        _page(context.course, message, target, found, link),
+        is_new,
+        is_closed=found.found == Found.CLOSED,
+    )
 
 
 def _key(token: str, platform: Platform) -> fetching.Key:
@@ -113,10 +129,16 @@ def _context(deployment: Deployment, message: Message, *, now: datetime) -> Cont
     return contexts.recognise(deployment, message.context, now=now)
 
 
-def _page_of(course: Course, target: str) -> str:
-    """The page of the class that the platform names, or its first."""
+def _page(
+    course: Course, message: Message, target: Target | None, found: Destination, link: ResourceLink | None
+) -> str:
+    """Where the link leads; one that says nothing of that leads to the page of the class its address is of."""
+    if link is not None and found.found == Found.LOST:
+        return reverse("lti:link", args=[link.pk])
+    if target is not None:
+        return found.url
     first = reverse("classes:course-detail", args=[course.slug])
-    return target if target.startswith(first) and ".." not in target else first
+    return message.target if message.target.startswith(first) and ".." not in message.target else first
 
 
 def _plain(text: str) -> str:

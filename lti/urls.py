@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from lti.views import accounts, audit, contexts, grades, joining, keys, launch, platforms, registering, rosters
+from lti.views import (
+    accounts,
+    audit,
+    contexts,
+    grades,
+    joining,
+    keys,
+    launch,
+    links,
+    platforms,
+    registering,
+    rosters,
+)
 
 app_name = "lti"
 
@@ -11,6 +23,9 @@ urlpatterns = [
     path("launch/", launch.launch, name="launch"),
     path("keys.json", keys.key_set, name="keys"),
     path("register/", registering.register, name="register"),
+    path("links/<int:link_id>/", links.link, name="link"),
+    path("classes/<slug:slug>/", links.course_links, name="course-links"),
+    path("classes/<slug:slug>/<uuid:context_id>/disconnect/", links.context_disconnect, name="context-disconnect"),
     path("join/", joining.join_begin, name="join"),
     path("join/<str:token>/", joining.join_confirm, name="join-confirm"),
     path("account/<int:pk>/disconnect/", accounts.account_unlink, name="account-unlink"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from django import template
@@ -17,11 +18,26 @@ from classes.policies import Standing
 
 register = template.Library()
 
+BEHIND_SETTINGS = ("settings", "environment", "material", "keeping")
+"""What the pages call themselves that a class has there by itself."""
+
 
 @register.simple_tag
 def places_added(standing: Standing) -> list[NavPlace]:
     """Where one can go in a class beside what it has by itself."""
     return [place for extension in extensions() for place in extension.places(standing)]
+
+
+@register.simple_tag
+def settings_added(standing: Standing) -> list[NavPlace]:
+    """What a teacher can set in a class beside what it has by itself."""
+    return [place for extension in extensions() for place in extension.settings(standing)]
+
+
+@register.simple_tag
+def is_behind_settings(here: str, added: Sequence[NavPlace]) -> bool:
+    """Whether a page is one of those behind the settings of a class."""
+    return here in BEHIND_SETTINGS or here in {place.here for place in added}
 
 
 @register.simple_tag

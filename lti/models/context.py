@@ -34,6 +34,8 @@ class Context(models.Model):
     """Where its columns of grades are; empty where there are none for us."""
     scopes = models.JSONField(default=list, blank=True)
     """What we may do with grades there."""
+    copied_from = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="copies")
+    """The course that its platform says it was copied from, where that one is a class here."""
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -74,6 +76,8 @@ class ResourceLink(models.Model):
     """What it leads to, where that is something to hand in."""
     line_item_url = models.CharField(max_length=MAX_ADDRESS, blank=True)
     """The column of grades that the platform keeps for it."""
+    target = models.JSONField(default=dict, blank=True)
+    """What it leads to, as its last launch said: the parameters of `targets.Target`; empty for the class."""
     last_launched_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -14,11 +14,14 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import User
 from classes.forms import CourseForm
+from classes.models import Course
 from classes.models.course import MAX_TITLE
 from environments.errors import EnvironmentsError
 from environments.git_credentials import resolve_for
+from environments.references import path_of
+from environments.values import Reference
 from environments.views.requests import PageRequest
-from lti import contexts, rosters
+from lti import contexts, copies, rosters
 from lti.models import Context
 from lti.policies import can_connect, can_make_course_for
 from lti.views.pages import refusal
@@ -34,9 +37,9 @@ def context_connect(request: HttpRequest, context_id: UUID) -> HttpResponse:
     context = _context(user, context_id)
     if context.course is not None:
         return redirect("classes:course-detail", context.course.slug)
+    former = copies.former_class(context, user)
     if request.method != "POST":
-        initial = {"title": context.title[:MAX_TITLE], "code": context.label[:40]}
-        return _page(request, context, CourseForm(initial=initial))
+        return _page(request, context, CourseForm(initial=_initial(context, former)), former)
     if not can_make_course_for(user, context):
         raise PermissionDenied
     form, now = CourseForm(request.POST), timezone.now()
@@ -44,7 +47,10 @@ def context_connect(request: HttpRequest, context_id: UUID) -> HttpResponse:
         try:
             plan = form.plan
             resolved = resolve_for(user, plan.reference, now=now)
-            course = contexts.make_class(context, user, plan, resolved=resolved, now=now)
+            if former is not None and request.POST.get("with_lessons"):
+                course = copies.make_class_like(context, user, plan, former=former, resolved=resolved, now=now)
+            else:
+                course = contexts.make_class(context, user, plan, resolved=resolved, now=now)
         except EnvironmentsError as error:
             if error.code == "context_connected":
                 return refusal(request, error)
@@ -52,7 +58,7 @@ def context_connect(request: HttpRequest, context_id: UUID) -> HttpResponse:
         else:
             rosters.wish(context, now=now)
             return redirect("classes:course-detail", course.slug)
-    return _page(request, context, form, status=UNPROCESSABLE)
+    return _page(request, context, form, former, status=UNPROCESSABLE)
 
 
 @login_required
@@ -71,19 +77,35 @@ def context_connect_to(request: HttpRequest, context_id: UUID) -> HttpResponse:
     return redirect("classes:course-detail", course.slug)
 
 
+def _initial(context: Context, former: Course | None) -> dict[str, str]:
+    """What a new class is called; made like a former one, it is of the same repository."""
+    initial = {"title": context.title[:MAX_TITLE], "code": context.label[:40]}
+    if former is not None and former.environment is not None:
+        reference = former.environment.reference
+        bare = path_of(Reference(reference.provider, reference.repository))
+        initial |= {"repository": bare, "ref": reference.ref, "colour": former.colour}
+    return initial
+
+
 def _context(user: User, context_id: UUID) -> Context:
-    context = get_object_or_404(Context.objects.select_related("deployment__platform", "course"), pk=context_id)
+    context = get_object_or_404(
+        Context.objects.select_related("deployment__platform", "course", "copied_from"), pk=context_id
+    )
     if not can_connect(user, context):
         raise Http404
     return context
 
 
-def _page(request: HttpRequest, context: Context, form: CourseForm, *, status: int = 200) -> HttpResponse:
+def _page(
+    request: HttpRequest, context: Context, form: CourseForm, former: Course | None, *, status: int = 200
+) -> HttpResponse:
     user = cast("PageRequest", request).user
     facts = {
         "context": context,
         "form": form,
         "can_make": can_make_course_for(user, context),
         "courses": contexts.classes_to_connect(user),
+        "former": former,
+        "with_lessons": request.method != "POST" or "with_lessons" in request.POST,
     }
     return render(request, "lti/context_connect.html", facts, status=status)

@@ -82,6 +82,8 @@ def _own_window(request: HttpRequest, given: QueryDict, platform: Platform) -> H
 
 
 def _say_what_is_new(request: HttpRequest, arrival: Arrival) -> None:
+    if arrival.is_closed:
+        messages.info(request, _("What this link leads to is not open to you yet. Here is the page of the class."))
     if arrival.has_no_role:
         messages.warning(request, _("The learning platform does not say what you are in the course. Ask its teacher."))
     if arrival.is_new:

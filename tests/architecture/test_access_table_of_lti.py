@@ -13,6 +13,7 @@ from accounts.models import User
 from classes.models import Course, Role
 from lti.contexts import enrol
 from lti.models import Context, LtiPerson, Platform
+from lti.targets import Kind, Target
 from lti.urls import urlpatterns
 from tests.architecture.members_pages import (
     PERSONS,
@@ -84,6 +85,12 @@ PAGES = [
         *(SIGN_IN, 403, 403, 403, 403),
         administrator=404,
     ),
+    # What a class is over there.
+    Page("link", "/lti/links/{link}/", "get", SIGN_IN, 404, 200, 200, 200),
+    Page("course-links", "/lti/classes/{course}/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("context-disconnect", "/lti/classes/{course}/{connected}/disconnect/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("context-disconnect", "/lti/classes/{course}/{connected}/disconnect/", "post", SIGN_IN, 404, 403, 403, 302),
+    Page("context-disconnect", "/lti/classes/{course}/{context}/disconnect/", "post", SIGN_IN, 404, 403, 403, 404),
 ]
 
 # Of a course that is a class; its platform has not said where its people are listed.
@@ -113,20 +120,34 @@ def context(teacher: User) -> Context:
     return context
 
 
-def address_of(page: Page, context: Context) -> str:
-    """Where it is."""
-    return page.path.format(context=context.pk, platform=context.deployment.platform_id)
+@pytest.fixture
+def places(context: Context) -> dict[str, object]:
+    """What stands in addresses: that course, and one that is a class, with a link to what the class has not."""
+    course = Course.objects.get()
+    connected = context.deployment.contexts.create(context_id="102", course=course)
+    target = Target(Kind.ASSIGNMENT, name="gone")
+    link = connected.resource_links.create(resource_link_id="7", target=target.custom)
+    platform = context.deployment.platform_id
+    return {
+        "context": context.pk,
+        "connected": connected.pk,
+        "course": course.slug,
+        "link": link.pk,
+        "platform": platform,
+    }
 
 
 @each_of(PAGES)
 @pytest.mark.parametrize("who", PERSONS)
-def test_page_answers_each_person_as_the_table_says(client: Client, context: Context, page: Page, who: str) -> None:
-    check_answer(client, page, address_of(page, context), who=who)
+def test_page_answers_each_person_as_the_table_says(
+    client: Client, places: dict[str, object], page: Page, who: str
+) -> None:
+    check_answer(client, page, page.path.format(**places), who=who)
 
 
 @each_of(PAGES)
-def test_whoever_runs_the_site_is_no_teacher_over_there(client: Client, context: Context, page: Page) -> None:
-    check_answer_to_whoever_runs_the_site(client, page, address_of(page, context))
+def test_whoever_runs_the_site_is_no_teacher_over_there(client: Client, places: dict[str, object], page: Page) -> None:
+    check_answer_to_whoever_runs_the_site(client, page, page.path.format(**places))
 
 
 @pytest.fixture

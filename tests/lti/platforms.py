@@ -82,6 +82,7 @@ class SmallPlatform(OpenIDProvider):
             "resource_link": {"id": "7", "title": "First steps"},
             "context": {"id": "101", "label": "STAT", "title": "Statistics"},
             "roles": [STUDENT],
+            "custom": LEFT_OUT,
         }
         said |= {f"{LTI}{name}": changes.pop(name, value) for name, value in of_lti.items()}
         if "deep_linking_settings" in changes:

@@ -297,11 +297,11 @@ def test_launch_leaves_what_has_changed_since_it_was_published(
 def test_launch_by_a_link_to_the_assignment_says_where_its_column_is(
     told: Lectures, platform: Platform, browser: Browser
 ) -> None:
-    told.context.resource_links.update(assignment=told.assignment)
-    browser.launch(**service(platform))
+    link = {"custom": {"carrel_kind": "assignment", "carrel_id": str(told.assignment.pk)}}
+    browser.launch(**service(platform), **link)
     Score.objects.update(state=State.SENT)
 
-    browser.launch(**service(platform, lineitem=f"{platform.issuer}/lineitems/5"))
+    browser.launch(**service(platform, lineitem=f"{platform.issuer}/lineitems/5"), **link)
 
     score = Score.objects.select_related("line_item").get()
     assert score.line_item.url == f"{platform.issuer}/lineitems/5"

@@ -1,0 +1,206 @@
+"""Courses that were copied from one that is a class here, and what a class is over there."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from classes.members import admit
+from classes.models import Course, Role
+from lti.models import Context, LtiPerson, ResourceLink
+from tests.factories import AssignmentFactory, CourseFactory, EnvironmentFactory, LessonFactory
+from tests.lti.platforms import STUDENT, TEACHER, Browser
+
+NEW_CLASS = {"title": "Statistics again", "repository": "https://github.com/carrel-tests/class"}
+COPY: dict[str, Any] = {
+    "roles": [TEACHER],
+    "context": {"id": "202", "title": "Statistics copy"},
+    "custom": {"carrel_context_history": "101,55"},
+}
+
+
+@pytest.fixture
+def former(browser: Browser, course: Course) -> Course:
+    """The class of the course that was copied; whoever copied it teaches it here too."""
+    browser.launch(roles=[TEACHER])
+    Course.objects.update(colour="teal")
+    LessonFactory.create(course=course, title="Loops", starts_at=timezone.now(), position=1)
+    LessonFactory.create(course=course, title="Lists", position=2)
+    return course
+
+
+def asking(browser: Browser, **changes: Any) -> str:
+    """The page on which the teacher of the copy says which class it is."""
+    response = browser.launch(**COPY | changes)
+    assert response["Location"] == f"/lti/courses/{Context.objects.get(context_id='202').pk}/"
+    return response["Location"]
+
+
+def test_copy_is_offered_a_class_like_the_former_one(browser: Browser, former: Course) -> None:
+    page = browser.client.get(asking(browser)).content.decode()
+
+    assert "This course was copied from “Statistics”, which is your class “Statistics”." in page
+    assert f'<option value="{former.slug}" selected>' in page
+    assert former.environment is not None
+    assert former.environment.repository in page
+    assert 'name="with_lessons" value="1" checked' in page
+
+
+def test_class_like_the_former_one_has_its_lessons_as_drafts(
+    browser: Browser, former: Course, fake_backends: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lti.views.contexts.resolve_for", lambda *args, **facts: None)
+
+    browser.client.post(asking(browser), NEW_CLASS | {"with_lessons": "1"})
+
+    made = Context.objects.get(context_id="202").course
+    assert made is not None
+    assert made != former
+    facts = list(made.lessons.values_list("title", "path", "starts_at", "published_at"))
+    assert facts == [("Loops", "first.ipynb", None, None), ("Lists", "first.ipynb", None, None)]
+
+
+def test_lessons_are_left_where_they_are_if_the_teacher_says_so(
+    browser: Browser, former: Course, fake_backends: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lti.views.contexts.resolve_for", lambda *args, **facts: None)
+
+    browser.client.post(asking(browser), NEW_CLASS)
+
+    made = Context.objects.get(context_id="202").course
+    assert made is not None
+    assert not made.lessons.exists()
+
+
+def test_copy_can_be_the_same_class(browser: Browser, former: Course) -> None:
+    browser.client.post(f"{asking(browser)}class/", {"course": former.slug})
+
+    assert Context.objects.get(context_id="202").course == former
+
+
+@pytest.mark.parametrize(
+    "custom",
+    [
+        {},
+        {"carrel_context_history": "$Context.id.history"},
+        {"carrel_context_history": ""},
+        {"carrel_context_history": "202"},
+        {"carrel_context_history": "999,1000"},
+    ],
+)
+def test_copy_of_what_nobody_knows_is_asked_as_any_other(
+    browser: Browser, former: Course, custom: dict[str, str]
+) -> None:
+    page = browser.client.get(asking(browser, custom=custom)).content.decode()
+
+    assert "was copied from" not in page
+    assert "“Statistics copy” has no class here yet" in page
+
+
+def test_class_of_somebody_else_is_not_shown(browser: Browser, former: Course) -> None:
+    page = browser.client.get(asking(browser, sub="9")).content.decode()
+
+    assert "was copied from" not in page
+    assert former.slug not in page
+
+
+def test_class_that_was_deleted_is_not_copied(browser: Browser, former: Course) -> None:
+    Course.objects.update(deleted_at=timezone.now() - timedelta(days=1))
+
+    assert "was copied from" not in browser.client.get(asking(browser)).content.decode()
+
+
+def test_same_id_of_another_deployment_is_no_origin(browser: Browser, former: Course) -> None:
+    other = Context.objects.get().deployment.platform.deployments.create(deployment_id="2")
+
+    browser.launch(**COPY, deployment_id="2")
+
+    assert Context.objects.get(deployment=other).copied_from is None
+
+
+def test_latest_of_several_former_courses_counts(browser: Browser, former: Course) -> None:
+    deployment = Context.objects.get().deployment
+    later = Context.objects.create(deployment=deployment, context_id="150", course=CourseFactory.create())
+
+    asking(browser, custom={"carrel_context_history": "150,101"})
+
+    assert Context.objects.get(context_id="202").copied_from == later
+
+
+def test_copy_is_known_by_its_links_too(browser: Browser, former: Course) -> None:
+    asking(browser, custom={"carrel_link_history": "7"}, resource_link={"id": "700"})
+
+    assert Context.objects.get(context_id="202").copied_from == Context.objects.get(context_id="101")
+
+
+# --- What a class is over there -----------------------------------------------------------------------------
+
+
+def test_teacher_sees_courses_and_what_their_links_lead_to(browser: Browser, former: Course) -> None:
+    one = AssignmentFactory.create(course=former, title="Squares", name="ps1")
+    browser.launch(
+        roles=[TEACHER],
+        resource_link={"id": "8", "title": "<b>Squares</b>"},
+        custom={"carrel_kind": "assignment", "carrel_id": str(one.pk)},
+    )
+    browser.launch(
+        roles=[TEACHER], resource_link={"id": "9", "title": "Old"}, custom={"carrel_kind": "lesson", "carrel_name": "X"}
+    )
+
+    page = browser.client.get(f"/lti/classes/{former.slug}/").content.decode()
+
+    assert ("Campus" in page, "&lt;b&gt;Squares&lt;/b&gt;" in page) == (True, True)
+    assert f'href="/classes/{former.slug}/assignments/ps1/">Squares</a>' in page
+    assert page.count("Nothing in this class") == 1
+    assert "1 person has come from there" in page
+
+
+def test_page_is_found_among_the_settings(browser: Browser, former: Course) -> None:
+    page = browser.client.get(f"/classes/{former.slug}/settings/").content.decode()
+
+    assert f'href="/lti/classes/{former.slug}/"' in page
+
+
+def test_class_without_courses_says_how_to_begin(browser: Browser, former: Course) -> None:
+    Context.objects.update(course=None)
+
+    assert "No course leads here" in browser.client.get(f"/lti/classes/{former.slug}/").content.decode()
+
+
+def test_disconnecting_keeps_people_and_asks_anew(browser: Browser, former: Course) -> None:
+    context = Context.objects.get()
+    one = AssignmentFactory.create(course=former)
+    browser.launch(roles=[TEACHER], custom={"carrel_kind": "assignment", "carrel_id": str(one.pk)})
+    assert ResourceLink.objects.get().assignment == one
+
+    response = browser.client.post(f"/lti/classes/{former.slug}/{context.pk}/disconnect/")
+
+    assert response["Location"] == f"/lti/classes/{former.slug}/"
+    context.refresh_from_db()
+    assert (context.course, ResourceLink.objects.get().assignment) == (None, None)
+    assert former.memberships.present().filter(person=LtiPerson.objects.get().user).exists()
+    assert browser.launch(roles=[TEACHER])["Location"] == f"/lti/courses/{context.pk}/"
+    assert Browser(browser.lms).launch(sub="9", roles=[STUDENT]).status_code == 403
+
+
+def test_asking_changes_nothing(browser: Browser, former: Course) -> None:
+    context = Context.objects.get()
+
+    page = browser.client.get(f"/lti/classes/{former.slug}/{context.pk}/disconnect/").content.decode()
+
+    assert "Disconnect “Statistics”?" in page
+    context.refresh_from_db()
+    assert context.course == former
+
+
+def test_course_of_another_class_is_not_disconnected(browser: Browser, former: Course) -> None:
+    user = LtiPerson.objects.get().user
+    own = CourseFactory.create(owner=user, environment=EnvironmentFactory.create(owner=user))
+    admit(own, user, role=Role.TEACHER, now=timezone.now())
+
+    response = browser.client.post(f"/lti/classes/{own.slug}/{Context.objects.get().pk}/disconnect/")
+
+    assert response.status_code == 404
