@@ -143,7 +143,9 @@ def _tool_addresses() -> dict[str, object]:
         "target_link_uri": launch,
         "jwks_uri": f"{settings.PUBLIC_URL}{reverse('lti:keys')}",
         "domain": settings.PUBLIC_URL.partition("//")[2],
-        "messages": [{"type": "LtiDeepLinkingRequest", "target_link_uri": launch}],
+        "messages": [
+            {"type": "LtiDeepLinkingRequest", "target_link_uri": f"{settings.PUBLIC_URL}{reverse('lti:pick')}"}
+        ],
     }
 
 

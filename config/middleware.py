@@ -26,6 +26,8 @@ FROM_PLATFORMS = frozenset({"/lti/login/", "/lti/launch/"})
 """Where pages of learning platforms lead, also in frames. What they say changes nothing before it has been checked."""
 FROM_FRAMES_OF_PLATFORMS = frozenset({"/lti/register/"})
 """What a learning platform shows in a frame. It is the same for everybody, and only its own button changes anything."""
+PICKER = re.compile(r"/lti/pick/[\w-]{43}/")
+"""Where a platform's message is answered in its frame: what teachers add to a course is chosen there."""
 OTHER_SITES = frozenset({"cross-site", "same-site"})
 TIME_ZONE_COOKIE = "carrel_timezone"
 
@@ -49,6 +51,8 @@ class IsolationMiddleware:
         if request.path in FROM_PLATFORMS and request.method in ("GET", "POST"):
             return self.get_response(request)
         if request.path in FROM_FRAMES_OF_PLATFORMS and request.method in SAFE_METHODS:
+            return self.get_response(request)
+        if request.method in SAFE_METHODS and PICKER.fullmatch(request.path):
             return self.get_response(request)
         if comes_from_elsewhere(request):
             return permission_denied(request, PermissionDenied())

@@ -18,11 +18,13 @@ from lti.errors import LtiError
 from lti.roles import course_role, is_test_person
 
 LTI = "https://purl.imsglobal.org/spec/lti/claim/"
-DEEP_LINKING_SETTINGS = "https://purl.imsglobal.org/spec/lti-dl/claim/deep_linking_settings"
 GRADE_SERVICE = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
 ROSTER_SERVICE = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
+DEEP_LINKING_CLAIM = "https://purl.imsglobal.org/spec/lti-dl/claim/"
+DEEP_LINKING_SETTINGS = f"{DEEP_LINKING_CLAIM}deep_linking_settings"
 RESOURCE_LINK = "LtiResourceLinkRequest"
 DEEP_LINKING = "LtiDeepLinkingRequest"
+LINK = "ltiResourceLink"
 VERSION = "1.3.0"
 
 LEEWAY = timedelta(seconds=30)
@@ -56,10 +58,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class DeepLinking:
-    """Where what a teacher picks is to be sent, and the platform's own note to go with it."""
+    """Where what a teacher picks is to be sent, what may be sent, and the platform's own note to go with it."""
 
     return_url: str
     data: str | None = None
+    takes_many: bool = False
+    takes_columns: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ def read_message(claims: Mapping[str, Any], expected: Expected, *, now: datetime
     """The message, if every claim is as it has to be.
 
     Raises LtiError `message_untrusted` where it is not meant for us, `message_out_of_time`, `message_malformed`,
-    `target_elsewhere` and `return_elsewhere`.
+    `target_elsewhere`, `return_elsewhere` and `picker_takes_nothing`.
     """
     _check_parties(claims, expected)
     _check_times(claims, now)
@@ -232,8 +236,17 @@ def _deep_linking(claims: Mapping[str, Any], expected: Expected) -> DeepLinking:
     allowed = ("https", "http") if expected.issuer.startswith("http://") else ("https",)
     if parts is None or parts.scheme not in allowed or not parts.hostname:
         raise LtiError("return_elsewhere", detail="deep_link_return_url is no https address")
-    data = settings.get("data")
-    return DeepLinking(return_url, data if isinstance(data, str) else None)
+    data, accepted = settings.get("data"), settings.get("accept_types")
+    if isinstance(data, str) and not _can_be_kept(data):
+        raise LtiError("message_malformed", detail="data is no text")
+    if not isinstance(accepted, list) or LINK not in accepted:
+        raise LtiError("picker_takes_nothing", detail="accept_types has no links")
+    return DeepLinking(
+        return_url,
+        data if isinstance(data, str) else None,
+        takes_many=settings.get("accept_multiple") in (True, "true"),
+        takes_columns=settings.get("accept_lineitem") not in (False, "false"),
+    )
 
 
 def _services(grades: object, roster: object) -> Services:

@@ -113,11 +113,6 @@ REASONS: dict[str, Reason] = {
         _("Whoever runs it has to let it reach this site: some platforms refuse private addresses and unusual ports."),
         status=502,
     ),
-    "picker_missing": Reason(
-        _("What to show in a course cannot be chosen in the learning platform yet."),
-        _("Add a link with the address of the class, as an external tool."),
-        status=403,
-    ),
     # People
     "test_person": Reason(
         _("You are looking at the course as a made-up student, who has no account here."),
@@ -352,5 +347,37 @@ REASONS: dict[str, Reason] = {
         _("By the list of “{platform}”, {missing} of {present} people would be in the class no more."),
         _("Nothing has been changed. If that is right, a teacher has to say so."),
         status=409,
+    ),
+    # Choosing what to add to a course
+    "picker_not_teacher": Reason(
+        _("What is added to a course is chosen by its teachers."),
+        _("Ask a teacher of the course, or whoever gives roles in it."),
+        status=403,
+    ),
+    "picker_no_course": Reason(
+        _("The learning platform does not say for which course you choose."),
+        _("Begin in the course that it is for."),
+        status=400,
+    ),
+    "picker_takes_nothing": Reason(
+        _("Nothing that Carrel has can be added in this place of the course."),
+        _("Add it where your learning platform adds activities, or external tools."),
+        status=400,
+    ),
+    "picker_stale": Reason(
+        _("This choice was begun too long ago, or in another browser."),
+        _("Begin it in your course again. If that does not help, allow cookies for this site."),
+        status=401,
+    ),
+    "picker_used": Reason(
+        _("You have chosen here already."),
+        _("To add more, begin in your course again."),
+        status=409,
+    ),
+    "picker_too_many": Reason(
+        _("At most {most} can be added here at a time."), _("Choose fewer, and begin again for the others."), status=422
+    ),
+    "handover_stale": Reason(
+        _("This window was opened too late, or twice."), _("Open it from your course again."), status=401
     ),
 }

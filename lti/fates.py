@@ -88,6 +88,7 @@ OF_PEOPLE: Mapping[str, Fate] = {
     "environments.VolumeMember.person": Fate.STEP,
     "lti.AuditEntry.actor": Fate.STAYS,
     "lti.Context.connected_by": Fate.MOVES,
+    "lti.Handover.user": Fate.ENDS,
     "lti.LtiPerson.user": Fate.STEP,
     "socialaccount.SocialAccount.user": Fate.MOVES,
 }

@@ -13,7 +13,7 @@ from accounts.models import User
 from classes.models import Course, Role
 from classes.policies import Standing
 from lti import claims, contexts, copies, fetching, grades, logins, people, platforms, rosters, tool
-from lti.claims import DEEP_LINKING, Expected, Message
+from lti.claims import Expected, Message
 from lti.errors import LtiError
 from lti.leading import Destination, Found, destination
 from lti.models import Context, Deployment, Platform, ResourceLink
@@ -77,8 +77,6 @@ def arrive(deployment: Deployment, message: Message, *, now: datetime) -> Arriva
     """
     if message.is_test_person:
         raise LtiError("test_person")
-    if message.kind == DEEP_LINKING:
-        raise LtiError("picker_missing")
     context = _context(deployment, message, now=now)
     is_new = people.is_unused(people.known(deployment.platform, message.sub))
     person = people.recognise(deployment.platform, message, now=now)

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 from lti.claims import target_on
 from lti.errors import LtiError
 from lti.limits import LoginsOfAddress, LoginsOfPlatform, network_of
-from lti.models import JoinOffer, LoginAttempt, Platform
+from lti.models import Handover, JoinOffer, LoginAttempt, Picking, Platform
 
 LIFETIME = timedelta(minutes=10)
 
@@ -144,7 +144,8 @@ def end(attempt: LoginAttempt, *, nonce: str, browser: str, now: datetime) -> No
 def forget_expired(*, now: datetime) -> None:
     """Remove what cannot be used any more: a state that is not there is refused as one that was used."""
     LoginAttempt.objects.filter(expires_at__lte=now).delete()
-    JoinOffer.objects.filter(expires_at__lte=now).delete()
+    for model in (JoinOffer, Picking, Handover):
+        model._default_manager.filter(expires_at__lte=now).delete()
 
 
 def fingerprint(secret: str) -> str:

@@ -26,7 +26,7 @@ def known(platform: Platform, sub: str) -> LtiPerson | None:
     """Somebody who has been here before. Raises LtiError `account_closed` and `administrator_elsewhere`."""
     person = LtiPerson.objects.filter(platform=platform, sub=sub).select_related("user", "platform").first()
     if person is not None:
-        _check_may_come(person.user)
+        check_may_come(person.user)
     return person
 
 
@@ -104,7 +104,7 @@ def check_may_join(person: LtiPerson, to: User) -> None:
     """Raise LtiError where this account cannot be theirs: what `join` raises for the two of them."""
     if person.user == to or not person.has_made_account:
         raise LtiError("join_needless")
-    _check_may_come(to)
+    check_may_come(to)
     check_mergeable(person.user, to)
 
 
@@ -136,7 +136,8 @@ def _welcome(platform: Platform, message: Message, *, now: datetime) -> LtiPerso
         return person
 
 
-def _check_may_come(user: User) -> None:
+def check_may_come(user: User) -> None:
+    """Raise LtiError `account_closed` and `administrator_elsewhere` for whom no platform brings in."""
     if not user.is_active:
         raise LtiError("account_closed")
     if user.role == Role.ADMINISTRATOR:  # Else whoever runs the platform would run this site.

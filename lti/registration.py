@@ -27,6 +27,7 @@ from lti.limits import Registrations, RegistrationsAtHost
 from lti.models import MAX_IDENTIFIER, Platform
 from lti.models.platform import MAX_ADDRESS
 from lti.services import LINE_ITEM, LINE_ITEM_READ, MEMBERS, RESULT, SCORE
+from lti.targets import CONTEXT_HISTORY, LINK_HISTORY
 
 WAITS = timedelta(days=30)
 """How long one waits for approval before it is forgotten."""
@@ -38,7 +39,7 @@ TOOL = "https://purl.imsglobal.org/spec/lti-tool-configuration"
 PLATFORM = "https://purl.imsglobal.org/spec/lti-platform-configuration"
 SCOPES = (LINE_ITEM, LINE_ITEM_READ, RESULT, SCORE, MEMBERS)
 CLAIMS = ("iss", "sub", "name", "given_name", "family_name", "email")
-CUSTOM = {"context_id_history": "$Context.id.history", "resource_link_id_history": "$ResourceLink.id.history"}
+CUSTOM = {CONTEXT_HISTORY: "$Context.id.history", LINK_HISTORY: "$ResourceLink.id.history"}
 """What a copied course was copied from, where a platform can tell."""
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri", "registration_endpoint")
 
@@ -129,7 +130,9 @@ def description(public_url: str) -> dict[str, Any]:
             "target_link_uri": launch,
             "custom_parameters": CUSTOM,
             "claims": list(CLAIMS),
-            "messages": [{"type": "LtiDeepLinkingRequest", "target_link_uri": launch, "label": "Carrel"}],
+            "messages": [
+                {"type": "LtiDeepLinkingRequest", "target_link_uri": f"{public_url}/lti/pick/", "label": "Carrel"}
+            ],
         },
     }
 

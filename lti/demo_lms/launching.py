@@ -22,7 +22,8 @@ def begin(lms: Lms, session: Session, launch: Launch) -> Response:
     launch_id = f"ltilaunch{launch.activity or ''}_{secrets.randbelow(10**9)}"
     session.launches[launch_id] = launch
     activity = lms.school.activities.get(launch.activity or 0)
-    target = activity.url if activity and activity.url else tool.target_link_uri
+    asked = None if launch.activity else tool.deep_linking  # A picker may have an address of its own.
+    target = (activity.url if activity else (asked or {}).get("target_link_uri")) or tool.target_link_uri
     fields = {
         "iss": lms.issuer,
         "target_link_uri": target,

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import cast
 from uuid import UUID
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import User
@@ -21,7 +23,7 @@ from environments.git_credentials import resolve_for
 from environments.references import path_of
 from environments.values import Reference
 from environments.views.requests import PageRequest
-from lti import contexts, copies, rosters
+from lti import contexts, copies, deep_linking, rosters
 from lti.models import Context
 from lti.policies import can_connect, can_make_course_for
 from lti.views.pages import refusal
@@ -56,8 +58,7 @@ def context_connect(request: HttpRequest, context_id: UUID) -> HttpResponse:
                 return refusal(request, error)
             form.add_launch_error(error)
         else:
-            rosters.wish(context, now=now)
-            return redirect("classes:course-detail", course.slug)
+            return _connected(request, context, course)
     return _page(request, context, form, former, status=UNPROCESSABLE)
 
 
@@ -73,7 +74,16 @@ def context_connect_to(request: HttpRequest, context_id: UUID) -> HttpResponse:
         contexts.connect(context, course, by=user, now=now)
     except EnvironmentsError as error:
         return refusal(request, error)
+    return _connected(request, context, course)
+
+
+def _connected(request: HttpRequest, context: Context, course: Course) -> HttpResponse:
+    """To the class; whoever was choosing something for the course is told to go on with that."""
+    user, now = cast("PageRequest", request).user, timezone.now()
     rosters.wish(context, now=now)
+    if deep_linking.has_open(context, user, now=now):
+        words = _("“{name}” is this class now. Go back to your course: what to add to it is chosen there.")
+        messages.success(request, words.format(name=context))
     return redirect("classes:course-detail", course.slug)
 
 

@@ -19,15 +19,29 @@ from lti.models import Platform
 logger = logging.getLogger(__name__)
 
 ANYWHERE = ("https:", "http:")
+FRAMES = frozenset({"iframe", "frame", "embed", "object"})
 
 
-def in_frames(response: HttpResponse, *, of: Sequence[str] = ANYWHERE, leads_to: Sequence[str] = ()) -> HttpResponse:
+def is_framed(request: HttpRequest) -> bool:
+    """Whether the page that is asked for is to lie in another."""
+    return request.headers.get("Sec-Fetch-Dest") in FRAMES
+
+
+def in_frames(
+    response: HttpResponse,
+    *,
+    of: Sequence[str] = ANYWHERE,
+    leads_to: Sequence[str] = (),
+    posts_to: str = "",
+) -> HttpResponse:
     """Let pages of these origins show this one, which has nothing on it that a click could harm.
 
-    A form on it may be answered with a redirect to `leads_to`.
+    A form on it may be answered with a redirect to `leads_to`. With `posts_to`, forms go there and nowhere else.
     """
     facts: dict[str, Any] = {"xframe_options_exempt": True, "_csp_replace": {"frame-ancestors": [*of]}}
-    if leads_to:
+    if posts_to:
+        facts["_csp_replace"]["form-action"] = [posts_to]
+    elif leads_to:
         facts["_csp_update"] = {"form-action": [*leads_to]}
     for name, value in facts.items():
         setattr(response, name, value)

@@ -32,7 +32,7 @@ OURS = (
     ("redirection", gettext_lazy("Redirection URI"), "lti:launch"),
     ("login", gettext_lazy("Initiate login URL"), "lti:login"),
     ("keys", gettext_lazy("Public keyset URL"), "lti:keys"),
-    ("picker", gettext_lazy("Content selection URL"), "lti:launch"),
+    ("picker", gettext_lazy("Content selection URL"), "lti:pick"),
 )
 """What a platform asks for: a name for it in the page, the platforms' own, and where it is."""
 THEIRS = (

@@ -85,6 +85,11 @@ PAGES = [
         *(SIGN_IN, 403, 403, 403, 403),
         administrator=404,
     ),
+    # Choosing what to add to a course: without a message, and with a token that nobody was given.
+    Page("pick", "/lti/pick/", "get", 401, 401, 401, 401, 401),
+    Page("pick-choose", "/lti/pick/made-up/", "get", 401, 401, 401, 401, 401),
+    Page("pick-choose", "/lti/pick/made-up/", "post", 401, 401, 401, 401, 401),
+    Page("enter", "/lti/enter/", "post", 401, 401, 401, 401, 401),
     # What a class is over there.
     Page("link", "/lti/links/{link}/", "get", SIGN_IN, 404, 200, 200, 200),
     Page("course-links", "/lti/classes/{course}/", "get", SIGN_IN, 404, 403, 403, 200),

@@ -128,7 +128,11 @@ def test_age_is_bounded_both_ways(now: datetime, is_valid: bool) -> None:
 @pytest.mark.parametrize(("issuer", "is_valid"), [("http://lms.test", True), ("https://lms.test", False)])
 def test_return_to_http_is_for_platforms_on_http(issuer: str, is_valid: bool) -> None:
     said = claims(iss=issuer, message_type="LtiDeepLinkingRequest")
-    said[DEEP_LINKING_SETTINGS] = {"deep_link_return_url": "http://lms.test/return", "data": "note"}
+    said[DEEP_LINKING_SETTINGS] = {
+        "deep_link_return_url": "http://lms.test/return",
+        "data": "note",
+        "accept_types": ["ltiResourceLink"],
+    }
     expected = Expected(issuer, "carrel", "https://carrel.test")
 
     if is_valid:

@@ -15,12 +15,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import jwt
 import pytest
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.test import Client
 
 from accounts.models import User
 from classes.models import Course, Membership
-from lti.claims import DEEP_LINKING_SETTINGS, LTI
+from lti.claims import LTI
 from lti.models import LtiPerson, Platform, ResourceLink
 from tests.fakes.openid_provider import new_key
 from tests.lti.platforms import CLIENT_ID, MEMBERSHIP, PUBLIC_URL, STUDENT, TEACHER, Browser, SmallPlatform
@@ -427,7 +428,8 @@ def test_log_of_a_launch_that_succeeds_has_no_token(
     assert "eyJ" not in caplog.text
 
 
-def test_deep_linking_is_checked_before_it_is_refused(browser: Browser, caplog: pytest.LogCaptureFixture) -> None:
-    assert DEEP_LINKING_SETTINGS in browser.lms.message("", **dict(DEEP_LINKING))
+def test_deep_linking_opens_a_picker_and_signs_nobody_in(browser: Browser, course: Course) -> None:
+    response = browser.launch(**dict(DEEP_LINKING))
 
-    check_refused(browser.launch(**dict(DEEP_LINKING)), 403, caplog, "picker_missing")
+    assert (response.status_code, response["Location"][:10]) == (302, "/lti/pick/")
+    assert settings.SESSION_COOKIE_NAME not in browser.client.cookies

@@ -12,6 +12,7 @@ from classes.members import admit
 from classes.models import Course, Role
 from lti.models import Context, LtiPerson, ResourceLink
 from tests.factories import AssignmentFactory, CourseFactory, EnvironmentFactory, LessonFactory
+from tests.lti.picking import picker
 from tests.lti.platforms import STUDENT, TEACHER, Browser
 
 NEW_CLASS = {"title": "Statistics again", "repository": "https://github.com/carrel-tests/class"}
@@ -134,6 +135,22 @@ def test_copy_is_known_by_its_links_too(browser: Browser, former: Course) -> Non
     asking(browser, custom={"carrel_link_history": "7"}, resource_link={"id": "700"})
 
     assert Context.objects.get(context_id="202").copied_from == Context.objects.get(context_id="101")
+
+
+def test_course_is_known_as_a_copy_by_the_picker(browser: Browser, former: Course) -> None:
+    picker(browser, context=COPY["context"], custom=COPY["custom"])
+
+    assert Context.objects.get(context_id="202").copied_from == Context.objects.get(context_id="101")
+
+
+def test_whoever_was_choosing_is_told_to_go_on(browser: Browser, former: Course) -> None:
+    browser.launch(**COPY)
+    picker(browser, context=COPY["context"])
+    context = Context.objects.get(context_id="202")
+
+    response = browser.client.post(f"/lti/courses/{context.pk}/class/", {"course": former.slug}, follow=True)
+
+    assert "Go back to your course: what to add to it is chosen there." in response.content.decode()
 
 
 # --- What a class is over there -----------------------------------------------------------------------------

@@ -117,8 +117,9 @@ def test_platform_gets_to_know_us_as_moodle_wants_it(client: Client, moodle: Lms
         "contextmembership.readonly",
     }
     assert {"name", "given_name", "family_name", "email"} <= set(tool["claims"])
-    assert [message["type"] for message in tool["messages"]] == ["LtiDeepLinkingRequest"]
-    assert tool["custom"]["context_id_history"] == "$Context.id.history"
+    (message,) = tool["messages"]
+    assert (message["type"], message["target_link_uri"][-10:]) == ("LtiDeepLinkingRequest", "/lti/pick/")
+    assert tool["custom"]["carrel_context_history"] == "$Context.id.history"
 
 
 def test_nothing_is_believed_of_a_platform_that_waits(client: Client, moodle: LmsProcess) -> None:
