@@ -14,6 +14,7 @@ from classes.members import hand_over, unite
 from classes.models import Knock, LessonVisit, Membership
 from classes.visiting import end
 from lti.fates import give_over
+from lti.models import Score
 
 PUBLISHED = ("published_points", "published_max_points", "published_at", "published_by")
 
@@ -76,6 +77,7 @@ def _grades(former: Membership, kept: Membership) -> None:
             for name in PUBLISHED:
                 setattr(other, name, getattr(grade, name))
             other.save(update_fields=PUBLISHED)
+        Score.objects.filter(grade=grade).update(grade=other)  # It knows what the platform has, and since when.
         grade.delete()
 
 

@@ -38,7 +38,7 @@ from lti.errors import LtiError
 from lti.fates import OF_MEMBERSHIPS, OF_PEOPLE, Fate, keys_to
 from lti.merge_preview import preview
 from lti.merging import merge
-from lti.models import AuditEntry, LtiPerson, Platform
+from lti.models import AuditEntry, LineItem, LtiPerson, Platform, Score
 from tests.factories import (
     EMPTY_NOTEBOOK,
     AssignmentFactory,
@@ -303,6 +303,26 @@ def test_which_submission_counts_is_worked_out_anew(
     assert grade.membership.person == kept
     assert grade.submission == Submission.objects.get(attempt=2)
     assert (grade.published_points, grade.published_at) == (Decimal(2), now)
+
+
+def test_what_a_platform_was_sent_stays_known(former: User, kept: User, homework: Assignment, now: datetime) -> None:
+    campus = Platform.objects.create(name="Campus", issuer="https://lms.test", client_id="1")
+    context = campus.deployments.create(deployment_id="1").contexts.create(context_id="101", course=homework.course)
+    person = LtiPerson.objects.create(platform=campus, sub="42", user=former)
+    column = LineItem.objects.create(context=context, assignment=homework)
+    for user in (former, kept):
+        membership = joins(homework.course, user)
+        submits(homework, user)
+        grade = Grade.objects.create(assignment=homework, membership=membership, points=1, changed_at=now)
+        if user == former:
+            Score.objects.create(
+                line_item=column, person=person, grade=grade, points=1, maximum=5, graded_at=now, sent_at=now, stamp=now
+            )
+
+    merge(former, into=kept, now=now)
+
+    score = Score.objects.get()
+    assert (score.person, score.grade.membership.person, score.stamp) == (person, kept, now)
 
 
 def test_two_that_were_handed_in_by_themselves_are_both_kept(
