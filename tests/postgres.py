@@ -13,14 +13,17 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from django.core.management import call_command
 from django.db import connection, connections
 from django.db.utils import ConnectionHandler
 from pytest_django import DjangoDbBlocker
+
+from tests.migrated import kept
 
 NAME = "postgres"
 UNPRIVILEGED = 65534
@@ -46,10 +49,10 @@ def postgres(django_db_blocker: DjangoDbBlocker, django_db_setup: None) -> Itera
         options = f"{_UNSAFE_AND_FAST} -k {place}"
         _run(programs / "pg_ctl", "-D", cluster, "-l", cluster / "log", "-w", "-o", options, "start")
         try:
-            settings = _settings(place)
-            with django_db_blocker.unblock(), _Instead(settings):
-                call_command("migrate", verbosity=0, interactive=False)
-            yield settings
+            with django_db_blocker.unblock():
+                migrated = kept("sql", partial(_dump_migrated, place, programs))
+            _run(programs / "psql", "-h", place, "-U", NAME, "-q", "-v", "ON_ERROR_STOP=1", NAME, given=migrated)
+            yield _settings(place)
         finally:
             _run(programs / "pg_ctl", "-D", cluster, "-m", "immediate", "stop")
 
@@ -100,6 +103,15 @@ class _Instead:
         connections["default"], connections.settings["default"] = self._before
 
 
+def _dump_migrated(place: str, programs: Path, dump: Path) -> None:
+    """Have the migrations make a database, and write down what they have made."""
+    _run(programs / "createdb", "-h", place, "-U", NAME, "migrated")
+    with _Instead(_settings(place, name="migrated")):
+        call_command("migrate", verbosity=0, interactive=False)
+    with dump.open("wb") as written:
+        _run(programs / "pg_dump", "-h", place, "-U", NAME, "--no-owner", "migrated", says=written)
+
+
 def _empty() -> None:
     """Django's own flush fills in its tables anew, which takes seconds. These are left as they are."""
     with connection.cursor() as cursor:
@@ -108,8 +120,8 @@ def _empty() -> None:
         cursor.execute(f"TRUNCATE {ours} RESTART IDENTITY CASCADE")
 
 
-def _settings(place: str) -> dict[str, Any]:
-    given = {"ENGINE": "django.db.backends.postgresql", "NAME": NAME, "USER": NAME, "HOST": place}
+def _settings(place: str, *, name: str = NAME) -> dict[str, Any]:
+    given = {"ENGINE": "django.db.backends.postgresql", "NAME": name, "USER": NAME, "HOST": place}
     return dict(ConnectionHandler({"default": given}).settings["default"])
 
 
@@ -121,17 +133,19 @@ def _programs() -> Path | None:
     return folders[-1] if folders else None
 
 
-def _run(*arguments: str | Path) -> None:
+def _run(*arguments: str | Path, given: Path = Path(os.devnull), says: IO[bytes] | int = subprocess.DEVNULL) -> None:
     who = UNPRIVILEGED if os.geteuid() == 0 else None
-    subprocess.run(
-        list(map(str, arguments)),
-        cwd="/",
-        env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        timeout=_SECONDS,
-        check=True,
-        user=who,
-        group=who,
-        extra_groups=None if who is None else [],
-    )
+    with given.open("rb") as read:
+        subprocess.run(
+            list(map(str, arguments)),
+            cwd="/",
+            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"},
+            stdin=read,
+            stdout=says,
+            stderr=subprocess.DEVNULL,
+            timeout=_SECONDS,
+            check=True,
+            user=who,
+            group=who,
+            extra_groups=None if who is None else [],
+        )

@@ -21,6 +21,7 @@ import pytest
 from config.env import BASE_DIR
 from environments.processes import end_labelled, installation_label, labelled
 from environments.spawners.process import SERVER_ID
+from tests.migrated import copy_migrated
 
 START_SECONDS = 90.0
 STOP_SECONDS = 30.0
@@ -56,7 +57,10 @@ class Stack:
     """One embedded installation. Nothing of it is left after `close`, notebook servers included."""
 
     def __init__(self, **variables: str) -> None:
-        """Prepare, without starting; the variables are added to the environment of everything it runs."""
+        """Prepare, without starting; the variables are added to the environment of everything it runs.
+
+        Its database is there already, as if this version had run before. Where that matters, remove it.
+        """
         self.data_directory = Path(tempfile.mkdtemp(prefix="carrel-stack-")).resolve()
         self.port = free_port()
         self.base_url = f"http://localhost:{self.port}"
@@ -68,6 +72,8 @@ class Stack:
             "PORT": str(self.port),
         }
         self.process: subprocess.Popen[bytes] | None = None
+        self.database = self.data_directory / "carrel.sqlite3"
+        copy_migrated(self.database)
 
     def start(self) -> None:
         """Start it and wait until it says that it is running."""

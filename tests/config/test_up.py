@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 
@@ -28,11 +29,16 @@ RESTART_SECONDS = 30.0
 @pytest.fixture
 def own_stack() -> Iterator[Stack]:
     """A stack for a test that ends it; not started."""
-    prepared = Stack()
-    try:
+    with closing(Stack()) as prepared:
         yield prepared
-    finally:
-        prepared.close()
+
+
+@pytest.fixture
+def stack_from_nothing() -> Iterator[Stack]:
+    """The same where Carrel has never run before."""
+    with closing(Stack()) as prepared:
+        prepared.database.unlink()
+        yield prepared
 
 
 def ended_by_itself(stack: Stack) -> tuple[int, str]:
@@ -108,12 +114,12 @@ class TestRunning:
 class TestStopping:
     """How a stack ends."""
 
-    def test_leaves_no_process_after_interrupt(self, own_stack: Stack) -> None:
-        own_stack.start()
-        wait_until(lambda: len(own_stack.processes()) > 8, seconds=RESTART_SECONDS, why="the worker has its pool")
-        before = own_stack.processes()
+    def test_leaves_no_process_after_interrupt(self, stack_from_nothing: Stack) -> None:
+        stack_from_nothing.start()
+        wait_until(lambda: len(stack_from_nothing.processes()) > 8, seconds=RESTART_SECONDS, why="it has its pool")
+        before = stack_from_nothing.processes()
 
-        code = own_stack.interrupt()
+        code = stack_from_nothing.interrupt()
 
         assert code == 0
         assert not [process for process in before if is_alive(process)]
