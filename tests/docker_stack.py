@@ -32,7 +32,7 @@ LET_GO = "/tmp/let-go"
 """What a server says that waits while it starts, and the file of its container that it waits for."""
 
 
-MEANT_TO_STAY = ("carrel-home-", "carrel-material-")
+MEANT_TO_STAY = ("carrel-home-", "carrel-material-", "carrel-shared-")
 """How the names of volumes begin that no server's end removes."""
 
 
@@ -77,7 +77,7 @@ class InEngine(ABC):
     def leftovers(self) -> list[str]:
         """The names of containers, networks, servers' volumes and unfinished images.
 
-        People's own volumes, the material of classes and finished images are meant to stay.
+        People's own volumes, shared ones, the material of classes and finished images are meant to stay.
         """
         names = [container["Names"][0] for container in self.containers()]
         names += [network["Name"] for network in self.networks()]

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from ipaddress import ip_network
 
 import pytest
 from websockets.sync.client import ClientConnection, connect
@@ -39,6 +40,12 @@ def why_not() -> str:
 def base_image() -> Image:
     """An image with JupyterLab whose user has the number 1000."""
     return Image("base", BASE_IMAGE)
+
+
+def bridge_address() -> str:
+    """This machine's address in the engine's own network, at which every container reaches it."""
+    (network,) = client().api.inspect_network("bridge")["IPAM"]["Config"]
+    return str(network.get("Gateway") or next(ip_network(network["Subnet"]).hosts()))
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:

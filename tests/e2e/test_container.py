@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from docker.models.containers import Container
 from config.env import BASE_DIR
 from environments.engine import SERVER_LABEL, client
 from tests.docker_stack import VARIABLES, InEngine, labels_of, new_prefix
-from tests.engine import BASE_IMAGE, ENGINE_SOCKET, why_not
+from tests.engine import BASE_IMAGE, ENGINE_SOCKET, bridge_address, why_not
 from tests.fakes.git_host import GitHost
 from tests.notebook_client import NotebookClient
 from tests.stack import START_SECONDS, free_port, wait_until
@@ -128,9 +127,7 @@ def neighbour() -> Iterator[GitHost]:
     """A git host that containers can reach."""
     if reason := why_not():
         pytest.skip(reason)
-    (network,) = client().api.inspect_network("bridge")["IPAM"]["Config"]
-    gateway = network.get("Gateway") or str(next(ip_network(network["Subnet"]).hosts()))
-    with GitHost(gateway) as host:
+    with GitHost(bridge_address()) as host:
         yield host
 
 
