@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import prefetch_related_objects
 
 from accounts.models import User
 from assignments.deadlines import NOTHING_EXTRA, Allowance, counting, standing
@@ -158,7 +159,10 @@ def publish_grades(
     if is_finished:
         grades = grades.filter(needs_manual=0)
     grades = grades.with_news() if memberships is None else grades.filter(membership__in=list(memberships))
-    published = list(grades.prefetch_related("submission", "membership").order_by("pk"))  # As they are once locked.
+    published = list(grades.order_by("pk"))
+    for first in range(0, len(published), REFOLDED_AT_ONCE):  # SQLite takes no thousand in one question.
+        # As they are once locked.
+        prefetch_related_objects(published[first : first + REFOLDED_AT_ONCE], "submission", "membership")
     for grade in published:
         grade.published_points, grade.published_max_points = grade.points, grade.max_points
         grade.published_at, grade.published_by = now, by

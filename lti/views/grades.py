@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from django.contrib import messages
@@ -124,7 +125,9 @@ def _back(request: AssignmentRequest) -> HttpResponse:
     return redirect("lti:grade-states", request.course.slug, request.assignment.name)
 
 
-def _render(request: AssignmentRequest, template: str, facts: dict[str, object], *, status: int = 200) -> HttpResponse:
+def _render(
+    request: AssignmentRequest, template: str, facts: Mapping[str, object], *, status: int = 200
+) -> HttpResponse:
     around = {
         "course": request.course,
         "standing": request.standing,
@@ -133,4 +136,4 @@ def _render(request: AssignmentRequest, template: str, facts: dict[str, object],
         "now": timezone.now(),
         "can_send": can_publish(request.standing),
     }
-    return render(request, template, around | facts, status=status)
+    return render(request, template, {**around, **facts}, status=status)

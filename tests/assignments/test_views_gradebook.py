@@ -16,6 +16,7 @@ from assignments.grading.marking import give_points
 from assignments.models import Assignment, CellComment, Feedback, Grade, Submission
 from assignments.returning.publishing import Publication
 from classes.models import Course, Role
+from tests.assignments.grading_rows import submitted_by_many
 from tests.assignments.marked import ESSAY, graded, to_be_graded
 from tests.factories import CourseFactory, member
 
@@ -168,3 +169,12 @@ def test_gradebook_asks_as_much_for_few_as_for_many(
         client.get(GRADEBOOK)
 
     assert len(many) == len(few)
+
+
+def test_more_than_a_thousand_students_are_told_at_once(assignment: Assignment, lead: User, now: datetime) -> None:
+    submitted_by_many(assignment, 1001, now=now, points=4)
+    assignment.grades.update(submission=None)  # Feedback for each would only take time.
+
+    told = publish_grades(assignment, None, by=lead, now=now)
+
+    assert len(told) == 1001
