@@ -8,6 +8,7 @@ from typing import ClassVar
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from assignments.models import Assignment, Grade
 from environments.errors import Explanation
@@ -102,7 +103,7 @@ class Score(models.Model):
     class State(models.TextChoices):
         """How far it is on its way."""
 
-        WAITING = "waiting", _("On its way")
+        WAITING = "waiting", pgettext_lazy("a grade", "On its way")
         SENDING = "sending", _("Being sent")
         SENT = "sent", _("There")
         REFUSED = "refused", _("Not taken")
