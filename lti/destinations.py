@@ -36,7 +36,12 @@ class PlatformGrades:
     def deliveries(self, grade: Grade) -> Sequence[Delivery]:
         """One for each platform that the student comes from. One question."""
         scores = grade.scores.select_related("line_item__context__deployment__platform").order_by("pk")
-        return [_delivery(score) for score in scores]
+        return [_delivery(score) for score in scores if not _was_taken_away(score)]
+
+
+def _was_taken_away(score: Score) -> bool:
+    """Whether it was there, and its column is not any more: its teachers know why."""
+    return score.state == Score.State.SENT and score.line_item.state == LineItem.State.GONE
 
 
 def _delivery(score: Score) -> Delivery:

@@ -79,6 +79,7 @@ class ScoreQuerySet(models.QuerySet["Score"]):
             state__in=("waiting", "sending"),
             line_item__state="open",
             line_item__context__deployment__platform__state="active",
+            line_item__context__course=models.F("line_item__assignment__course"),  # Else it is that class no more.
         )
 
     def to(self, platform: Platform) -> ScoreQuerySet:

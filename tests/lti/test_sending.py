@@ -11,9 +11,10 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from classes.models import Role
-from lti import sending
+from lti import sending, tasks
 from lti.audit import sentence_of
 from lti.models import AuditEntry, LineItem, Outlet, Platform, Score
+from tests.factories import CourseFactory
 from tests.lti.campus import COURSE
 from tests.lti.graded import SCORES, Lectures
 
@@ -391,7 +392,25 @@ def test_platform_that_is_switched_off_gets_nothing_until_it_is_on(lectures: Lec
     assert lectures.shown("ada") == 5
 
 
+def test_course_that_is_another_class_by_now_gets_nothing(lectures: Lectures) -> None:
+    lectures.graded("ada", 5)
+    lectures.context.course = CourseFactory.create()
+    lectures.context.save()
+
+    lectures.send()
+
+    assert lectures.posts() == []
+
+
 # --- Workers -----------------------------------------------------------------------------------------------
+
+
+def test_task_sends(lectures: Lectures) -> None:
+    lectures.graded("ada", 5)
+
+    tasks.send_grades(str(lectures.campus.platform.pk))
+
+    assert lectures.shown("ada") == 5
 
 
 def test_two_workers_do_not_send_at_once(lectures: Lectures) -> None:

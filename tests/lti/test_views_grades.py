@@ -240,7 +240,7 @@ def test_student_reads_how_far_their_grade_is(lectures: Lectures, client: Client
         ("waiting", "open", Stage.ON_ITS_WAY),
         ("sending", "open", Stage.ON_ITS_WAY),
         ("sent", "open", Stage.THERE),
-        ("sent", "gone", Stage.THERE),
+        ("sent", "locked", Stage.THERE),
         ("refused", "open", Stage.UNDELIVERED),
         ("waiting", "gone", Stage.UNDELIVERED),
         ("waiting", "locked", Stage.UNDELIVERED),
@@ -254,3 +254,11 @@ def test_student_is_told(lectures: Lectures, state: str, column: str, stage: Sta
     (delivery,) = deliveries_of(score.grade)
 
     assert (delivery.name, delivery.stage) == ("Pretend University", stage)
+
+
+def test_student_is_told_nothing_of_a_column_that_was_taken_away(lectures: Lectures) -> None:
+    score = lectures.graded("ada")
+    Score.objects.update(state=Score.State.SENT)
+    LineItem.objects.update(state=LineItem.State.GONE)
+
+    assert deliveries_of(score.grade) == []
