@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -21,12 +22,12 @@ from config import demo_class, demo_work
 from lti import contexts
 from lti.claims import Place
 from lti.demo_lms.lms import Lms
-from lti.demo_lms.registration import IDENTITY
+from lti.demo_lms.registration import facts_of
 from lti.demo_lms.school import ASSISTANT, TEACHER, Enrolment, Person, School, Tool
 from lti.demo_lms.school import Course as TheirCourse
-from lti.demo_lms.scopes import ALL
 from lti.models import LtiPerson, Platform
 from lti.platforms import add_platform
+from lti.registration import description
 
 NAME = "Demo LMS"
 CLIENT_ID = "carrel-demo"
@@ -73,7 +74,7 @@ def make(*, now: datetime) -> None:
         return
     school = School(name=NAME)
     lms = _lms(school)
-    tool = lms.add_tool(CLIENT_ID, "Carrel", **_tool_addresses(), is_active=True, scopes=[*ALL], claims=[*IDENTITY])
+    tool = lms.add_tool(CLIENT_ID, **_tool_facts(), is_active=True)
     platform = add_platform(
         Platform(name=NAME, client_id=CLIENT_ID, state=Platform.State.ACTIVE, **_platform_addresses()), now=now
     )
@@ -113,7 +114,7 @@ def follow_address() -> None:
     lms = read()
     for tool in lms.school.tools.values():
         if tool.client_id == CLIENT_ID:
-            for name, value in _tool_addresses().items():
+            for name, value in _tool_facts().items():
                 setattr(tool, name, value)
     for activity in lms.school.activities.values():
         activity.url = activity.url.replace(f"{former}/", f"{settings.PUBLIC_URL}/", 1)
@@ -134,19 +135,9 @@ def _lms(school: School | None) -> Lms:
     )
 
 
-def _tool_addresses() -> dict[str, object]:
-    """Carrel, as the LMS knows it."""
-    launch = f"{settings.PUBLIC_URL}{reverse('lti:launch')}"
-    return {
-        "initiate_login_uri": f"{settings.PUBLIC_URL}{reverse('lti:login')}",
-        "redirect_uris": [launch],
-        "target_link_uri": launch,
-        "jwks_uri": f"{settings.PUBLIC_URL}{reverse('lti:keys')}",
-        "domain": settings.PUBLIC_URL.partition("//")[2],
-        "messages": [
-            {"type": "LtiDeepLinkingRequest", "target_link_uri": f"{settings.PUBLIC_URL}{reverse('lti:pick')}"}
-        ],
-    }
+def _tool_facts() -> dict[str, Any]:
+    """Carrel, as it would register itself with the LMS."""
+    return facts_of(description(settings.PUBLIC_URL))
 
 
 def _platform_addresses() -> dict[str, str]:
