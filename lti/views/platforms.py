@@ -22,7 +22,7 @@ from lti.connection import Outcome, try_connection
 from lti.errors import REASONS
 from lti.models import KeyPair, Platform
 from lti.platform_forms import KINDS, CanvasForm, DeploymentForm, MoodleForm, OtherForm, PlatformForm
-from lti.registration import WAITS
+from lti.registration import CUSTOM, WAITS
 from lti.views.operators import for_operators
 
 UNPROCESSABLE = 422
@@ -88,7 +88,6 @@ def platform_detail(request: PageRequest, platform_id: UUID) -> HttpResponse:
         "unknown_deployments": platform.unknown_deployments.all(),
         "deployment_form": DeploymentForm(),
         "keys": KeyPair.objects.published(now).filter(platform=platform).order_by("signs_from"),
-        "now": now,
         "expires_at": platform.created_at + WAITS,
         "refusal": explain(getattr(platform, "last_refusal", None) or "", {"platform": platform.name}, reasons=REASONS),
         "has_been_used": platforms.has_been_used(platform),
@@ -224,7 +223,9 @@ def _refused(request: PageRequest, error: EnvironmentsError, platform: Platform)
 
 
 def _ours() -> list[dict[str, Any]]:
-    return [{"id": f"our-{name}", "words": words, "value": _address(page)} for name, words, page in OURS]
+    addresses = [{"id": f"our-{name}", "words": words, "value": _address(page)} for name, words, page in OURS]
+    custom = "\n".join(f"{name}={value}" for name, value in CUSTOM.items())
+    return [*addresses, {"id": "our-custom", "words": _("Custom parameters"), "value": custom}]
 
 
 def _theirs(platform: Platform) -> list[dict[str, Any]]:
