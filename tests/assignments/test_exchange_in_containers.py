@@ -16,7 +16,7 @@ from tests.faults.repositories import dockerfile
 from tests.notebook_client import NotebookClient
 from tests.stack import wait_until
 
-pytestmark = [pytest.mark.stack, pytest.mark.docker, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.stack, pytest.mark.docker, pytest.mark.timeout(500)]
 
 GRACE_SECONDS = 30.0
 INSTALL = "RUN pip install --no-cache-dir --no-compile --no-deps"
