@@ -14,7 +14,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.urls import reverse
 from django.utils.crypto import salted_hmac
 
 from classes.models import Course
@@ -28,6 +27,7 @@ from lti.demo_lms.school import Course as TheirCourse
 from lti.models import LtiPerson, Platform
 from lti.platforms import add_platform
 from lti.registration import description
+from lti.targets import Kind, Target
 
 NAME = "Demo LMS"
 CLIENT_ID = "carrel-demo"
@@ -175,14 +175,12 @@ def _course_of(school: School, people: dict[str, Person]) -> TheirCourse:
 
 def _link(school: School, theirs: TheirCourse, tool: Tool, ours: Course) -> None:
     """Put the class and its assignments into the course; they are given out soon after, or were."""
-    page = f"{settings.PUBLIC_URL}{reverse('classes:course-detail', args=[ours.slug])}"
-    school.add_activity(
-        theirs, tool, ours.title, description="The class in Carrel: lessons, notebooks, files", url=page
-    )
+    what = "The class in Carrel: lessons, notebooks, files"
+    school.add_activity(theirs, tool, ours.title, description=what, custom=Target(Kind.COURSE).custom)
     for name, title in ASSIGNMENTS:
-        url = f"{settings.PUBLIC_URL}{reverse('assignments:assignment-detail', args=[ours.slug, name])}"
-        activity = school.add_activity(theirs, tool, title, description="An assignment, for points", url=url)
-        school.add_column(theirs, tool, title, _points(name), tag="carrel", activity=activity.id)
+        custom = Target(Kind.ASSIGNMENT, name=name).custom
+        activity = school.add_activity(theirs, tool, title, description="An assignment, for points", custom=custom)
+        school.add_column(theirs, tool, title, _points(name), activity=activity.id)
 
 
 def _points(name: str) -> float:

@@ -20,6 +20,7 @@ from config import asgi, demo, demo_class, demo_lms
 from config.demo_lms_site import DemoLmsSite
 from config.env import BASE_DIR
 from lti.models import Context, LtiPerson, Platform
+from lti.targets import Kind, Target
 
 SITE = "localhost:8000"
 BELOW = "http://localhost:8000/demo-lms"
@@ -234,11 +235,13 @@ class TestMaking:
     def test_course_is_the_class_of_the_demo(self, made: Platform) -> None:
         context, school = Context.objects.get(), demo_lms.read().school
 
-        course = Course.objects.get()
-        links = [one.url for one in school.activities.values()]
-        assert (context.course, context.context_id) == (course, str(min(school.courses)))
-        assert links[0] == f"http://localhost:8000/classes/{course.slug}/"
-        assert links[1] == f"{links[0]}assignments/playing-with-chance/"
+        named = [Target.read(one.custom) for one in school.activities.values()]
+        assert (context.course, context.context_id) == (Course.objects.get(), str(min(school.courses)))
+        assert [(target.kind, target.name) for target in named if target] == [
+            (Kind.COURSE, ""),
+            (Kind.ASSIGNMENT, "playing-with-chance"),
+            (Kind.ASSIGNMENT, "describing-data"),
+        ]
         assert [column.maximum for column in school.columns.values()] == [8, 14]
 
     def test_people_of_the_demo_are_themselves_and_others_have_no_account(self, made: Platform) -> None:
@@ -300,6 +303,6 @@ class TestMaking:
         kept = demo_lms.state_file().read_text()
         assert (made.issuer, made.jwks_url) == (settings.DEMO_LMS_URL, f"{settings.DEMO_LMS_URL}/mod/lti/certs.php")
         assert "localhost:9000/lti/launch/" in kept
-        assert "localhost:9000/classes/" in kept
+        assert "localhost:9000/lti/pick/" in kept
         assert "localhost:8000" not in kept
         assert Membership.objects.filter(person__username="teacher").exists()
