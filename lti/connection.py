@@ -237,7 +237,9 @@ class _Trial:
         return _("{count} read, at {url}.").format(count=len(keys), url=url)
 
     def _compare_clocks(self) -> str:
-        said = self.their_answer.headers.get("date", "") if self.their_answer else ""
+        if self.their_answer is None:
+            raise _NotTried("after_silence")
+        said = self.their_answer.headers.get("date", "")
         try:
             ahead = round((parsedate_to_datetime(said) - self.now).total_seconds())
         except (ValueError, TypeError, OverflowError):

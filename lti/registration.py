@@ -151,8 +151,8 @@ def _announced(offer: Offer) -> Announced:
     if not isinstance(issuer, str) or not _is_issuer(issuer) or origin(issuer) != offer.origin:
         raise LtiError("registration_elsewhere", host=offer.host, detail="issuer missing or elsewhere")
     for name in _ENDPOINTS:
-        url = said.get(name)
-        if not isinstance(url, str) or len(url) > MAX_ADDRESS or origin(url) != offer.origin:
+        address = said.get(name)
+        if not isinstance(address, str) or len(address) > MAX_ADDRESS or origin(address) != offer.origin:
             raise LtiError("registration_elsewhere", host=offer.host, detail=f"{name} missing or elsewhere")
     described = said.get(PLATFORM)
     facts = cast("dict[str, Any]", described) if isinstance(described, dict) else {}

@@ -114,7 +114,10 @@ def test_keys_of_theirs_that_cannot_be_read(
 def test_address_of_their_keys_that_is_wrong(campus: Campus, site: SmallPlatform, url: str, words: str) -> None:
     campus.platform.jwks_url = url
 
-    assert words in tried(campus, site)["their_keys"].sentence
+    steps = tried(campus, site)
+
+    assert words in steps["their_keys"].sentence
+    assert "did not answer before" in steps["clocks"].sentence
 
 
 @pytest.mark.parametrize(("minutes", "words"), [(5, "ahead"), (-5, "behind")])
