@@ -8,7 +8,7 @@ import pytest
 
 from accounts.models import User
 from classes.errors import CourseError
-from classes.members import admit, change_role, remove, take_out
+from classes.members import admit, change_role, hand_over, remove, take_out, unite
 from classes.models import Course, Joined, Knock, Role, Section
 from tests.factories import CourseFactory, member
 
@@ -129,3 +129,24 @@ def test_take_out_ends_visits_that_have_no_ground_any_more(course: Course, now: 
 
     knock.refresh_from_db()
     assert knock.ended_at is not None
+
+
+def test_hand_over_moves_the_groups_with_the_place(course: Course, teacher: User, student: User, now: datetime) -> None:
+    membership = admit(course, teacher, role=Role.TEACHER, now=now)
+
+    hand_over(membership, student, now=now)
+
+    assert set(student.groups.all()) == {course.everybody, course.teachers}
+    assert not teacher.groups.exists()
+
+
+def test_unite_leaves_one_member_in_the_groups_of_the_larger_role(
+    course: Course, teacher: User, student: User, now: datetime
+) -> None:
+    kept, former = admit(course, student, now=now), admit(course, teacher, role=Role.TEACHER, now=now)
+
+    unite(kept, former, now=now)
+
+    assert course.memberships.get().person == student
+    assert set(student.groups.all()) == {course.everybody, course.teachers}
+    assert not teacher.groups.exists()
