@@ -207,6 +207,6 @@ def test_last_refusal_is_of_the_platform(browser: Browser, platform: Platform) -
     make()
     browser.launch(aud="somebody else")
 
-    refusals = dict(platforms.with_figures().values_list("issuer", "last_refusal"))
+    refusals = dict(platforms.with_figures().values_list("issuer", "last_refusal"))  # type: ignore[misc]  # annotated
 
     assert refusals == {platform.issuer: "message_untrusted", "https://lms.test": None}
