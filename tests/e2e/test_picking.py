@@ -28,9 +28,12 @@ deployment.contexts.create(context_id="2", course=Course.objects.get(slug__start
 """
 FORGET = """
 from accounts.models import User
+from classes.models import Membership
 from lti.models import Platform
 Platform.objects.filter(name="Campus").delete()
-User.objects.filter(username__startswith="lti-").delete()
+came = User.objects.filter(username__startswith="lti-")
+Membership.objects.filter(person__in=came).delete()
+came.delete()
 """
 
 
@@ -45,6 +48,7 @@ def lms(site: Stack) -> Iterator[LmsProcess]:
             redirect_uris=[f"{site.base_url}/lti/launch/"],
             target_link_uri=f"{site.base_url}/lti/launch/",
             jwks_uri=f"{site.base_url}/lti/keys.json",
+            scopes=[],  # Nobody else of the course is to come into the class.
             messages=[{"type": "LtiDeepLinkingRequest", "target_link_uri": f"{site.base_url}/lti/pick/"}],
         )
         facts = {name: tool[name] for name in ("client_id", "deployment")}
