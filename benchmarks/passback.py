@@ -89,14 +89,14 @@ def _change(lectures: Lectures) -> None:
 def _send(lectures: Lectures) -> None:
     """As a worker does, turn after turn."""
     from lti.models import Score
-    from lti.sending import send_grades
+    from lti.passback.sending import send_grades
 
     while Score.objects.due(lectures.clock()).exists():
         send_grades(lectures.platform, clock=lectures.clock)
 
 
 def _compare(lectures: Lectures) -> None:
-    from lti.drift import compare
+    from lti.passback.drift import compare
 
     comparison = compare(lectures.column, now=lectures.clock())
     if comparison.differences:

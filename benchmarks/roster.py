@@ -94,11 +94,11 @@ def _figure(name: str, context: Context) -> Figure:
     from django.test.utils import CaptureQueriesContext
     from django.utils import timezone
 
-    from lti import rosters
+    from lti.rosters import syncing
 
     began, of_processor = time.perf_counter(), time.process_time()
     with CaptureQueriesContext(connection) as queries:
-        rosters.sync(context, now=timezone.now())
+        syncing.sync(context, now=timezone.now())
     seconds, processor = time.perf_counter() - began, time.process_time() - of_processor
     return Figure(name, seconds, processor, len(queries))
 

@@ -13,7 +13,7 @@ from accounts.models import User
 from accounts.ways import has_password, may_use_password
 from lti import audit
 from lti.errors import LtiError
-from lti.merging import merge
+from lti.merging.accounts import merge
 from lti.models import LtiPerson
 
 

@@ -13,7 +13,7 @@ from accounts.models import User
 from classes.models import Course
 from classes.policies import Standing
 from lti import audit
-from lti.leading import Destination, Found, destinations
+from lti.linking.leading import Destination, Found, destinations
 from lti.models import Context, ResourceLink
 from lti.targets import Kind, Target
 

@@ -9,8 +9,8 @@ from django.urls import reverse
 
 from assignments.grading.destinations import Delivery, Destination, Stage
 from assignments.models import Assignment, Grade
-from lti import grades
 from lti.models import Context, LineItem, Score
+from lti.passback import outbox
 
 
 class PlatformGrades:
@@ -18,7 +18,7 @@ class PlatformGrades:
 
     def published(self, published: Sequence[Grade]) -> None:
         """Have them on their way to where their students come from."""
-        grades.queue(published)
+        outbox.queue(published)
 
     def destinations(self, assignment: Assignment) -> Sequence[Destination]:
         """The platforms of the class, on one page together. Two questions."""

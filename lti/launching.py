@@ -12,11 +12,14 @@ from django.urls import reverse
 from accounts.models import User
 from classes.models import Course, Role
 from classes.policies import Standing
-from lti import claims, contexts, copies, fetching, grades, logins, people, platforms, rosters, tool
+from lti import claims, contexts, fetching, logins, people, platforms, tool
 from lti.claims import Expected, Message
 from lti.errors import LtiError
-from lti.leading import Destination, Found, destination
+from lti.linking import copies
+from lti.linking.leading import Destination, Found, destination
 from lti.models import Context, Deployment, Platform, ResourceLink
+from lti.passback import outbox
+from lti.rosters import syncing
 from lti.targets import Target
 
 
@@ -89,7 +92,7 @@ def arrive(deployment: Deployment, message: Message, *, now: datetime) -> Arriva
     if message.resource_link is not None:
         link = contexts.note_link(context, message.resource_link, message.services, now=now)
     if message.role == Role.TEACHER:
-        rosters.wish(context, now=now)
+        syncing.wish(context, now=now)
     if context.course is None:
         return Arrival(person.user, reverse("lti:context-connect", args=[context.pk]), is_new)
     if membership is None:
@@ -97,8 +100,8 @@ def arrive(deployment: Deployment, message: Message, *, now: datetime) -> Arriva
     found = destination(target, Standing(context.course, membership, Role(membership.role)), now=now)
     if link is not None:
         contexts.note_target(link, target, found.assignment)
-        grades.note_link(link)
-    grades.catch_up(context, None if message.role == Role.TEACHER else person)
+        outbox.note_link(link)
+    outbox.catch_up(context, None if message.role == Role.TEACHER else person)
     return Arrival(
         person.user,
         _page(context.course, message, target, found, link),

@@ -16,7 +16,7 @@ from lti import audit
 from lti.claims import Message
 from lti.errors import LtiError
 from lti.logins import fingerprint
-from lti.merging import check_at_rest, check_mergeable, merge
+from lti.merging.accounts import check_at_rest, check_mergeable, merge
 from lti.models import JoinOffer, LtiPerson, Platform
 
 JOIN_LIFETIME = timedelta(minutes=15)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from lti import audit, keys, logins, registration, rosters, sending
+from lti import audit, keys, logins, registration
 from lti.models import Context, Platform
+from lti.passback import sending
+from lti.rosters import syncing
 
 
 @shared_task
@@ -50,16 +52,16 @@ def tend_grades() -> None:
 def sync_roster(context_id: str) -> None:
     """Bring the people of a class together with the platform's list of them."""
     for context in Context.objects.filter(pk=context_id).select_related("course", "deployment__platform"):
-        rosters.sync(context, now=timezone.now())
+        syncing.sync(context, now=timezone.now())
 
 
 @shared_task
 def sync_rosters_at_night() -> None:
     """Ask for the lists of those classes whose turn it is."""
-    rosters.sync_at_night(now=timezone.now())
+    syncing.sync_at_night(now=timezone.now())
 
 
 @shared_task
 def forget_rosters() -> None:
     """Remove lists that no teacher said anything about in time."""
-    rosters.forget_lists(now=timezone.now())
+    syncing.forget_lists(now=timezone.now())

@@ -18,8 +18,8 @@ from environments.errors import EnvironmentsError
 from environments.views.requests import PageRequest
 from lti.account_forms import Confirmation, TwoAccounts
 from lti.accounts import merge_by_hand, origins_of, unlink
-from lti.merge_preview import preview
-from lti.merging import check_mergeable
+from lti.merging.accounts import check_mergeable
+from lti.merging.preview import preview
 
 MERGE_PAGE = "lti/account_merge.html"
 UNPROCESSABLE = 422

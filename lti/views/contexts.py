@@ -23,9 +23,11 @@ from environments.git_credentials import resolve_for
 from environments.references import path_of
 from environments.values import Reference
 from environments.views.requests import PageRequest
-from lti import contexts, copies, deep_linking, rosters
+from lti import contexts
+from lti.linking import copies, deep_linking
 from lti.models import Context
 from lti.policies import can_connect, can_make_course_for
+from lti.rosters import syncing
 from lti.views.pages import refusal
 
 UNPROCESSABLE = 422
@@ -80,7 +82,7 @@ def context_connect_to(request: HttpRequest, context_id: UUID) -> HttpResponse:
 def _connected(request: HttpRequest, context: Context, course: Course) -> HttpResponse:
     """To the class; whoever was choosing something for the course is told to go on with that."""
     user, now = cast("PageRequest", request).user, timezone.now()
-    rosters.wish(context, now=now)
+    syncing.wish(context, now=now)
     if deep_linking.has_open(context, user, now=now):
         words = _("“{name}” is this class now. Go back to your course: what to add to it is chosen there.")
         messages.success(request, words.format(name=context))

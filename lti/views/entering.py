@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 from accounts.arriving import welcome
 from accounts.models import User
 from environments.errors import EnvironmentsError
-from lti import handovers
+from lti.linking import handovers
 from lti.models import Platform
 from lti.views.browser import known_or_new, remember
 from lti.views.pages import in_frames, refusal

@@ -20,11 +20,11 @@ from assignments.context import AssignmentRequest, assignment_view
 from assignments.policies import can_publish
 from classes.models import Role
 from environments.errors import EnvironmentsError
-from lti import drift, grades, line_items
-from lti.drift import Which
 from lti.errors import LtiFailure
-from lti.grade_states import FILTERS, columns_of, left_out, scores_of
 from lti.models import LineItem, Score
+from lti.passback import drift, line_items, outbox
+from lti.passback.drift import Which
+from lti.passback.states import FILTERS, columns_of, left_out, scores_of
 
 STUDENTS_ON_A_PAGE = 50
 
@@ -59,7 +59,7 @@ def grade_resend(request: AssignmentRequest, score_id: UUID) -> HttpResponse:
     if request.POST.get("even") != "lower" and _would_lower(score):
         messages.warning(request, _("More points stand there than here, so nothing was sent. Look at both first."))
         return redirect("lti:grade-compare", request.course.slug, request.assignment.name, score.line_item_id)
-    grades.resend(Score.objects.filter(pk=score.pk))
+    outbox.resend(Score.objects.filter(pk=score.pk))
     messages.success(request, _("It is on its way."))
     return _back(request)
 
@@ -94,11 +94,11 @@ def column_again(request: AssignmentRequest, line_item_id: UUID) -> HttpResponse
     _check_may_send(request)
     line_item = _line_item(request, line_item_id)
     if line_item.state == LineItem.State.GONE:
-        grades.make_anew(line_item)
+        outbox.make_anew(line_item)
         messages.success(request, _("The column is made anew, and all grades are on their way."))
     else:
         line_items.reopen(line_item)
-        grades.send_soon([line_item.platform.pk], at_once=True)
+        outbox.send_soon([line_item.platform.pk], at_once=True)
         messages.success(request, _("The grades are on their way again."))
     return _back(request)
 

@@ -18,7 +18,7 @@ from accounts.refusals import with_next
 from environments.errors import EnvironmentsError
 from environments.views.requests import PageRequest
 from lti import people
-from lti.merge_preview import preview
+from lti.merging.preview import preview
 from lti.models import LtiPerson
 from lti.views.browser import browser_of
 from lti.views.pages import refusal

@@ -21,9 +21,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.arriving import welcome
 from environments.errors import EnvironmentsError
-from lti import deep_linking, launching, logins
+from lti import launching, logins
 from lti.claims import DEEP_LINKING
 from lti.launching import Arrival, Posted
+from lti.linking import deep_linking
 from lti.logins import LoginRequest
 from lti.models import Platform
 from lti.views.browser import browser_of, known_or_new, remember

@@ -19,7 +19,7 @@ from classes.policies import standing_of
 from environments.views.requests import PageRequest
 from lti.connections import connections_of, disconnect
 from lti.course_page import HERE
-from lti.leading import Found, destination
+from lti.linking.leading import Found, destination
 from lti.models import Context, ResourceLink
 from lti.targets import Kind, Target
 

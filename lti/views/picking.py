@@ -16,10 +16,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from classes.policies import Standing
 from environments.errors import EnvironmentsError
-from lti import contexts, deep_linking, handovers
+from lti import contexts
 from lti.errors import LtiError
+from lti.linking import deep_linking, handovers
+from lti.linking.offers import Offer, offers_of, on_shelves
 from lti.models import Picking
-from lti.offers import Offer, offers_of, on_shelves
 from lti.views.browser import browser_of
 from lti.views.pages import in_frames, refusal
 

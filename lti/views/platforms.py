@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from environments.errors import EnvironmentsError, explain
 from environments.views.requests import PageRequest
 from lti import platforms
-from lti.connection import Outcome, try_connection
+from lti.connection_check import Outcome, try_connection
 from lti.errors import REASONS
 from lti.models import KeyPair, Platform
 from lti.platform_forms import KINDS, CanvasForm, DeploymentForm, MoodleForm, OtherForm, PlatformForm

@@ -16,9 +16,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 from classes.context import CourseRequest, course_view
 from classes.models import Role
 from environments.errors import EnvironmentsError
-from lti import rosters
 from lti.models import Context
-from lti.roster_plan import Line, Outcome, Plan
+from lti.rosters import syncing
+from lti.rosters.plan import Line, Outcome, Plan
 
 PAGE_SIZE = 100
 
@@ -29,10 +29,10 @@ def roster_read(request: CourseRequest, context_id: UUID) -> HttpResponse:
     """Ask the platform; what it says is shown before it is done, unless there is nothing to do."""
     context, now = _context(request, context_id), timezone.now()
     try:
-        plan = rosters.look(context, now=now)
+        plan = syncing.look(context, now=now)
         if plan.changes or plan.is_held:
             return redirect("lti:roster-preview", request.course.slug, context.pk)
-        rosters.take_over(context, seen=plan.fingerprint, by=request.user, now=now)
+        syncing.take_over(context, seen=plan.fingerprint, by=request.user, now=now)
     except EnvironmentsError as error:
         _tell(request, error)
     else:
@@ -50,14 +50,14 @@ def roster_preview(request: CourseRequest, context_id: UUID) -> HttpResponse:
     if request.method == "POST":
         seen, is_confirmed = request.POST.get("seen", ""), bool(request.POST.get("confirmed"))
         try:
-            plan = rosters.take_over(context, seen=seen, is_confirmed=is_confirmed, by=request.user, now=now)
+            plan = syncing.take_over(context, seen=seen, is_confirmed=is_confirmed, by=request.user, now=now)
         except EnvironmentsError as error:
             refusal = error
         else:
             messages.success(request, _summary(plan))
             return _people(request)
     try:
-        plan = rosters.waiting_plan(context, now=now)
+        plan = syncing.waiting_plan(context, now=now)
     except EnvironmentsError as error:
         _tell(request, error)
         return _people(request)
@@ -124,7 +124,7 @@ def _summary(plan: Plan) -> str:
 
 def _tell(request: CourseRequest, error: EnvironmentsError) -> None:
     """What is written down is on the page of people anyway."""
-    if not rosters.is_kept(error):
+    if not syncing.is_kept(error):
         words = error.explain()
         messages.error(request, f"{words.sentence} {words.next_step}")
 

@@ -16,7 +16,7 @@ from assignments.models import Assignment, Grade
 from classes.members import admit
 from classes.models import Course, Joined, Membership, Role
 from lti.models import Context, KeyPair, LineItem, LtiPerson, Platform, Score
-from lti.sending import send_grades
+from lti.passback.sending import send_grades
 from lti.services import LINE_ITEM, LINE_ITEM_READ, RESULT, SCORE
 from tests.factories import AssignmentFactory, CourseFactory, UserFactory
 from tests.lti.campus import COURSE, Campus

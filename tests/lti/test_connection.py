@@ -14,8 +14,8 @@ from django.utils import timezone, translation
 from pytest_django import Settings
 
 from accounts.models import Role
-from lti import connection
-from lti.connection import NAMES, Outcome, Step
+from lti import connection_check
+from lti.connection_check import NAMES, Outcome, Step
 from lti.keys import public_keys
 from lti.models import AuditEntry, KeyPair
 from lti.services import LINE_ITEM, LINE_ITEM_READ, MEMBERS, RESULT, SCORE
@@ -37,7 +37,7 @@ def site(campus: Campus, served: SmallPlatform) -> Iterator[SmallPlatform]:
 
 def tried(campus: Campus, site: SmallPlatform, **facts: Any) -> dict[str, Step]:
     """Every step by its name."""
-    steps = connection.try_connection(campus.platform, public_url=site.issuer, **{"now": timezone.now(), **facts})
+    steps = connection_check.try_connection(campus.platform, public_url=site.issuer, **{"now": timezone.now(), **facts})
     return dict(zip(NAMES, steps, strict=True))
 
 
@@ -247,7 +247,7 @@ def test_every_cause_is_told_in_words() -> None:
     facts = {"url": "u", "status": 1, "seconds": 1, "keys_url": "k"}
 
     with translation.override("en"):
-        told = [str(text).format_map(facts) for cause in connection.CAUSES.values() for text in (cause.sentence,)]
+        told = [str(text).format_map(facts) for cause in connection_check.CAUSES.values() for text in (cause.sentence,)]
 
     assert all(sentence.endswith(".") for sentence in told)
 

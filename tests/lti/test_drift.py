@@ -7,12 +7,12 @@ from decimal import Decimal
 
 import pytest
 
-from lti import drift
-from lti.drift import Kind, Which
 from lti.errors import LtiError, LtiFailure
-from lti.grade_service import SCORE_TYPE, part_of
 from lti.models import Score
-from lti.results import results_of
+from lti.passback import drift
+from lti.passback.drift import Kind, Which
+from lti.passback.results import results_of
+from lti.passback.service import SCORE_TYPE, part_of
 from lti.services import SCORE, ask
 from tests.lti.graded import Lectures
 

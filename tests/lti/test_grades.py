@@ -14,8 +14,8 @@ from accounts.models import User
 from assignments.grading.gradebook import publish_grades
 from assignments.models import Feedback, Submission
 from classes.models import Course, Role
-from lti import grades
 from lti.models import Context, LtiPerson, Outlet, Platform, Score
+from lti.passback import outbox
 from tests.assignments.grading_rows import submitted_by_many
 from tests.factories import AssignmentFactory, CourseFactory, member, released
 from tests.lti.graded import Clock, Lectures, lectures_at
@@ -165,7 +165,7 @@ def test_same_grade_again_changes_nothing(rows: Lectures) -> None:
     score = rows.graded("ada", 8)
     rows.clock.pass_(minutes=1)
 
-    count = grades.queue([score.grade])
+    count = outbox.queue([score.grade])
 
     assert count == 0
     assert rows.score("ada").version == 1
@@ -186,7 +186,7 @@ def test_refused_grade_is_tried_again_once_it_is_published_again(rows: Lectures)
     score = rows.graded("ada", 8)
     Score.objects.update(state=State.REFUSED, failure_code="grade_refused")
 
-    grades.queue([score.grade])
+    outbox.queue([score.grade])
 
     assert (rows.score("ada").state, rows.score("ada").failure_code) == (State.WAITING, "")
 
@@ -196,7 +196,7 @@ def test_resending_is_something_new(rows: Lectures) -> None:
     Score.objects.update(state=State.SENT)
     Outlet.objects.update(paused_until=rows.clock.pass_(hours=1))
 
-    count = grades.resend(Score.objects.all())
+    count = outbox.resend(Score.objects.all())
 
     assert count == 1
     assert (rows.score("ada").state, rows.score("ada").version) == (State.WAITING, 2)
@@ -232,7 +232,7 @@ def test_class_without_a_platform_costs_one_query(now: Any, teacher: User) -> No
     )
 
     with CaptureQueriesContext(connection) as queries:
-        grades.queue([grade])
+        outbox.queue([grade])
 
     assert len([one for one in queries if "SAVEPOINT" not in one["sql"]]) == 1
 

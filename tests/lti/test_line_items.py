@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from lti import grades, line_items
 from lti.errors import LtiError, LtiFailure
 from lti.models import LineItem, Score
+from lti.passback import line_items, outbox
 from lti.services import LINE_ITEM_READ, RESULT, SCORE
 from tests.lti.graded import Lectures
 
@@ -183,7 +183,7 @@ def test_link_that_is_made_later_gets_all_grades(lectures: Lectures) -> None:
     made = lectures.link(title="Loops over there", maximum=10)
     lectures.clock.pass_(minutes=1)
 
-    grades.note_link(lectures.context.resource_links.get())
+    outbox.note_link(lectures.context.resource_links.get())
     lectures.send()
 
     assert lectures.column.url == made["line_item"]
@@ -200,7 +200,7 @@ def test_second_link_takes_no_grades_from_the_first(lectures: Lectures) -> None:
         resource_link_id="again", assignment=lectures.assignment, line_item_url=second["line_item"]
     )
 
-    grades.note_link(link)
+    outbox.note_link(link)
 
     assert lectures.column.url == first["line_item"]
 
@@ -215,7 +215,7 @@ def test_column_that_is_gone_is_made_anew_when_a_teacher_says_so(lectures: Lectu
     lectures.publish()
     lectures.send()
 
-    grades.make_anew(lectures.column)
+    outbox.make_anew(lectures.column)
     lectures.clock.pass_(minutes=1)
     lectures.send()
 

@@ -35,9 +35,9 @@ from environments.models import (
     VolumeMember,
 )
 from lti.errors import LtiError
-from lti.fates import OF_MEMBERSHIPS, OF_PEOPLE, Fate, keys_to
-from lti.merge_preview import preview
-from lti.merging import merge
+from lti.merging.accounts import merge
+from lti.merging.fates import OF_MEMBERSHIPS, OF_PEOPLE, Fate, keys_to
+from lti.merging.preview import preview
 from lti.models import AuditEntry, LineItem, LtiPerson, Platform, Score
 from tests.factories import (
     EMPTY_NOTEBOOK,
@@ -106,7 +106,7 @@ def home_of(user: User) -> Volume:
 def test_every_key_to_a_person_and_a_membership_is_decided_on(
     model: type[User | Membership], fates: dict[str, Fate]
 ) -> None:
-    """Say in `lti/fates.py` what becomes of a new one when two accounts are put together."""
+    """Say in `lti/merging/fates.py` what becomes of a new one when two accounts are put together."""
     assert {name for name, _key in keys_to(model)} == set(fates)
 
 
@@ -114,7 +114,7 @@ def test_key_that_nobody_decided_on_stops_the_merge(
     former: User, kept: User, monkeypatch: pytest.MonkeyPatch, now: datetime
 ) -> None:
     decided = {name: fate for name, fate in OF_PEOPLE.items() if name != "environments.Build.requested_by"}
-    monkeypatch.setattr("lti.fates.OF_PEOPLE", decided)
+    monkeypatch.setattr("lti.merging.fates.OF_PEOPLE", decided)
 
     with pytest.raises(KeyError):
         merge(former, into=kept, now=now)

@@ -8,7 +8,7 @@ import pytest
 
 from classes.models import Role
 from lti.errors import LtiError
-from lti.roster_pages import Listed, members_on, next_page, together
+from lti.rosters.pages import Listed, members_on, next_page, together
 from tests.lti.platforms import MEMBERSHIP, STUDENT, TEACHER
 
 ADDRESS = "https://lms.example/members?type=1"

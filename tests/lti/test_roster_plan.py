@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from classes.models import Role
-from lti.roster_pages import Listed
-from lti.roster_plan import Known, Line, Outcome, Plan, plan_roster
+from lti.rosters.pages import Listed
+from lti.rosters.plan import Known, Line, Outcome, Plan, plan_roster
 
 READ_AT = datetime(2026, 11, 27, 12, tzinfo=UTC)
 BEFORE = READ_AT - timedelta(days=1)

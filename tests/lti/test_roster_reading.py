@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from lti.errors import LtiError
 from lti.models import Context
-from lti.roster_pages import Listed
-from lti.roster_reading import MAX_PAGES, MAX_PEOPLE, read_list
+from lti.rosters.pages import Listed
+from lti.rosters.reading import MAX_PAGES, MAX_PEOPLE, read_list
 from lti.services import MEMBERS
 from tests.lti.campus import COURSE, Campus
 

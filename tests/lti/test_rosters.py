@@ -14,10 +14,11 @@ from accounts.models import User
 from classes.errors import CourseError
 from classes.members import admit, change_role, remove
 from classes.models import Course, Joined, Membership, Role
-from lti import contexts, rosters
+from lti import contexts
 from lti.errors import LtiError
 from lti.models import Context, Enrolment, LtiPerson, Platform, Roster
-from lti.roster_plan import Outcome
+from lti.rosters import syncing
+from lti.rosters.plan import Outcome
 from tests.factories import CourseFactory, UserFactory
 from tests.lti.campus import COURSE, Campus
 from tests.lti.platforms import Browser, SmallPlatform, connected
@@ -46,14 +47,14 @@ def context(campus: Campus, course: Course) -> Context:
 
 def synced(context: Context, *, later: timedelta = timedelta()) -> Roster:
     """Without anybody looking; how it went."""
-    rosters.sync(context, now=timezone.now() + later)
+    syncing.sync(context, now=timezone.now() + later)
     return Roster.objects.get(context=context)
 
 
 def take_over(context: Context, seen: str, *, now: datetime, is_confirmed: bool = False) -> None:
     """By the teacher of the class."""
     assert context.course is not None
-    rosters.take_over(context, seen=seen, is_confirmed=is_confirmed, by=context.course.owner, now=now)
+    syncing.take_over(context, seen=seen, is_confirmed=is_confirmed, by=context.course.owner, now=now)
 
 
 def place_of(campus: Campus, course: Course, username: str) -> Membership:
@@ -279,7 +280,7 @@ def test_whoever_came_while_the_list_was_read_stays(campus: Campus, context: Con
     campus.lms.do("unenrol", course=COURSE, username="ada")
     LtiPerson.objects.filter(sub=campus.sub("ada")).update(last_seen_at=read_at + timedelta(seconds=1))
 
-    rosters.sync(context, now=read_at)
+    syncing.sync(context, now=read_at)
 
     assert "ada" in present(campus, course)
 
@@ -326,7 +327,7 @@ def test_teacher_can_confirm_that_many_go(campus: Campus, context: Context, cour
     synced(context)
     nearly_empty(campus)
     later = timezone.now() + timedelta(minutes=1)
-    plan = rosters.look(context, now=later)
+    plan = syncing.look(context, now=later)
 
     with pytest.raises(LtiError, match="roster_held"):
         take_over(context, plan.fingerprint, now=later)
@@ -340,14 +341,14 @@ def test_teacher_can_confirm_that_many_go(campus: Campus, context: Context, cour
 
 
 def test_looking_changes_nothing(campus: Campus, context: Context, course: Course, now: datetime) -> None:
-    plan = rosters.look(context, now=now)
+    plan = syncing.look(context, now=now)
 
     assert plan.counts[Outcome.COMES] == 5
     assert (present(campus, course), LtiPerson.objects.count()) == (set(), 0)
 
 
 def test_what_was_seen_is_done(campus: Campus, context: Context, course: Course, now: datetime) -> None:
-    seen = rosters.look(context, now=now).fingerprint
+    seen = syncing.look(context, now=now).fingerprint
     campus.lms.do("students", course=COURSE, count=3)
 
     take_over(context, seen, now=now)
@@ -359,17 +360,17 @@ def test_what_was_seen_is_done(campus: Campus, context: Context, course: Course,
 def test_what_was_seen_is_not_done_once_it_is_something_else(
     campus: Campus, context: Context, course: Course, now: datetime
 ) -> None:
-    seen = rosters.look(context, now=now).fingerprint
+    seen = syncing.look(context, now=now).fingerprint
     launched(campus, context, "ada")
 
     with pytest.raises(LtiError, match="roster_moved"):
         take_over(context, seen, now=now)
     assert present(campus, course) == {"ada"}
-    assert rosters.waiting_plan(context, now=now).counts[Outcome.COMES] == 4
+    assert syncing.waiting_plan(context, now=now).counts[Outcome.COMES] == 4
 
 
 def test_two_teachers_do_it_once(campus: Campus, context: Context, course: Course, now: datetime) -> None:
-    seen = rosters.look(context, now=now).fingerprint
+    seen = syncing.look(context, now=now).fingerprint
     take_over(context, seen, now=now)
 
     with pytest.raises(LtiError, match="roster_stale"):
@@ -378,13 +379,13 @@ def test_two_teachers_do_it_once(campus: Campus, context: Context, course: Cours
 
 
 def test_list_waits_for_an_hour(campus: Campus, context: Context, course: Course, now: datetime) -> None:
-    seen = rosters.look(context, now=now).fingerprint
-    later = now + rosters.KEPT
+    seen = syncing.look(context, now=now).fingerprint
+    later = now + syncing.KEPT
 
     with pytest.raises(LtiError, match="roster_stale"):
         take_over(context, seen, now=later)
 
-    rosters.forget_lists(now=later)
+    syncing.forget_lists(now=later)
     assert Roster.objects.get().listed == []
 
 
@@ -392,7 +393,7 @@ def test_list_waits_for_an_hour(campus: Campus, context: Context, course: Course
 def test_class_that_ended_meanwhile_stays_as_it_is(
     campus: Campus, context: Context, course: Course, now: datetime, facts: dict[str, Any]
 ) -> None:
-    seen = rosters.look(context, now=now).fingerprint
+    seen = syncing.look(context, now=now).fingerprint
     Course.objects.filter(pk=course.pk).update(**facts)
 
     with pytest.raises(CourseError, match=r"course_over|course_deleted"):
@@ -403,7 +404,7 @@ def test_class_that_ended_meanwhile_stays_as_it_is(
 def test_course_that_is_no_class_any_more_is_left_alone(
     campus: Campus, context: Context, course: Course, now: datetime
 ) -> None:
-    seen = rosters.look(context, now=now).fingerprint
+    seen = syncing.look(context, now=now).fingerprint
     Context.objects.update(course=None)
 
     with pytest.raises(LtiError, match="roster_stale"):
@@ -415,7 +416,7 @@ def test_platform_that_was_switched_off_is_not_asked(campus: Campus, context: Co
     context.deployment.platform.refresh_from_db()
 
     with pytest.raises(LtiError, match="platform_inactive"):
-        rosters.look(context, now=now)
+        syncing.look(context, now=now)
     assert campus.lms.log("/memberships") == []
 
 
@@ -426,7 +427,7 @@ def test_only_one_reads_at_a_time(campus: Campus, context: Context, now: datetim
     Roster.objects.create(context=context, lease_expires_at=now + timedelta(minutes=1))
 
     with pytest.raises(LtiError, match="roster_busy"):
-        rosters.look(context, now=now)
+        syncing.look(context, now=now)
     assert Roster.objects.get().failure is None
 
 
@@ -444,10 +445,10 @@ def test_worker_that_is_killed_while_it_writes_leaves_nothing(
     def end(*arguments: object, **facts: object) -> None:
         raise SystemExit
 
-    monkeypatch.setattr("lti.roster_rows.take_out", end)
+    monkeypatch.setattr("lti.rosters.rows.take_out", end)
 
     with pytest.raises(SystemExit):
-        rosters.sync(context, now=timezone.now())
+        syncing.sync(context, now=timezone.now())
     assert (LtiPerson.objects.count(), course.memberships.count(), User.objects.count()) == (0, 1, 1)
 
 
@@ -480,7 +481,7 @@ def test_wish_is_granted_once_in_a_while(
 ) -> None:
     def wished(at: datetime) -> int:
         with django_capture_on_commit_callbacks() as asked:
-            rosters.wish(context, now=at)
+            syncing.wish(context, now=at)
         return len(asked)
 
     moments = [now, now + timedelta(minutes=14), now + timedelta(minutes=15)]
@@ -498,7 +499,7 @@ def test_wish_that_cannot_be_granted_is_none(
         setattr(context, name, value)
 
     with django_capture_on_commit_callbacks() as asked:
-        rosters.wish(context, now=now)
+        syncing.wish(context, now=now)
 
     assert asked == []
 
@@ -509,7 +510,7 @@ def test_night_asks_for_running_classes_in_turn(
     now: datetime,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    for number in range(rosters.MAX_AT_ONCE + 1):
+    for number in range(syncing.MAX_AT_ONCE + 1):
         context = connected(platform, CourseFactory.create(), f"course {number}")
         Context.objects.filter(pk=context.pk).update(memberships_url="https://lms.example/m")
     over = connected(platform, CourseFactory.create(archived_at=now), "over")
@@ -519,10 +520,10 @@ def test_night_asks_for_running_classes_in_turn(
     asked = []
     for _round in range(3):
         with django_capture_on_commit_callbacks() as callbacks:
-            rosters.sync_at_night(now=now)
+            syncing.sync_at_night(now=now)
         asked.append(len(callbacks))
 
-    assert asked == [rosters.MAX_AT_ONCE, 1, 0]
+    assert asked == [syncing.MAX_AT_ONCE, 1, 0]
 
 
 @pytest.mark.parametrize(("roles", "count"), [(["Instructor"], 1), (["Learner"], 0)])
@@ -537,7 +538,7 @@ def test_list_is_read_after_a_teacher_came(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     asked: list[str] = []
-    monkeypatch.setattr("lti.rosters.enqueue", lambda task, key: asked.append(task))
+    monkeypatch.setattr("lti.rosters.syncing.enqueue", lambda task, key: asked.append(task))
     context = connected(platform, course)
     Context.objects.filter(pk=context.pk).update(memberships_url="https://lms.example/m")
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from lti.score_answers import Meaning, is_same, meaning_of, seconds_asked
-from lti.score_times import LONGEST_ASKED, LONGEST_WAIT, overtaking, stamp_of, wait_after
+from lti.passback.answers import Meaning, is_same, meaning_of, seconds_asked
+from lti.passback.times import LONGEST_ASKED, LONGEST_WAIT, overtaking, stamp_of, wait_after
 
 AT = datetime(2026, 3, 2, 9, 0, 7, 654321, tzinfo=UTC)
 WHOLE = AT.replace(microsecond=0)

@@ -11,9 +11,10 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from classes.models import Role
-from lti import sending, tasks
+from lti import tasks
 from lti.audit import sentence_of
 from lti.models import AuditEntry, LineItem, Outlet, Platform, Score
+from lti.passback import sending
 from tests.factories import CourseFactory
 from tests.lti.campus import COURSE
 from tests.lti.graded import SCORES, Lectures

@@ -15,8 +15,8 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.models import User
 from classes.members import admit
 from classes.models import Course, Role
-from lti import rosters
 from lti.models import AuditEntry, Context, LtiPerson, Platform, Roster
+from lti.rosters import syncing
 from tests.factories import CourseFactory, member
 from tests.lti.campus import COURSE, Campus
 
@@ -91,7 +91,7 @@ def test_new_teachers_are_named(browser: Client, context: Context) -> None:
 
 
 def test_nothing_to_change_is_said_at_once(browser: Client, context: Context) -> None:
-    rosters.sync(context, now=timezone.now())
+    syncing.sync(context, now=timezone.now())
 
     assert "there was nothing to change" in pressed(browser, context)
 
@@ -117,7 +117,7 @@ def _sub_of(context: Context, name: str) -> str:
 def test_many_who_would_go_have_to_be_confirmed(
     browser: Client, campus: Campus, context: Context, course: Course
 ) -> None:
-    rosters.sync(context, now=timezone.now())
+    syncing.sync(context, now=timezone.now())
     for username in ("ada", "ben"):
         campus.lms.do("unenrol", course=COURSE, username=username)
 
@@ -135,9 +135,9 @@ def test_many_who_would_go_have_to_be_confirmed(
 def test_stopped_sync_is_told_on_the_page_of_people(
     browser: Client, campus: Campus, context: Context, course: Course
 ) -> None:
-    rosters.sync(context, now=timezone.now())
+    syncing.sync(context, now=timezone.now())
     campus.lms.do("answer", path=".*/memberships", merge={"members": []})
-    rosters.sync(context, now=timezone.now())
+    syncing.sync(context, now=timezone.now())
 
     assert "4 of 5 people would be in the class no more" in people(browser)
     assert "There is nobody on the list" in pressed(browser, context)

@@ -15,8 +15,8 @@ from django.db.models import F, QuerySet
 from assignments.models import Assignment, Feedback, Grade
 from classes.models import Role
 from environments.queueing import enqueue
-from lti import line_items
 from lti.models import Context, Enrolment, LineItem, LtiPerson, Outlet, ResourceLink, Score
+from lti.passback import line_items
 
 TASK = "lti.tasks.send_grades"
 State = Score.State

@@ -18,7 +18,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from classes.models import Role
-from lti.roster_pages import Listed
+from lti.rosters.pages import Listed
 
 MOST_GONE = 0.3
 """What part of those who are in the class from the platform may go without anybody being asked."""

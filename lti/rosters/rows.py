@@ -15,8 +15,8 @@ from classes.members import ROWS_AT_ONCE, Place, settle, take_out
 from classes.models import Course, Joined, Membership, Role
 from lti.models import Context, Enrolment, LtiPerson
 from lti.people import is_unused, new_account
-from lti.roster_pages import Listed
-from lti.roster_plan import Known, Line, Outcome, Plan, plan_roster
+from lti.rosters.pages import Listed
+from lti.rosters.plan import Known, Line, Outcome, Plan, plan_roster
 
 
 def plan_of(context: Context, listed: Sequence[Listed], *, read_at: datetime) -> Plan:

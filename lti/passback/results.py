@@ -9,8 +9,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from lti.errors import LtiError
-from lti.grade_service import RESULTS_TYPE, Unlisted, entries, narrowed, part_of
 from lti.models import LineItem, LtiPerson
+from lti.passback.service import RESULTS_TYPE, Unlisted, entries, narrowed, part_of
 from lti.services import RESULT
 
 

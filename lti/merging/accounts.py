@@ -30,8 +30,8 @@ from environments.models import (
 from environments.naming import MAX_SERVER_NAME
 from environments.shared_volumes import share_former_home
 from lti.errors import LtiError
-from lti.fates import give_over
-from lti.merging_classes import merge_classes
+from lti.merging.classes import merge_classes
+from lti.merging.fates import give_over
 from lti.models import LtiPerson
 
 AT_REST = (NotebookServer.State.STOPPED, NotebookServer.State.FAILED)

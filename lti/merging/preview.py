@@ -14,8 +14,8 @@ from assignments.models import Assignment, Submission
 from classes.members import united_role
 from classes.models import Membership
 from environments.models import GitCredential
-from lti.merging import has_two_homes, renamed
-from lti.merging_classes import pairs
+from lti.merging.accounts import has_two_homes, renamed
+from lti.merging.classes import pairs
 from lti.models import LtiPerson
 
 SHOWN = 20

@@ -13,7 +13,7 @@ from assignments.models import Assignment, Extension, Fetch, Grade, Submission, 
 from classes.members import hand_over, unite
 from classes.models import Knock, LessonVisit, Membership
 from classes.visiting import end
-from lti.fates import give_over
+from lti.merging.fates import give_over
 from lti.models import Score
 
 PUBLISHED = ("published_points", "published_max_points", "published_at", "published_by")

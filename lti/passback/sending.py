@@ -21,15 +21,16 @@ from django.utils import timezone
 from environments.leases import kept_alive, lease_from
 from environments.queueing import enqueue
 from environments.references.http import Answer
-from lti import audit, line_items
+from lti import audit
 from lti.audit import What
 from lti.errors import LtiError, LtiFailure
-from lti.grade_service import SCORE_TYPE, part_of
-from lti.grades import TASK
 from lti.models import LineItem, Outlet, Platform, Score
-from lti.results import results_of
-from lti.score_answers import Meaning, is_same, meaning_of, seconds_asked
-from lti.score_times import FIRST_WAIT, overtaking, stamp_of, wait_after
+from lti.passback import line_items
+from lti.passback.answers import Meaning, is_same, meaning_of, seconds_asked
+from lti.passback.outbox import TASK
+from lti.passback.results import results_of
+from lti.passback.service import SCORE_TYPE, part_of
+from lti.passback.times import FIRST_WAIT, overtaking, stamp_of, wait_after
 from lti.services import SCORE, ask
 
 logger = logging.getLogger(__name__)

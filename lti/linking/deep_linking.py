@@ -18,12 +18,13 @@ from accounts.models import User
 from classes.errors import CourseError
 from classes.models import Role
 from classes.policies import Standing, standing_of
-from lti import audit, contexts, copies, keys, logins, people, tool
+from lti import audit, contexts, keys, logins, people, tool
 from lti.claims import DEEP_LINKING_CLAIM, LTI, VERSION, Message
 from lti.errors import LtiError
+from lti.linking import copies
+from lti.linking.offers import Offer
 from lti.logins import fingerprint
 from lti.models import Context, Deployment, Picking
-from lti.offers import Offer
 
 LIFETIME = timedelta(hours=1)
 AGAIN = timedelta(minutes=2)

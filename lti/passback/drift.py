@@ -12,11 +12,11 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from lti import grades
 from lti.errors import LtiError
 from lti.models import LineItem, Score
-from lti.results import Shown, results_of
-from lti.score_answers import is_same
+from lti.passback import outbox
+from lti.passback.answers import is_same
+from lti.passback.results import Shown, results_of
 
 
 class Kind(StrEnum):
@@ -107,7 +107,7 @@ def compare(line_item: LineItem, *, now: datetime) -> Comparison:
 def send_again(line_item: LineItem, which: Which, *, now: datetime) -> int:
     """Look once more, and send what differs now in such a way. Returns how many. Raises what `compare` raises."""
     wanted = compare(line_item, now=now).of(*SENT[which])
-    return grades.resend(Score.objects.filter(pk__in=[one.score.pk for one in wanted])) if wanted else 0
+    return outbox.resend(Score.objects.filter(pk__in=[one.score.pk for one in wanted])) if wanted else 0
 
 
 def would_lower(score: Score, *, now: datetime) -> bool:

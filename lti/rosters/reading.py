@@ -9,7 +9,7 @@ from datetime import datetime
 from environments.references.http import Answer
 from lti.errors import LtiError, LtiFailure
 from lti.models import Context
-from lti.roster_pages import Listed, members_on, next_page, together
+from lti.rosters.pages import Listed, members_on, next_page, together
 from lti.services import MEMBERS, ask, document_of
 
 MEDIA_TYPE = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"

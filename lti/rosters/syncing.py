@@ -19,12 +19,13 @@ from accounts.models import User
 from classes.members import check_going_on
 from environments.errors import EnvironmentsError
 from environments.queueing import enqueue
-from lti import audit, roster_rows
+from lti import audit
 from lti.errors import LtiError
 from lti.models import Context, Platform, Roster
-from lti.roster_pages import Listed
-from lti.roster_plan import Outcome, Plan
-from lti.roster_reading import read_list
+from lti.rosters import rows
+from lti.rosters.pages import Listed
+from lti.rosters.plan import Outcome, Plan
+from lti.rosters.reading import read_list
 
 logger = logging.getLogger(__name__)
 
@@ -57,14 +58,14 @@ def look(context: Context, *, now: datetime) -> Plan:
         listed = read_list(context, seconds=SECONDS_BESIDE_A_PERSON, now=now)
         kept = [asdict(one) for one in listed]
         Roster.objects.filter(context=context).update(listed=kept, listed_at=now)
-    return roster_rows.plan_of(context, listed, read_at=now)
+    return rows.plan_of(context, listed, read_at=now)
 
 
 def waiting_plan(context: Context, *, now: datetime) -> Plan:
     """What the list that waits would do to the class as it is now. Raises LtiError `roster_stale`."""
     roster = Roster.objects.filter(context=context).first()
     listed, read_at = _waiting(context, roster, now=now)
-    return roster_rows.plan_of(context, listed, read_at=read_at)
+    return rows.plan_of(context, listed, read_at=read_at)
 
 
 def take_over(context: Context, *, seen: str, is_confirmed: bool = False, by: User, now: datetime) -> Plan:
@@ -77,7 +78,7 @@ def take_over(context: Context, *, seen: str, is_confirmed: bool = False, by: Us
         current = roster.context
         check_may_sync(current)
         listed, read_at = _waiting(current, roster, now=now)
-        plan = roster_rows.plan_of(current, listed, read_at=read_at)
+        plan = rows.plan_of(current, listed, read_at=read_at)
         if plan.fingerprint != seen:
             raise LtiError("roster_moved")
         if plan.is_held and not is_confirmed:
@@ -156,7 +157,7 @@ def _do(context: Context, listed: Sequence[Listed], *, now: datetime) -> None:
     with _all_or_nothing(context) as roster:
         current = roster.context
         check_may_sync(current)
-        plan = roster_rows.plan_of(current, listed, read_at=now)
+        plan = rows.plan_of(current, listed, read_at=now)
         if plan.is_held:
             raise _held(current, plan)
         _carry_out(roster, plan, listed, now=now)
@@ -170,7 +171,7 @@ def _waiting(context: Context, roster: Roster | None, *, now: datetime) -> tuple
 
 
 def _carry_out(roster: Roster, plan: Plan, listed: Sequence[Listed], *, by: User | None = None, now: datetime) -> None:
-    roster_rows.carry_out(roster.context, plan, listed, now=now)
+    rows.carry_out(roster.context, plan, listed, now=now)
     counts = {outcome.value: plan.counts[outcome] for outcome in Outcome} | {"listed": plan.listed}
     Roster.objects.filter(pk=roster.pk).update(
         completed_at=now,

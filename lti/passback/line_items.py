@@ -19,7 +19,9 @@ from django.db.models import F, Max, Q
 from assignments.models import Assignment
 from environments.references.http import Answer
 from lti.errors import LtiError, LtiFailure
-from lti.grade_service import (
+from lti.models import Context, LineItem, ResourceLink, Score
+from lti.models.platform import MAX_ADDRESS
+from lti.passback.service import (
     LINE_ITEM_TYPE,
     LINE_ITEMS_TYPE,
     Unlisted,
@@ -27,8 +29,6 @@ from lti.grade_service import (
     is_of_same_origin,
     narrowed,
 )
-from lti.models import Context, LineItem, ResourceLink, Score
-from lti.models.platform import MAX_ADDRESS
 from lti.services import LINE_ITEM, LINE_ITEM_READ, ask, document_of
 
 logger = logging.getLogger(__name__)
