@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("lti", "0030_audit"),
+        ("lti", "0003_audit"),
     ]
 
     operations = [

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("assignments", "0006_lease_work_on_copies"),
-        ("lti", "0031_registering"),
+        ("lti", "0004_registering"),
     ]
 
     operations = [

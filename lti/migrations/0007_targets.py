@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("lti", "0050_rosters"),
+        ("lti", "0006_rosters"),
     ]
 
     operations = [

@@ -9,7 +9,7 @@ import lti.models.picking
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("lti", "0060_targets"),
+        ("lti", "0007_targets"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("lti", "0040_score"),
+        ("lti", "0005_score"),
     ]
 
     operations = [
