@@ -83,6 +83,8 @@ def members(lms: LmsProcess, tool: TinyTool, query: str = "") -> httpx.Response:
 
 
 def test_publish_one_rs256_key(lms: LmsProcess) -> None:
+    lms.do("reset", keys=True)
+
     keys = lms.client.get("/mod/lti/certs.php").json()["keys"]
 
     assert [(key["kty"], key["alg"], key["use"]) for key in keys] == [("RSA", "RS256", "sig")]
