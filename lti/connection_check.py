@@ -23,8 +23,9 @@ from environments.references import http
 from environments.references.http import Answer
 from lti import audit, services
 from lti.addresses import is_ours, origin
+from lti.errors import LtiError
 from lti.keys import public_keys, signing_key
-from lti.models import Context, KeyPair, Platform
+from lti.models import Context, Platform
 from lti.services import LINE_ITEM, LINE_ITEM_READ, MEMBERS, RESULT, SCORE
 
 if TYPE_CHECKING:
@@ -252,7 +253,7 @@ class _Trial:
         url = self._keys_url
         try:
             key = signing_key(self.platform, now=self.now)
-        except KeyPair.DoesNotExist:
+        except LtiError:
             raise Fault("no_key") from None
         try:
             # The pretend platform is where we are, and reads them there, on whatever address.
@@ -276,8 +277,6 @@ class _Trial:
         except EnvironmentsError as error:
             self.is_silent = error.code == "platform_unreachable"
             raise self._why_no_token(error) from None
-        except KeyPair.DoesNotExist:
-            raise Fault("no_key") from None
         self.granted.add(scope)
         return str(_("It is given."))
 
@@ -286,6 +285,8 @@ class _Trial:
             return Fault("token_silent", url=self.platform.token_url)
         if error.code == "keys_unread":
             return Fault("keys_unread", keys_url=self._keys_url)
+        if error.code == "key_missing":
+            return Fault("no_key")
         code = error.detail.removeprefix("token: ").partition(",")[0]
         return Fault({"invalid_scope": "scope_refused", "invalid_client": "client_unknown"}.get(code, "token_refused"))
 

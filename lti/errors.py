@@ -113,6 +113,11 @@ REASONS: dict[str, Reason] = {
         _("Whoever runs it has to let it reach this site: some platforms refuse private addresses and unusual ports."),
         status=502,
     ),
+    "key_missing": Reason(
+        _("Carrel has no key yet that it could sign with towards the learning platform “{platform}”."),
+        _("Whoever runs this Carrel has to publish one, on its page about the platform."),
+        status=503,
+    ),
     # People
     "test_person": Reason(
         _("You are looking at the course as a made-up student, who has no account here."),

@@ -14,6 +14,7 @@ from django.db import transaction
 from accounts.models import User
 from accounts.sealing import seal, unseal
 from lti import audit
+from lti.errors import LtiError
 from lti.models import KeyPair, Platform
 from lti.tool import public_jwk
 
@@ -40,9 +41,12 @@ def make_first_key(platform: Platform, *, now: datetime) -> None:
 
 @transaction.atomic
 def rotate(platform: Platform, *, by: User | None = None, now: datetime) -> KeyPair:
-    """Publish a new key, which takes the place of the others after `LEAD`. They are published for `OVERLAP` more."""
+    """Publish a new key, which takes the place of the others after `LEAD`. They are published for `OVERLAP` more.
+
+    Where there is none that signs, nothing is gained by waiting: the new one does at once.
+    """
     Platform.objects.select_for_update().get(pk=platform.pk)
-    signs_from = now + LEAD
+    signs_from = now + LEAD if platform.key_pairs.signing(now).exists() else now
     platform.key_pairs.filter(published_until=None).update(published_until=signs_from + OVERLAP)
     key = _make(platform, signs_from=signs_from)
     at = f"{signs_from:%Y-%m-%d %H:%M} UTC"
@@ -61,10 +65,10 @@ def renew_keys(*, now: datetime) -> None:
 
 
 def signing_key(platform: Platform, *, now: datetime) -> SigningKey:
-    """What we sign with towards this platform now. Raises KeyPair.DoesNotExist, and SealBroken."""
+    """What we sign with towards this platform now. Raises LtiError `key_missing`, and SealBroken."""
     key = platform.key_pairs.signing(now).first()
     if key is None:
-        raise KeyPair.DoesNotExist(f"no key towards {platform.pk}")
+        raise LtiError("key_missing", platform=platform.name)
     return SigningKey(key.kid, unseal(key.sealed_private_key, _purpose(platform)))
 
 

@@ -15,7 +15,7 @@ from lti import audit
 from lti.audit import What
 from lti.errors import LtiError
 from lti.keys import make_first_key, rotate
-from lti.models import AuditEntry, Context, Deployment, LtiPerson, Platform, UnknownDeployment
+from lti.models import AuditEntry, Context, Deployment, KeyPair, LtiPerson, Platform, UnknownDeployment
 from lti.querysets import PlatformQuerySet
 
 MAX_UNKNOWN = 20
@@ -76,11 +76,11 @@ def move(platform: Platform, to: Platform.State, *, by: User, now: datetime) -> 
     audit.note(what, platform=platform, actor=by, now=now)
 
 
-def renew_key(platform: Platform, *, by: User, now: datetime) -> None:
+def renew_key(platform: Platform, *, by: User, now: datetime) -> KeyPair:
     """Publish a new key of ours towards it. Raises LtiError `key_waits` while the last one does not sign yet."""
     if platform.key_pairs.filter(signs_from__gt=now).exists():
         raise LtiError("key_waits")
-    rotate(platform, by=by, now=now)
+    return rotate(platform, by=by, now=now)
 
 
 @transaction.atomic

@@ -205,7 +205,7 @@ def _is_ready(turn: Turn, column: LineItem) -> bool:
         _platform_failed(turn, "grades_unanswered", asked=0.0)
     except LtiError as error:
         logger.warning("line item %s is not ready: %s", column.pk, error)
-        if error.code in ("token_refused", "keys_unread"):
+        if error.code in UNTOKENED:
             _column_waits(turn, column, error.code)
             _platform_failed(turn, error.code, asked=0.0)
         else:
@@ -397,7 +397,9 @@ def _platform_answered(turn: Turn) -> None:
     _ours(turn).update(failures=0, paused_until=None, failure_code="")
 
 
-NOT_WELL = ("grades_unanswered", "grades_not_allowed", "token_refused", "keys_unread")
+UNTOKENED = ("token_refused", "keys_unread", "key_missing")
+"""Why nothing at all can be asked of a platform, until whoever runs one of the two has done something."""
+NOT_WELL = ("grades_unanswered", "grades_not_allowed", *UNTOKENED)
 """Why something waits of which nothing was said."""
 
 

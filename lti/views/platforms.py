@@ -182,11 +182,16 @@ def deployment_withdraw(request: PageRequest, platform_id: UUID, deployment_id: 
 def platform_rotate(request: PageRequest, platform_id: UUID) -> HttpResponse:
     """Publish a new key of ours towards it."""
     platform = get_object_or_404(Platform.objects.exclude(state=Platform.State.PENDING), pk=platform_id)
+    now = timezone.now()
     try:
-        platforms.renew_key(platform, by=request.user, now=timezone.now())
+        key = platforms.renew_key(platform, by=request.user, now=now)
     except EnvironmentsError as error:
         return _refused(request, error, platform)
-    messages.success(request, _("A new key is published. It signs from tomorrow on, once the platform has read it."))
+    if key.signs_from > now:
+        words = _("A new key is published. It signs from tomorrow on, once the platform has read it.")
+    else:
+        words = _("A new key is published, and signs from now on.")
+    messages.success(request, words)
     return redirect("lti:platform-detail", platform.pk)
 
 

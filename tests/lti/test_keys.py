@@ -10,6 +10,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.sealing import SealBroken
+from lti.errors import LtiError
 from lti.keys import LEAD, OVERLAP, public_keys, renew_keys, rotate, signing_key
 from lti.models import KeyPair, Platform
 from lti.platforms import add_platform
@@ -111,3 +112,19 @@ def test_keys_of_zero_days_are_kept(platform: Platform, settings: Settings, now:
     renew_keys(now=now + timedelta(days=10_000))
 
     assert KeyPair.objects.count() == 1
+
+
+def test_platform_without_a_key_is_explained(platform: Platform, now: datetime) -> None:
+    KeyPair.objects.all().delete()
+
+    with pytest.raises(LtiError, match="key_missing") as refused:
+        signing_key(platform, now=now)
+    assert "Campus" in refused.value.explain().sentence
+
+
+def test_new_key_signs_at_once_where_there_is_none(platform: Platform, now: datetime) -> None:
+    KeyPair.objects.all().delete()
+
+    made = rotate(platform, now=now)
+
+    assert signing_key(platform, now=now).kid == made.kid

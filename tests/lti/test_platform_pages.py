@@ -252,6 +252,19 @@ def test_key_is_renewed_by_one_click_and_not_by_two(client: Client, operator: Us
     assert platform.key_pairs.count() == 2
 
 
+def test_platform_without_a_key_says_so_and_gets_one_that_signs_at_once(
+    client: Client, operator: User, platform: Platform
+) -> None:
+    platform.key_pairs.all().delete()
+    page = page_of(client, f"{platform.pk}/")
+
+    response = client.post(f"/lti/platforms/{platform.pk}/keys/", follow=True)
+
+    assert "nothing can be asked of it" in page
+    assert "signs from now on" in response.content.decode()
+    assert platform.key_pairs.signing(timezone.now()).exists()
+
+
 def test_key_of_one_that_waits_is_not_made(client: Client, operator: User) -> None:
     platform = Platform.objects.create(name="New", issuer="https://new.test", client_id="1")
 

@@ -13,6 +13,7 @@ from pytest_django import Settings
 from classes.models import Role
 from lti import tasks
 from lti.audit import sentence_of
+from lti.keys import public_keys, rotate
 from lti.models import AuditEntry, LineItem, Outlet, Platform, Score
 from lti.passback import sending
 from tests.factories import CourseFactory
@@ -288,6 +289,21 @@ def test_keys_that_the_platform_cannot_read_pause_it(lectures: Lectures) -> None
         lectures.clock.pass_(minutes=2)
 
     assert Outlet.objects.get().failure_code == "keys_unread"
+
+
+def test_grade_waits_while_there_is_no_key_and_leaves_once_there_is(lectures: Lectures) -> None:
+    lectures.graded("ada", 5)
+    lectures.platform.key_pairs.all().delete()
+    lectures.send()
+    before = (lectures.column.state, lectures.column.failure_code)
+    rotate(lectures.platform, now=lectures.clock())
+    lectures.campus.lms.do("tool", id=lectures.campus.tool, public_keys={"keys": public_keys(now=lectures.clock())})
+    lectures.clock.pass_(minutes=11)
+
+    lectures.send()
+
+    assert before == ("open", "key_missing")
+    assert lectures.shown("ada") == 5
 
 
 def test_page_in_place_of_an_answer_is_none(lectures: Lectures) -> None:

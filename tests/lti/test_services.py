@@ -137,6 +137,14 @@ def test_platform_that_cannot_read_our_keys_is_explained(campus: Campus) -> None
     assert "public keys" in refused.value.explain().sentence
 
 
+def test_platform_without_a_key_of_ours_is_not_asked(campus: Campus) -> None:
+    campus.platform.key_pairs.all().delete()
+
+    with pytest.raises(LtiError, match="key_missing"):
+        line_items(campus)
+    assert campus.lms.log(TOKENS) == []
+
+
 def test_scope_that_is_not_granted_is_explained(campus: Campus) -> None:
     campus.lms.do("tool", id=campus.tool, scopes=[MEMBERS])
 
