@@ -4,41 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Case, Count, Max, OuterRef, QuerySet, Subquery, When
-from django.db.models.functions import Coalesce
+from django.db.models import Case, Exists, Max, OuterRef, Subquery, When
 
 from accounts.models import User
 from lti import audit
 from lti.audit import What
+from lti.course_states import troubled
 from lti.errors import LtiError
 from lti.keys import make_first_key, rotate
 from lti.models import AuditEntry, Context, Deployment, KeyPair, LtiPerson, Platform, UnknownDeployment
-from lti.querysets import PlatformQuerySet
+from lti.querysets import PlatformQuerySet, counted
 
 MAX_UNKNOWN = 20
 """How many places nobody has approved are remembered of a platform."""
 
 
-def with_figures() -> PlatformQuerySet:
-    """All of them, those that wait first; each with who came from it, and which of its courses are classes here."""
+def with_figures(*, now: datetime) -> PlatformQuerySet:
+    """All of them, those that wait first; each with who came from it, which of its courses are classes here, and what
+    somebody has to look at: `outlet` with what keeps grades from leaving, and courses in trouble.
+    """
     of_it = OuterRef("pk")
     people = LtiPerson.objects.filter(platform=of_it).order_by().values("platform")
     courses = Context.objects.filter(deployment__platform=of_it).exclude(course=None).order_by()
     unknown = UnknownDeployment.objects.filter(platform=of_it).order_by().values("platform")
     refused = AuditEntry.objects.filter(platform=of_it, what=What.LAUNCH_REFUSED).order_by("-at", "-id")
+    keys = KeyPair.objects.signing(now).filter(platform=of_it).order_by()
     is_waiting = Case(When(state=Platform.State.PENDING, then=0), default=1)
     figures = Platform.objects.annotate(
-        people_count=_counted(people),
+        people_count=counted(people),
         last_seen_at=Subquery(people.annotate(last=Max("last_seen_at")).values("last")),
-        course_count=_counted(courses.values("deployment__platform")),
-        unknown_count=_counted(unknown),
+        course_count=counted(courses.values("deployment__platform")),
+        troubled_count=counted(troubled().filter(deployment__platform=of_it).order_by().values("deployment__platform")),
+        can_sign=Exists(keys),
+        unknown_count=counted(unknown),
         last_refused_at=Subquery(refused.values("at")[:1]),
         last_refusal=Subquery(refused.values("facts__code")[:1]),
     )
-    return figures.order_by(is_waiting, "name", "created_at")
+    return figures.select_related("outlet").order_by(is_waiting, "name", "created_at")
 
 
 @transaction.atomic
@@ -124,11 +128,6 @@ def note_unknown_deployment(platform: Platform, deployment_id: str, *, now: date
     platform.unknown_deployments.update_or_create(deployment_id=deployment_id, defaults={"last_tried_at": now})
     latest = platform.unknown_deployments.values_list("pk", flat=True)[:MAX_UNKNOWN]
     platform.unknown_deployments.exclude(pk__in=list(latest)).delete()
-
-
-def _counted(grouped: QuerySet[Any, Any]) -> Coalesce:
-    """How many rows there are, of rows that are grouped by what they belong to."""
-    return Coalesce(Subquery(grouped.annotate(count=Count("pk")).values("count")), 0)
 
 
 def _save(platform: Platform) -> None:

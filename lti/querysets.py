@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
+from django.db.models.functions import Coalesce
 
 if TYPE_CHECKING:
     from lti.models import (  # noqa: F401 - for the types of the query sets
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
         Platform,
         Score,
     )
+
+
+def counted(grouped: models.QuerySet[Any, Any]) -> Coalesce:
+    """How many rows there are, of rows that are grouped by what they belong to."""
+    return Coalesce(models.Subquery(grouped.annotate(count=models.Count("pk")).values("count")), 0)
 
 
 class PlatformQuerySet(models.QuerySet["Platform"]):

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -19,6 +20,7 @@ from environments.errors import EnvironmentsError, explain
 from environments.views.requests import PageRequest
 from lti import platforms
 from lti.connection_check import Outcome, try_connection
+from lti.course_states import courses_of, grades_of, states_of
 from lti.errors import REASONS
 from lti.models import KeyPair, Platform
 from lti.platform_forms import KINDS, CanvasForm, DeploymentForm, MoodleForm, OtherForm, PlatformForm
@@ -26,6 +28,7 @@ from lti.registration import CUSTOM, WAITS
 from lti.views.operators import for_operators
 
 UNPROCESSABLE = 422
+COURSES_ON_A_PAGE = 25
 KIND_NAMES = (("moodle", "Moodle"), ("canvas", "Canvas"), ("other", gettext_lazy("Another")))
 OURS = (
     ("tool", gettext_lazy("Tool URL"), "lti:launch"),
@@ -48,7 +51,7 @@ THEIRS = (
 @require_safe
 def platform_list(request: PageRequest) -> HttpResponse:
     """Those that there are, and the one address to paste for another."""
-    facts = {"platforms": platforms.with_figures(), "register_url": _address("lti:register")}
+    facts = {"platforms": platforms.with_figures(now=timezone.now()), "register_url": _address("lti:register")}
     return render(request, "lti/platform_list.html", facts)
 
 
@@ -78,8 +81,9 @@ def platform_add(request: PageRequest) -> HttpResponse:
 @require_safe
 def platform_detail(request: PageRequest, platform_id: UUID) -> HttpResponse:
     """How it is, and all that can be done with it."""
-    platform = get_object_or_404(platforms.with_figures(), pk=platform_id)
     now = timezone.now()
+    platform = get_object_or_404(platforms.with_figures(now=now), pk=platform_id)
+    page = Paginator(courses_of(platform), COURSES_ON_A_PAGE).get_page(request.GET.get("page"))
     facts = {
         "platform": platform,
         "ours": _ours(),
@@ -91,6 +95,9 @@ def platform_detail(request: PageRequest, platform_id: UUID) -> HttpResponse:
         "expires_at": platform.created_at + WAITS,
         "refusal": explain(getattr(platform, "last_refusal", None) or "", {"platform": platform.name}, reasons=REASONS),
         "has_been_used": platforms.has_been_used(platform),
+        "page": page,
+        "courses": states_of(platform, list(page)),
+        "grades": grades_of(platform),
     }
     return render(request, "lti/platform.html", facts)
 

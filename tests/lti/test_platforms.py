@@ -180,7 +180,7 @@ def test_figures_are_of_each_platform(now: datetime) -> None:
     platforms.note_unknown_deployment(idle, "7", now=now)
 
     names = ("pk", "people_count", "last_seen_at", "course_count", "unknown_count")
-    assert list(platforms.with_figures().values_list(*names)) == [
+    assert list(platforms.with_figures(now=now).values_list(*names)) == [
         (waiting.pk, 0, None, 0, 0),
         (busy.pk, 2, now + timedelta(hours=1), 1, 0),
         (idle.pk, 0, None, 0, 1),
@@ -203,10 +203,10 @@ def test_removed_one_stays_in_the_audit_log_by_name(now: datetime, operator: Use
     assert (entry.what, entry.platform, entry.platform_name) == ("platform_removed", None, "Campus")
 
 
-def test_last_refusal_is_of_the_platform(browser: Browser, platform: Platform) -> None:
+def test_last_refusal_is_of_the_platform(browser: Browser, platform: Platform, now: datetime) -> None:
     make()
     browser.launch(aud="somebody else")
 
-    refusals = dict(platforms.with_figures().values_list("issuer", "last_refusal"))  # type: ignore[misc]  # annotated
+    refusals = dict(platforms.with_figures(now=now).values_list("issuer", "last_refusal"))  # type: ignore[misc]  # annotated
 
     assert refusals == {platform.issuer: "message_untrusted", "https://lms.test": None}
