@@ -24,6 +24,7 @@ from lti.demo_lms.lms import Lms
 from lti.demo_lms.registration import facts_of
 from lti.demo_lms.school import ASSISTANT, TEACHER, Enrolment, Person, School, Tool
 from lti.demo_lms.school import Course as TheirCourse
+from lti.linking.offers import Offer
 from lti.models import LtiPerson, Platform
 from lti.platforms import add_platform
 from lti.registration import description
@@ -174,13 +175,19 @@ def _course_of(school: School, people: dict[str, Person]) -> TheirCourse:
 
 
 def _link(school: School, theirs: TheirCourse, tool: Tool, ours: Course) -> None:
-    """Put the class and its assignments into the course; they are given out soon after, or were."""
+    """Put the class and its assignments into the course, as if picked; they are given out soon after, or were."""
     what = "The class in Carrel: lessons, notebooks, files"
-    school.add_activity(theirs, tool, ours.title, description=what, custom=Target(Kind.COURSE).custom)
+    school.add_activity(theirs, tool, ours.title, description=what, **_led_to(tool, Target(Kind.COURSE)))
     for name, title in ASSIGNMENTS:
-        custom = Target(Kind.ASSIGNMENT, name=name).custom
-        activity = school.add_activity(theirs, tool, title, description="An assignment, for points", custom=custom)
+        led = _led_to(tool, Target(Kind.ASSIGNMENT, name=name))
+        activity = school.add_activity(theirs, tool, title, description="An assignment, for points", **led)
         school.add_column(theirs, tool, title, _points(name), activity=activity.id)
+
+
+def _led_to(tool: Tool, target: Target) -> dict[str, Any]:
+    """Where an activity leads, as a picker would have said it."""
+    item = Offer(target, "").item(url=tool.target_link_uri, with_column=False)
+    return {name: item[name] for name in ("url", "custom")}
 
 
 def _points(name: str) -> float:

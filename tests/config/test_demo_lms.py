@@ -244,6 +244,12 @@ class TestMaking:
         ]
         assert [column.maximum for column in school.columns.values()] == [8, 14]
 
+    def test_activities_say_what_they_are_so_that_nobody_is_asked_whether_they_choose(self, made: Platform) -> None:
+        addresses = [one.url.partition("?") for one in demo_lms.read().school.activities.values()]
+
+        assert {address for address, _mark, _said in addresses} == {f"{real_settings.PUBLIC_URL}/lti/launch/"}
+        assert [said for _address, _mark, said in addresses] == ["to=class", "to=assignment", "to=assignment"]
+
     def test_people_of_the_demo_are_themselves_and_others_have_no_account(self, made: Platform) -> None:
         people = {one.user.username: one for one in LtiPerson.objects.select_related("user")}
 
