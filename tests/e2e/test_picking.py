@@ -31,7 +31,7 @@ from accounts.models import User
 from classes.models import Membership
 from lti.models import Platform
 Platform.objects.filter(name="Campus").delete()
-came = User.objects.filter(username__startswith="lti-")
+came = User.objects.filter(username__startswith="lti-", lti_people=None)
 Membership.objects.filter(person__in=came).delete()
 came.delete()
 """
