@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.db.models import Count, Q
 from django.urls import reverse
@@ -33,10 +33,14 @@ class PlatformGrades:
         url = reverse("lti:grade-states", args=[assignment.course.slug, assignment.name])
         return [Destination(", ".join(names), url, has_trouble=any(trouble.values()))]
 
-    def deliveries(self, grade: Grade) -> Sequence[Delivery]:
-        """One for each platform that the student comes from. One question."""
-        scores = grade.scores.select_related("line_item__context__deployment__platform").order_by("pk")
-        return [_delivery(score) for score in scores if not _was_taken_away(score)]
+    def deliveries(self, grades: Sequence[Grade]) -> Mapping[int, Sequence[Delivery]]:
+        """One for each platform that a student comes from. One question."""
+        scores = Score.objects.filter(grade__in=grades).order_by("pk")
+        found: dict[int, list[Delivery]] = {}
+        for score in scores.select_related("line_item__context__deployment__platform"):
+            if not _was_taken_away(score):
+                found.setdefault(score.grade_id, []).append(_delivery(score))
+        return found
 
 
 def _was_taken_away(score: Score) -> bool:

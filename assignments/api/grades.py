@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
@@ -16,6 +17,7 @@ from rest_framework.response import Response
 from assignments.api.exchange import AsIs
 from assignments.api.places import CHANGING, OVER, STAFF, OfAssignment, OfAssignments
 from assignments.grading import regrading
+from assignments.grading.destinations import deliveries_by_grade
 from assignments.grading.grade_files import points_csv, questions_csv
 from assignments.grading.gradebook import publish_grades
 from assignments.models import Autograding, Grade
@@ -41,6 +43,11 @@ CSV = "text/csv"
 NO_RELEASE = "`assignment_not_released`"
 
 
+def _context(request: Request, grades: Sequence[Grade] | None) -> dict[str, Any]:
+    """Who asks, and how far these grades are on their way."""
+    return {"person": person_of(request), "deliveries": deliveries_by_grade(grades or [])}
+
+
 class GradeViewSet(OfAssignments[Grade]):
     """What students have: your own as published, and everybody's where you teach or grade."""
 
@@ -59,15 +66,14 @@ class GradeViewSet(OfAssignments[Grade]):
         found = Grade.objects.visible_to(person_of(request)).narrowed(**wish)
         found = found.select_related("assignment__course", "membership__person")
         page = self.paginate_queryset(found.order_by("assignment__course", "assignment", "pk"))
-        context = {"person": person_of(request)}
-        return self.get_paginated_response(GradeSerializer(page, many=True, context=context).data)
+        return self.get_paginated_response(GradeSerializer(page, many=True, context=_context(request, page)).data)
 
     @extend_schema(summary="A grade", responses={200: GradeSerializer, **errors({404: NOT_FOUND})})
     def retrieve(self, request: Request, pk: str) -> Response:
         """What it came of stands in the history of its `submission`."""
         found = Grade.objects.visible_to(person_of(request)).select_related("assignment__course", "membership__person")
         grade = get_object_or_404(found, pk=pk)
-        return Response(GradeSerializer(grade, context={"person": person_of(request)}).data)
+        return Response(GradeSerializer(grade, context=_context(request, [grade])).data)
 
 
 class GradebookViewSet(OfAssignment[Grade]):
@@ -90,7 +96,8 @@ class GradebookViewSet(OfAssignment[Grade]):
         page = self.paginate_queryset(
             found.prefetch_related("submission__cell_grades").order_by("membership__person__username")
         )
-        return self.get_paginated_response(GradebookRowSerializer(page, many=True, context={"person": person}).data)
+        rows = GradebookRowSerializer(page, many=True, context=_context(request, page))
+        return self.get_paginated_response(rows.data)
 
     @extend_schema(
         summary="Publish grades and feedback",

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -32,7 +32,7 @@ class Stage(StrEnum):
     """How far one grade is."""
 
     THERE = "there"
-    ON_ITS_WAY = "on its way"
+    ON_ITS_WAY = "on_its_way"
     UNDELIVERED = "undelivered"
 
 
@@ -52,8 +52,8 @@ class GradeDestination(Protocol):
     def destinations(self, assignment: Assignment) -> Sequence[Destination]:
         """For those who teach."""
 
-    def deliveries(self, grade: Grade) -> Sequence[Delivery]:
-        """For the student whose grade it is."""
+    def deliveries(self, grades: Sequence[Grade]) -> Mapping[int, Sequence[Delivery]]:
+        """For the students whose grades these are, by the grade's key; what goes nowhere is left out."""
 
 
 def destinations_of(assignment: Assignment) -> Sequence[Destination]:
@@ -63,7 +63,16 @@ def destinations_of(assignment: Assignment) -> Sequence[Destination]:
 
 def deliveries_of(grade: Grade) -> Sequence[Delivery]:
     """How far a grade is on its way to each."""
-    return [delivery for each in _known() for delivery in each.deliveries(grade)]
+    return deliveries_by_grade([grade]).get(grade.pk, [])
+
+
+def deliveries_by_grade(grades: Sequence[Grade]) -> Mapping[int, Sequence[Delivery]]:
+    """The same of many, by the grade's key; what goes nowhere is left out."""
+    found: dict[int, list[Delivery]] = {}
+    for each in _known():
+        for key, deliveries in each.deliveries(grades).items():
+            found.setdefault(key, []).extend(deliveries)
+    return found
 
 
 @cache

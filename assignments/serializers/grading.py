@@ -7,6 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from assignments.grading.destinations import Stage
 from assignments.grading.points import ChangeKind, Origin
 from assignments.models import Autograding, CellGrade, Grade, GradeChange, RegradeMessage, RegradeRequest, Submission
 from assignments.records import SubmissionRecord
@@ -254,8 +255,19 @@ class GradeSearchSerializer(serializers.Serializer[Any]):
     username = serializers.CharField(max_length=254, required=False)
 
 
+class DeliverySerializer(serializers.Serializer[Any]):
+    """How far a published grade is at one place that it goes to beside Carrel, such as a learning platform."""
+
+    place = serializers.CharField(source="name", read_only=True)
+    stage = serializers.ChoiceField(choices=[(stage.value, stage.value) for stage in Stage], read_only=True)
+    at = serializers.DateTimeField(read_only=True, allow_null=True, help_text="Since when it is there.")
+
+
 class GradeSerializer(serializers.ModelSerializer[Grade]):
-    """What one student has for one assignment, and what of it they were told."""
+    """What one student has for one assignment, and what of it they were told.
+
+    Its context has the `person` who asks, and the `deliveries` of all these grades.
+    """
 
     course = serializers.CharField(source="assignment.course.slug", read_only=True)
     username = serializers.CharField(source="membership.person.username", read_only=True)
@@ -267,6 +279,7 @@ class GradeSerializer(serializers.ModelSerializer[Grade]):
     changed_at = serializers.DateTimeField(read_only=True, allow_null=True)
     published_points = _points()
     published_max_points = _points()
+    deliveries = serializers.SerializerMethodField()
 
     NOT_TOLD = ("points", "max_points", "penalty", "needs_manual", "changed_at")
 
@@ -274,9 +287,14 @@ class GradeSerializer(serializers.ModelSerializer[Grade]):
         model = Grade
         fields = [
             *("id", "course", "assignment", "username", "name", "submission", "points", "max_points", "penalty"),
-            *("needs_manual", "changed_at", "published_points", "published_max_points", "published_at"),
+            *("needs_manual", "changed_at", "published_points", "published_max_points", "published_at", "deliveries"),
         ]
         read_only_fields = fields
+
+    @extend_schema_field(DeliverySerializer(many=True))
+    def get_deliveries(self, grade: Grade) -> list[Any]:
+        """Where it goes beside Carrel."""
+        return list(DeliverySerializer(self.context["deliveries"].get(grade.pk, []), many=True).data)
 
     def to_representation(self, grade: Grade) -> dict[str, Any]:
         """To students, only what was published."""

@@ -20,6 +20,7 @@ from tests.assignments.grading_rows import CELLS, graded_by
 from tests.assignments.marked import ESSAY, TEST, graded, to_be_graded
 from tests.environments.api_client import program_of, queries_of
 from tests.factories import CourseFactory, member, released
+from tests.lti.platforms import sent_to_a_platform
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fake_backends")]
 
@@ -147,6 +148,28 @@ def test_points_are_not_told_before_they_are_published(
     assert rows(program, GRADES)[0]["points"] == 5.0
 
 
+@pytest.mark.parametrize("state", ["sent", "waiting", "refused"])
+def test_grade_says_how_far_it_is_in_the_learning_platform(
+    program: APIClient, adas: APIClient, submission: Submission, teacher: User, now: datetime, state: str
+) -> None:
+    publish_grades(submission.assignment, None, by=teacher, now=now)
+    key = sent_to_a_platform(submission, now=now, state=state).pk
+    stage = {"sent": "there", "waiting": "on_its_way", "refused": "undelivered"}[state]
+
+    lists = [rows(program, below(submission.assignment, "grades/")), rows(program, GRADES), rows(adas, GRADES)]
+    one = adas.get(f"{GRADES}{key}/").json()
+
+    for grade in (*(grade for (grade,) in lists), one):
+        (delivery,) = grade["deliveries"]
+        assert (delivery["place"], delivery["stage"], bool(delivery["at"])) == ("Moodle", stage, state == "sent")
+
+
+def test_grade_that_goes_nowhere_says_so(program: APIClient, submission: Submission) -> None:
+    (grade,) = rows(program, GRADES)
+
+    assert grade["deliveries"] == []
+
+
 def test_graders_without_names_are_told_none(
     program: APIClient, graders: APIClient, assignment: Assignment, submission: Submission, now: datetime
 ) -> None:
@@ -175,7 +198,8 @@ def test_lists_cost_as_many_queries_for_many(
     queries_of(program, path)  # The first use of a token is noted.
     few = queries_of(program, path)
     for name in ("bob", "cleo", "dan"):
-        graded(assignment, member(assignment.course, name), now=now)
+        other = graded(assignment, member(assignment.course, name), now=now)
+        sent_to_a_platform(other, now=now)
 
     assert queries_of(program, path) == few
 

@@ -6,15 +6,17 @@ The browser between it and Carrel is Django's test client.
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import jwt
 from django.test import Client
 
+from assignments.models import Grade, Submission
 from classes.models import Course
 from lti.claims import DEEP_LINKING_SETTINGS, LTI
-from lti.models import Context, Deployment, Platform
+from lti.models import Context, Deployment, LtiPerson, Platform, Score
 from tests.fakes.openid_provider import OpenIDProvider
 
 if TYPE_CHECKING:
@@ -124,3 +126,18 @@ def connected(platform: Platform, course: Course, context_id: str = "101") -> Co
     """The course of a launch, connected to this class."""
     deployment = Deployment.objects.get(platform=platform, deployment_id="1")
     return Context.objects.create(deployment=deployment, context_id=context_id, course=course)
+
+
+def sent_to_a_platform(submission: Submission, *, now: datetime, state: str = Score.State.SENT) -> Grade:
+    """What it is worth, on its way to Moodle where its student comes from, this far: by rows alone."""
+    grade = Grade.objects.select_related("assignment", "membership__person").get(submission=submission)
+    moodle, _is_new = Platform.objects.get_or_create(name="Moodle", issuer="https://moodle.test", client_id="1")
+    deployment, _is_new = moodle.deployments.get_or_create(deployment_id="1")
+    context, _is_new = deployment.contexts.get_or_create(context_id="101", course=grade.assignment.course)
+    column, _is_new = context.line_items.get_or_create(assignment=grade.assignment, url="https://moodle.test/1")
+    user = grade.membership.person
+    person, _is_new = LtiPerson.objects.get_or_create(platform=moodle, sub=user.username, user=user)
+    told = {"points": grade.points, "maximum": grade.max_points, "graded_at": now}
+    sent_at = now if state == Score.State.SENT else None
+    column.scores.create(person=person, grade=grade, **told, state=state, sent_at=sent_at)
+    return grade
