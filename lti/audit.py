@@ -39,6 +39,7 @@ class What(models.TextChoices):
     PLATFORM_REMOVED = "platform_removed", _("Platform removed")
     PLATFORM_TESTED = "platform_tested", _("Connection tested")
     KEY_ROTATED = "key_rotated", _("Key replaced")
+    KEYS_WITHDRAWN = "keys_withdrawn", _("Keys withdrawn")
     DEPLOYMENT_APPROVED = "deployment_approved", _("Deployment approved")
     DEPLOYMENT_REMOVED = "deployment_removed", _("Deployment removed")
     COURSE_CONNECTED = "course_connected", _("Course connected")
@@ -63,6 +64,7 @@ SENTENCES: Mapping[str, str | _StrPromise] = {
     What.PLATFORM_REMOVED: _("It was removed, with all that was known of it."),
     What.PLATFORM_TESTED: _("The connection was tested: {outcome}."),
     What.KEY_ROTATED: _("A new key was made. It signs from {signs_from}; its name is {key}."),
+    What.KEYS_WITHDRAWN: _("All keys were withdrawn at once. The new one is {key}."),
     What.DEPLOYMENT_APPROVED: _("The deployment “{deployment}” was approved."),
     What.DEPLOYMENT_REMOVED: _("The deployment “{deployment}” was removed."),
     What.COURSE_CONNECTED: _("The course “{context}” became the class “{course}”."),

@@ -54,6 +54,19 @@ def rotate(platform: Platform, *, by: User | None = None, now: datetime) -> KeyP
     return key
 
 
+@transaction.atomic
+def withdraw(platform: Platform, *, by: User, now: datetime) -> KeyPair:
+    """Publish none of the keys any more, since somebody else may have one, and a new one that signs at once.
+
+    A platform that remembers what it read takes nothing that the new one signs until it reads again.
+    """
+    Platform.objects.select_for_update().get(pk=platform.pk)
+    platform.key_pairs.all().delete()
+    key = _make(platform, signs_from=now)
+    audit.note("keys_withdrawn", platform=platform, actor=by, now=now, key=key.kid)
+    return key
+
+
 def renew_keys(*, now: datetime) -> None:
     """Replace keys that have signed for `LTI_KEY_DAYS`, and forget those that nobody needs any more."""
     KeyPair.objects.filter(published_until__lte=now).delete()

@@ -45,6 +45,9 @@ urlpatterns = [
     path("platforms/<uuid:platform_id>/switch/", platforms.platform_switch, name="platform-switch"),
     path("platforms/<uuid:platform_id>/remove/", platforms.platform_remove, name="platform-remove"),
     path("platforms/<uuid:platform_id>/keys/", platforms.platform_rotate, name="platform-rotate"),
+    path(
+        "platforms/<uuid:platform_id>/keys/withdraw/", platforms.platform_withdraw_keys, name="platform-withdraw-keys"
+    ),
     path("platforms/<uuid:platform_id>/test/", platforms.platform_test, name="platform-test"),
     path("platforms/<uuid:platform_id>/deployments/", platforms.deployment_approve, name="deployment-approve"),
     path(

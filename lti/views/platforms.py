@@ -22,6 +22,7 @@ from lti import platforms
 from lti.connection_check import Outcome, try_connection
 from lti.course_states import courses_of, grades_of, states_of
 from lti.errors import REASONS
+from lti.keys import withdraw
 from lti.models import KeyPair, Platform
 from lti.platform_forms import KINDS, CanvasForm, DeploymentForm, MoodleForm, OtherForm, PlatformForm
 from lti.registration import CUSTOM, WAITS
@@ -199,6 +200,18 @@ def platform_rotate(request: PageRequest, platform_id: UUID) -> HttpResponse:
     else:
         words = _("A new key is published, and signs from now on.")
     messages.success(request, words)
+    return redirect("lti:platform-detail", platform.pk)
+
+
+@for_operators
+@require_http_methods(["GET", "HEAD", "POST"])
+def platform_withdraw_keys(request: PageRequest, platform_id: UUID) -> HttpResponse:
+    """Ask, and on the second word take back all keys of ours towards it."""
+    platform = get_object_or_404(Platform.objects.exclude(state=Platform.State.PENDING), pk=platform_id)
+    if request.method != "POST":
+        return render(request, "lti/platform_withdraw_keys.html", {"platform": platform})
+    withdraw(platform, by=request.user, now=timezone.now())
+    messages.success(request, _("The former keys are good for nothing any more. A new one signs from now on."))
     return redirect("lti:platform-detail", platform.pk)
 
 

@@ -69,6 +69,28 @@ PAGES = [
         "platform-remove", "/lti/platforms/{platform}/remove/", "post", SIGN_IN, 403, 403, 403, 403, administrator=302
     ),
     Page("platform-rotate", "/lti/platforms/{platform}/keys/", "post", SIGN_IN, 403, 403, 403, 403, administrator=302),
+    Page(
+        "platform-withdraw-keys",
+        "/lti/platforms/{platform}/keys/withdraw/",
+        "get",
+        SIGN_IN,
+        403,
+        403,
+        403,
+        403,
+        administrator=200,
+    ),
+    Page(
+        "platform-withdraw-keys",
+        "/lti/platforms/{platform}/keys/withdraw/",
+        "post",
+        SIGN_IN,
+        403,
+        403,
+        403,
+        403,
+        administrator=302,
+    ),
     Page("platform-test", "/lti/platforms/{platform}/test/", "post", SIGN_IN, 403, 403, 403, 403, administrator=200),
     Page("platform-test", "/lti/platforms/{platform}/test/", "get", SIGN_IN, 403, 403, 403, 403, administrator=405),
     Page(

@@ -9,10 +9,11 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from accounts.models import User
 from accounts.sealing import SealBroken
 from lti.errors import LtiError
-from lti.keys import LEAD, OVERLAP, public_keys, renew_keys, rotate, signing_key
-from lti.models import KeyPair, Platform
+from lti.keys import LEAD, OVERLAP, public_keys, renew_keys, rotate, signing_key, withdraw
+from lti.models import AuditEntry, KeyPair, Platform
 from lti.platforms import add_platform
 
 pytestmark = pytest.mark.django_db
@@ -74,6 +75,28 @@ def test_new_key_is_published_before_it_signs(platform: Platform, now: datetime)
     assert named(now) == [first, second]
     assert signing_key(platform, now=now + LEAD - timedelta(seconds=1)).kid == first
     assert signing_key(platform, now=now + LEAD).kid == second
+
+
+def test_keys_that_are_withdrawn_are_gone_at_once(platform: Platform, administrator: User, now: datetime) -> None:
+    first = signing_key(platform, now=now).kid
+    second = rotate(platform, now=now).kid
+
+    third = withdraw(platform, by=administrator, now=now).kid
+
+    assert named(now) == [third]
+    assert third not in (first, second)
+    assert signing_key(platform, now=now).kid == third
+    assert AuditEntry.objects.filter(what="keys_withdrawn", actor=administrator).count() == 1
+
+
+def test_keys_towards_others_are_not_withdrawn(platform: Platform, administrator: User, now: datetime) -> None:
+    other = add_platform(
+        Platform(name="Other", issuer="https://other.test", client_id="2"), deployment_id="1", by=administrator, now=now
+    )
+
+    withdraw(platform, by=administrator, now=now)
+
+    assert signing_key(other, now=now).kid in named(now)
 
 
 def test_former_key_stays_published_for_a_while(platform: Platform, now: datetime) -> None:
