@@ -349,7 +349,7 @@ REASONS: dict[str, Reason] = {
         status=409,
     ),
     "roster_held": Reason(
-        _("By the list of “{platform}”, {missing} of {present} people would be in the class no more."),
+        _("By the list of “{platform}”, {missing} of {present} people would leave the class."),
         _("Nothing has been changed. If that is right, a teacher has to say so."),
         status=409,
     ),

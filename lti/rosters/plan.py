@@ -31,7 +31,7 @@ class Outcome(models.TextChoices):
     COMES = "comes", _("Comes into the class")
     RETURNS = "returns", _("Comes back")
     RISES = "rises", _("Gets another role")
-    GOES = "goes", _("Is in the class no more")
+    GOES = "goes", _("Leaves the class")
     KEPT = "kept", _("Stays, although not on the list")
     APART = "apart", _("Stays out, although on the list")
     STAYS = "stays", _("Stays as it is")

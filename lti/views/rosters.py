@@ -113,8 +113,8 @@ def _summary(plan: Plan) -> str:
         (
             plan.goes,
             ngettext(
-                "%(count)d is in the class no more. What they did there is kept.",
-                "%(count)d are in the class no more. What they did there is kept.",
+                "%(count)d has left the class. What they did there is kept.",
+                "%(count)d have left the class. What they did there is kept.",
                 plan.goes,
             ),
         ),

@@ -122,13 +122,13 @@ def test_many_who_would_go_have_to_be_confirmed(
         campus.lms.do("unenrol", course=COURSE, username=username)
 
     page = pressed(browser, context)
-    assert "2 of 5 people would be in the class no more" in page
+    assert "2 of 5 people would leave the class" in page
 
     refused = confirmed(browser, context, page)
     assert (refused.status_code, course.memberships.present().count()) == (409, 6)
 
     after = words_of(confirmed(browser, context, page, confirmed="1"))
-    assert "2 are in the class no more." in after
+    assert "2 have left the class." in after
     assert course.memberships.present().count() == 4
 
 
@@ -139,7 +139,7 @@ def test_stopped_sync_is_told_on_the_page_of_people(
     campus.lms.do("answer", path=".*/memberships", merge={"members": []})
     syncing.sync(context, now=timezone.now())
 
-    assert "4 of 5 people would be in the class no more" in people(browser)
+    assert "4 of 5 people would leave the class" in people(browser)
     assert "There is nobody on the list" in pressed(browser, context)
 
 
