@@ -62,7 +62,8 @@ def page(lms: Lms, session: Session | None, title: str, content: str) -> str:
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)} · {escape(lms.school.name)}</title>{_head(lms)}</head><body>"
-        '<p class="banner">This is a pretend LMS to try tools with, and no part of them. Nobody here is real.</p>'
+        '<aside class="banner">'
+        "This is a pretend LMS to try tools with, and no part of them. Nobody here is real.</aside>"
         f"<header>{here}</header><main><h1>{escape(title)}</h1>{content}</main></body></html>"
     )
 

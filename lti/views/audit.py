@@ -27,7 +27,12 @@ class AuditFilter(forms.Form):
 
     platform = forms.ChoiceField(label=_("Learning platform"), required=False)
     what = forms.ChoiceField(label=_("Kind"), required=False, choices=[("", _("All")), *What.choices])
-    reference = forms.RegexField(label=_("Reference"), required=False, regex=r"[0-9a-f]{1,16}")
+    reference = forms.RegexField(
+        label=_("Reference"),
+        required=False,
+        regex=r"[0-9a-f]{1,16}",
+        error_messages={"invalid": _("A reference has digits and the letters a to f, and nothing else.")},
+    )
 
     def __init__(self, data: Mapping[str, Any]) -> None:
         super().__init__(data)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from decimal import Decimal
+from urllib.parse import urljoin
 
 import pytest
 from django.conf import settings
@@ -24,7 +25,9 @@ from assignments.grading import rubrics
 from assignments.grading.gradebook import publish_grades
 from assignments.grading.marking import Place, comment, take_lease
 from assignments.grading.rubrics import add_item
+from assignments.models import Assignment
 from classes.members import admit
+from classes.models import Membership
 from classes.models import Role as CourseRole
 from config.demo import publish_examples
 from environments.catalog import set_tags
@@ -41,6 +44,9 @@ from environments.models import (
     SiteSample,
 )
 from environments.models import Visit as Presence
+from lti.models import Context, Platform, Roster, Score
+from lti.platforms import add_platform
+from lti.rosters.pages import Listed
 from tests.assignments.marked import ESSAY, PROOF, graded, to_be_graded
 from tests.e2e.accessible import Theme, assert_accessible_in_both_themes, assert_fits_a_telephone
 from tests.factories import (
@@ -87,10 +93,13 @@ class Visit:
     """Whether it is a page of an assignment that the person grades."""
     is_student: bool = False
     """Whether it is a page of an assignment that the person has submitted."""
+    has_platform: bool = False
+    """Whether a learning platform is connected; with the class, where it is a page of one."""
     presses: str = ""
     """The button, by its selector, that leads to the page."""
 
 
+LMS = "https://lms.example.org"
 HUBS = ["mybinder binder https://mybinder.org mybinder.org"]
 VISITS = {
     "welcome": Visit("/", is_signed_in=False),
@@ -148,6 +157,17 @@ VISITS = {
     "edit": Visit("/environments/{environment}/edit/"),
     "out of the catalog": Visit("/environments/{environment}/delete/"),
     "status": Visit("/status/", role=Role.ADMINISTRATOR),
+    "learning platforms": Visit("/lti/platforms/", role=Role.ADMINISTRATOR, has_platform=True),
+    "learning platform": Visit("/lti/platforms/{platform}/", role=Role.ADMINISTRATOR, has_platform=True),
+    "add a learning platform": Visit("/lti/platforms/new/", role=Role.ADMINISTRATOR),
+    "nothing done about platforms": Visit("/lti/audit/", role=Role.ADMINISTRATOR),
+    "register in a platform": Visit(
+        f"/lti/register/?openid_configuration={LMS}/&registration_token=1", is_signed_in=False
+    ),
+    "which class is it": Visit("/lti/courses/{unconnected}/", has_platform=True),
+    "links of a platform": Visit("/lti/classes/biology/", is_teacher=True, has_platform=True),
+    "grades in a platform": Visit("/lti/grades/biology/homework/", is_teacher=True, has_platform=True),
+    "list of a platform": Visit("/lti/classes/biology/people/{context}/", is_teacher=True, has_platform=True),
     "grading": Visit("homework/grading/", is_teacher=True),
     "an answer": Visit("homework/grading/{graded}/?cell=essay&notebook=problem1&compare=1", is_teacher=True),
     "an answer somebody else has": Visit("homework/grading/{graded}/?cell=proof&notebook=problem1", is_teacher=True),
@@ -239,7 +259,10 @@ def prepare(person: User, visit: Visit) -> str:
         kept.delete()
     shared, invitation = make_company(server)
     own, others = share_files(server)
+    unconnected = make_platform(person) if visit.has_platform else None
     return visit.path.format(
+        platform=unconnected and unconnected.deployment.platform_id,
+        unconnected=unconnected and unconnected.pk,
         server=server.pk,
         credential=kept.pk,
         environment=environment.slug,
@@ -276,8 +299,46 @@ def make_graded(person: User, visit: Visit) -> str:
     if visit.is_student:
         course.memberships.filter(person=person).delete()
         course.memberships.filter(pk=ada.pk).update(person=person)
-    keys = {"graded": submission.pk, "grade": assignment.grades.get(membership=ada).pk}
-    return "/classes/biology/assignments/" + visit.path.format(**keys)
+    keys: dict[str, object] = {"graded": submission.pk, "grade": assignment.grades.get(membership=ada).pk}
+    if visit.has_platform:
+        keys["context"] = connect_platform(assignment, ada).pk
+    return urljoin("/classes/biology/assignments/", visit.path.format(**keys))
+
+
+def make_platform(teacher: User) -> Context:
+    """A course of a platform that this teacher has come from, which is no class yet."""
+    now = timezone.now()
+    described = {name: f"{LMS}/{name}" for name in ("auth_login_url", "token_url", "jwks_url")}
+    name = "Campus of the University of Northern Example"
+    state = Platform.State.ACTIVE
+    platform = add_platform(
+        Platform(name=name, issuer=LMS, client_id="c" * 200, state=state, **described), deployment_id="1" * 200, now=now
+    )
+    platform.unknown_deployments.create(deployment_id="2" * 200, last_tried_at=now)
+    context = platform.deployments.get().contexts.create(context_id="2", title="Biology for everybody")
+    person = platform.people.create(sub="1", user=teacher)
+    context.enrolments.create(person=person, role=CourseRole.TEACHER)
+    return context
+
+
+def connect_platform(assignment: Assignment, student: Membership) -> Context:
+    """A course that is this assignment's class: with a link, a grade that was not taken, and a list that was read."""
+    now, course = timezone.now(), assignment.course
+    context = make_platform(course.memberships.filter(role=CourseRole.TEACHER)[0].person)
+    context.course, context.connected_at, context.line_items_url = course, now, f"{LMS}/columns"
+    context.save()
+    context.resource_links.create(resource_link_id="1", title="A link with quite a long title, made by hand")
+    person = context.deployment.platform.people.create(sub="2", user=student.person, name="Ada")
+    column = context.line_items.create(assignment=assignment, url=f"{LMS}/columns/1")
+    column.scores.create(
+        person=person,
+        grade=assignment.grades.get(membership=student),
+        **{"points": 4, "maximum": 10, "graded_at": now, "state": Score.State.REFUSED, "failure_code": "grade_refused"},
+    )
+    learner = "http://purl.imsglobal.org/vocab/lis/v2/membership#Learner"
+    listed = [asdict(Listed(str(number), (learner,), name=f"Person {number}")) for number in range(3, 6)]
+    Roster.objects.create(context=context, listed=listed, listed_at=now)
+    return context
 
 
 def make_environment(person: User) -> Environment:
