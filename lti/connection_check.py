@@ -121,6 +121,10 @@ CAUSES: dict[str, Reason] = {
     "no_key": Reason(
         _("Carrel has no key towards this platform that signs."), _("Publish a new key on the platform’s page.")
     ),
+    "key_unreadable": Reason(
+        _("Carrel cannot open its key towards this platform any more."),
+        _("Withdraw it on the platform’s page: a new one takes its place."),
+    ),
     # Clocks
     "clock_ahead": Reason(
         _("The platform’s clock is {seconds} seconds ahead of this one."),
@@ -253,8 +257,8 @@ class _Trial:
         url = self._keys_url
         try:
             key = signing_key(self.platform, now=self.now)
-        except LtiError:
-            raise Fault("no_key") from None
+        except LtiError as error:
+            raise Fault("no_key" if error.code == "key_missing" else error.code) from None
         try:
             # The pretend platform is where we are, and reads them there, on whatever address.
             found = _signing_keys(_read(_page(url, is_our_own=is_ours(self.platform.issuer))))
@@ -287,6 +291,8 @@ class _Trial:
             return Fault("keys_unread", keys_url=self._keys_url)
         if error.code == "key_missing":
             return Fault("no_key")
+        if error.code == "key_unreadable":
+            return Fault("key_unreadable")
         code = error.detail.removeprefix("token: ").partition(",")[0]
         return Fault({"invalid_scope": "scope_refused", "invalid_client": "client_unknown"}.get(code, "token_refused"))
 

@@ -118,6 +118,11 @@ REASONS: dict[str, Reason] = {
         _("Whoever runs this Carrel has to publish one, on its page about the platform."),
         status=503,
     ),
+    "key_unreadable": Reason(
+        _("Carrel cannot open the key any more that it signs with towards the learning platform “{platform}”."),
+        _("Whoever runs this Carrel has to withdraw it, on its page about the platform. A new one takes its place."),
+        status=503,
+    ),
     # People
     "test_person": Reason(
         _("You are looking at the course as a made-up student, who has no account here."),

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import User
-from accounts.sealing import seal, unseal
+from accounts.sealing import SealBroken, seal, unseal
 from lti import audit
 from lti.errors import LtiError
 from lti.models import KeyPair, Platform
@@ -78,11 +78,14 @@ def renew_keys(*, now: datetime) -> None:
 
 
 def signing_key(platform: Platform, *, now: datetime) -> SigningKey:
-    """What we sign with towards this platform now. Raises LtiError `key_missing`, and SealBroken."""
+    """What we sign with towards this platform now. Raises LtiError `key_missing` and `key_unreadable`."""
     key = platform.key_pairs.signing(now).first()
     if key is None:
         raise LtiError("key_missing", platform=platform.name)
-    return SigningKey(key.kid, unseal(key.sealed_private_key, _purpose(platform)))
+    try:
+        return SigningKey(key.kid, unseal(key.sealed_private_key, _purpose(platform)))
+    except SealBroken as error:  # The site's secret key is another, and the former is not among its fallbacks.
+        raise LtiError("key_unreadable", platform=platform.name) from error
 
 
 def public_keys(*, now: datetime) -> list[dict[str, Any]]:

@@ -68,7 +68,8 @@ def ask(
 def access_token(platform: Platform, scopes: Collection[str], *, now: datetime) -> str:
     """A token for these scopes, of this registration and no other: two may share an issuer.
 
-    Raises LtiError `token_refused`, `keys_unread` and `key_missing`, LtiFailure `platform_unreachable`.
+    Raises LtiError `token_refused`, `keys_unread`, `key_missing` and `key_unreadable`, and LtiFailure
+    `platform_unreachable`.
     """
     place = _place(platform, scopes)
     kept = cache.get(place)

@@ -397,7 +397,7 @@ def _platform_answered(turn: Turn) -> None:
     _ours(turn).update(failures=0, paused_until=None, failure_code="")
 
 
-UNTOKENED = ("token_refused", "keys_unread", "key_missing")
+UNTOKENED = ("token_refused", "keys_unread", "key_missing", "key_unreadable")
 """Why nothing at all can be asked of a platform, until whoever runs one of the two has done something."""
 NOT_WELL = ("grades_unanswered", "grades_not_allowed", *UNTOKENED)
 """Why something waits of which nothing was said."""

@@ -166,6 +166,15 @@ def test_platform_towards_which_there_is_no_key(campus: Campus, site: SmallPlatf
     assert outcomes(steps, *PERMISSIONS) == {Outcome.FAILED}
 
 
+def test_platform_whose_key_cannot_be_opened_any_more(campus: Campus, site: SmallPlatform) -> None:
+    KeyPair.objects.update(sealed_private_key="sealed with another secret key")
+
+    steps = tried(campus, site)
+
+    assert "Carrel cannot open its key" in steps["our_keys"].sentence
+    assert outcomes(steps, *PERMISSIONS) == {Outcome.FAILED}
+
+
 def test_platform_that_cannot_read_our_keys(campus: Campus, site: SmallPlatform) -> None:
     campus.lms.do("tool", id=campus.tool, public_keys={}, is_unreachable=True)
 
