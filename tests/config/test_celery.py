@@ -14,8 +14,13 @@ from environments import backends
 
 @pytest.fixture(autouse=True)
 def thaw() -> Iterator[None]:
+    """Nothing is left out of garbage collection before; afterwards it is again as the site's own import left it."""
+    was_frozen = gc.get_freeze_count() > 0
+    gc.unfreeze()
     yield
     gc.unfreeze()
+    if was_frozen:
+        gc.freeze()
 
 
 def test_share_memory_prepares_what_every_process_needs(fake_backends: None) -> None:
