@@ -180,7 +180,7 @@ def test_page_says_in_words_what_is_wrong(client: Client, operator: User, platfo
 
     assert "Class of Logic" in page
     assert "Held until a teacher agrees" in page
-    assert "7 of 9 people would be in the class no more" in page
+    assert "7 of 9 people would leave the class" in page
     assert "1 could not be delivered" in page
     assert "takes no grade for this person" in page
     assert "does not answer at the moment" in page
