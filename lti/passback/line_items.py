@@ -21,12 +21,12 @@ from environments.references.http import Answer
 from lti.errors import LtiError, LtiFailure
 from lti.models import Context, LineItem, ResourceLink, Score
 from lti.models.platform import MAX_ADDRESS
+from lti.paging import is_of_same_origin
 from lti.passback.service import (
     LINE_ITEM_TYPE,
     LINE_ITEMS_TYPE,
     Unlisted,
     entries,
-    is_of_same_origin,
     narrowed,
 )
 from lti.services import LINE_ITEM, LINE_ITEM_READ, ask, document_of

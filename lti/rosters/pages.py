@@ -6,23 +6,16 @@ error, and never somebody who is not there.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urljoin
 
 from classes.models import Role
-from environments.errors import EnvironmentsError
-from environments.references.addresses import read_url
 from lti.claims import MAX_EMAIL, identifier, name_of, words
 from lti.errors import LtiError
 from lti.roles import course_role, is_test_person
 
 _GONE = frozenset({"inactive", "deleted"})
-_LINK = re.compile(r"<([^<>]*)>([^<]*)")
-_ADDRESS = re.compile(r"<[^<>]*>")
-_RELATION = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s";,]+))', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,40 +56,6 @@ def together(first: Listed, second: Listed) -> Listed:
         return first if first.is_there else second
     roles = tuple(dict.fromkeys([*first.roles, *second.roles]))
     return Listed(first.sub, roles, first.is_there, first.name or second.name, first.email or second.email)
-
-
-def next_page(links: str, *, of: str) -> str:
-    """The address of the page after this one, from its header of links; empty after the last.
-
-    Raises LtiError `roster_elsewhere` for one of another origin, and `roster_unreadable` where it cannot be told
-    whether there is one.
-    """
-    following = [address for address, said in _LINK.findall(links) if "next" in _relations(said)]
-    if not following:
-        if "next" in _ADDRESS.sub("", links).lower():
-            raise LtiError("roster_unreadable", detail="a broken link to the next page")
-        return ""
-    try:
-        address: str = urljoin(of, following[0].strip())
-    except ValueError as error:
-        raise LtiError("roster_elsewhere", detail="the next page has no address") from error
-    if origin_of(address) != origin_of(of):
-        raise LtiError("roster_elsewhere", detail="the next page is of another origin")
-    return address
-
-
-def origin_of(url: str) -> tuple[str, str]:
-    """Scheme, and host with port. Raises LtiError `roster_elsewhere` for what is no address of the web."""
-    try:
-        parts = read_url(url)
-    except EnvironmentsError as error:
-        raise LtiError("roster_elsewhere", detail=error.code) from error
-    return parts.scheme, parts.netloc
-
-
-def _relations(said: str) -> list[str]:
-    found = _RELATION.search(said)
-    return (found[1] or found[2] or "").lower().split() if found else []
 
 
 def _listed(member: Any) -> Listed:

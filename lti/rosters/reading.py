@@ -9,7 +9,8 @@ from datetime import datetime
 from environments.references.http import Answer
 from lti.errors import LtiError, LtiFailure
 from lti.models import Context
-from lti.rosters.pages import Listed, members_on, next_page, together
+from lti.paging import PageElsewhere, PageUnreadable, next_page
+from lti.rosters.pages import Listed, members_on, together
 from lti.services import MEMBERS, ask, document_of
 
 MEDIA_TYPE = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
@@ -44,6 +45,10 @@ def read_list(
             url = next_page(answer.headers.get("link", ""), of=url)
         except LtiError as error:
             raise LtiError(error.code, platform=platform.name, detail=error.detail) from error
+        except PageElsewhere as error:
+            raise LtiError("roster_elsewhere", platform=platform.name, detail=str(error)) from error
+        except PageUnreadable as error:
+            raise LtiError("roster_unreadable", platform=platform.name, detail=str(error)) from error
         if len(found) > MAX_PEOPLE:
             raise LtiError("roster_endless", platform=platform.name, people=MAX_PEOPLE)
     return [*found.values()]

@@ -151,11 +151,12 @@ def test_results_come_in_pages(both: Lectures) -> None:
     assert set(results_of(both.column, now=both.clock())) == {"1", "2"}
 
 
-def test_page_of_another_origin_is_not_followed(both: Lectures) -> None:
+def test_page_of_another_origin_is_not_followed_and_not_the_end(both: Lectures) -> None:
     link = {"link": '<http://169.254.169.254/latest>; rel="next"'}
     both.campus.lms.do("answer", path=".*/results", status=200, body="[]", headers=link)
 
-    assert results_of(both.column, now=both.clock()) == {}
+    with pytest.raises(LtiError, match="results_unread"):
+        results_of(both.column, now=both.clock())
 
 
 def test_pages_without_end_are_given_up(both: Lectures) -> None:

@@ -76,6 +76,17 @@ def test_answer_that_is_a_page_makes_no_second_column(lectures: Lectures) -> Non
     assert made_by_tool(lectures) == ["Loops"]
 
 
+@pytest.mark.parametrize("link", ['<https://elsewhere.example/2>; rel="next"', "<2>; rel=“next”"])
+def test_list_that_cannot_be_read_to_its_end_makes_no_column(lectures: Lectures, link: str) -> None:
+    lectures.graded("ada", 8)
+    lectures.campus.lms.do("answer", path=MAKING, method="GET", headers={"Link": link})
+
+    lectures.send()
+
+    assert lectures.columns() == []
+    assert (lectures.column.state, lectures.column.failure_code) == ("refused", "column_refused")
+
+
 def test_column_that_somebody_else_makes_is_waited_for(lectures: Lectures) -> None:
     lectures.graded("ada", 8)
     LineItem.objects.update(claimed_until=lectures.clock() + timedelta(minutes=1))

@@ -8,7 +8,7 @@ import pytest
 
 from classes.models import Role
 from lti.errors import LtiError
-from lti.rosters.pages import Listed, members_on, next_page, together
+from lti.rosters.pages import Listed, members_on, together
 from tests.lti.platforms import MEMBERSHIP, STUDENT, TEACHER
 
 ADDRESS = "https://lms.example/members?type=1"
@@ -98,43 +98,3 @@ def test_somebody_who_is_gone_and_there_is_there(is_first: bool) -> None:
     there, gone = Listed("42", (STUDENT,)), Listed("42", (TEACHER,), is_there=False)
 
     assert together(*((there, gone) if is_first else (gone, there))) == there
-
-
-@pytest.mark.parametrize(
-    ("links", "address"),
-    [
-        ("", ""),
-        ('<https://lms.example/m?p=AbC>; rel="next"', "https://lms.example/m?p=AbC"),
-        ("</m?p=2>;rel=next", "https://lms.example/m?p=2"),
-        ('<https://LMS.example:443/m>; rel="Next last"', "https://LMS.example:443/m"),
-        ('<https://lms.example/a,b>; rel="prev", <https://lms.example/c,d>; rel="next"', "https://lms.example/c,d"),
-        ('<https://lms.example/next>; rel="differences"', ""),
-    ],
-)
-def test_next_page_is_found(links: str, address: str) -> None:
-    assert next_page(links, of=ADDRESS) == address
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "http://lms.example/m",
-        "https://lms.example:8443/m",
-        "https://lms.example.evil.test/m",
-        "https://lms.example@evil.test/m",
-        "//127.0.0.1/m",
-        "file:///etc/passwd",
-        "https://[/m",
-    ],
-)
-def test_next_page_of_another_origin_is_refused(address: str) -> None:
-    with pytest.raises(LtiError, match="roster_elsewhere"):
-        next_page(f'<{address}>; rel="next"', of=ADDRESS)
-
-
-@pytest.mark.parametrize(
-    "links", ["<https://lms.example/m>; rel=“next”", 'https://lms.example/m; rel="next"', "<; next"]
-)
-def test_broken_link_is_not_the_end(links: str) -> None:
-    with pytest.raises(LtiError, match="roster_unreadable"):
-        next_page(links, of=ADDRESS)
