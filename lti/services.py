@@ -114,7 +114,11 @@ def _new_token(platform: Platform, scopes: Collection[str], *, now: datetime) ->
         raise LtiError("keys_unread", platform=platform.name, detail=f"token: no JSON, HTTP status {answer.status}")
     token = given.get("access_token")
     if answer.status != 200 or not _can_be_sent(token):
-        raise LtiError("token_refused", platform=platform.name, detail=f"token: {_code(given)}, {answer.status}")
+        raise LtiError(
+            "token_refused",
+            platform=platform.name,
+            detail=f"token: {tool.error_code(given.get('error'))}, {answer.status}",
+        )
     return str(token), _seconds(given.get("expires_in")) - MARGIN_SECONDS
 
 
@@ -150,9 +154,3 @@ def _seconds(said: object) -> int:
 def _can_be_sent(token: object) -> bool:
     """Whether it fits into a header, and nothing but it."""
     return isinstance(token, str) and bool(token) and token.isascii() and token.isprintable()
-
-
-def _code(given: dict[str, Any]) -> str:
-    """The error code of OAuth; nothing else that a platform might say is for a log."""
-    code = given.get("error")
-    return code if isinstance(code, str) and len(code) <= 40 and code.replace("_", "").isalpha() else "no code"

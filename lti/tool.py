@@ -54,6 +54,12 @@ def claims_of(token: str, key: Mapping[str, Any]) -> dict[str, Any]:
     return claims
 
 
+def error_code(said: object) -> str:
+    """An error code of OAuth or OpenID Connect; nothing else that a stranger says is for a log."""
+    is_one = isinstance(said, str) and 0 < len(said) <= 40 and said.isascii() and said.replace("_", "").isalpha()
+    return str(said) if is_one else "no code"
+
+
 def sign(claims: Mapping[str, Any], *, kid: str, private_pem: str) -> str:
     """A token of ours that says this."""
     return jwt.encode(dict(claims), private_pem, algorithm=ALGORITHM, headers={"kid": kid})

@@ -406,7 +406,7 @@ def test_refusals_speak_of_nothing_that_was_sent(browser: Browser, caplog: pytes
 
     response = browser.post(state=asked["state"], error="<script>alert(1)</script>")
 
-    check_refused(response, 403, caplog, "something else")
+    check_refused(response, 403, caplog, "no code")
     assert "alert(1)" not in response.content.decode() + caplog.text
 
 
