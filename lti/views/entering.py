@@ -7,6 +7,7 @@ from datetime import datetime
 from django.contrib.auth import login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.csrf import csrf_exempt
@@ -26,7 +27,8 @@ SIGN_IN_BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 def hand_over(request: HttpRequest, user: User, path: str, *, platform: Platform, now: datetime) -> HttpResponse:
     """A page with one button, for somebody whom a message has brought into a frame all the same."""
     token = handovers.offer(user, path, now=now)
-    page = render(request, "lti/hand_over.html", {"token": token, "platform": platform})
+    facts = {"action": reverse("lti:enter"), "fields": [("token", token)], "platform": platform}
+    page = render(request, "lti/own_window.html", facts)
     return in_frames(page, of=platform.origins)
 
 

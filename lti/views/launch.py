@@ -100,7 +100,7 @@ def _own_window(request: HttpRequest, given: QueryDict, platform: Platform) -> H
     """A page with one button. In a frame, cookies of ours may not be kept, and notebooks have no room."""
     fields = [(name, given[name]) for name in PASSED_ON if name in given]
     may_be_choosing = not urlsplit(given.get("target_link_uri", "")).query  # The links we made say of what they are.
-    facts = {"fields": fields, "platform": platform, "may_be_choosing": may_be_choosing}
+    facts = {"action": reverse("lti:login"), "fields": fields, "platform": platform, "may_be_choosing": may_be_choosing}
     page = render(request, "lti/own_window.html", facts)
     return in_frames(page, of=platform.origins, leads_to=platform.origins)
 
