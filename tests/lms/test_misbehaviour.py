@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -15,21 +14,9 @@ from lti.demo_lms.claims import DEEP_LINKING, LTI
 from lti.demo_lms.quirks import INSTITUTION, MEMBERSHIP, SYSTEM
 from tests.fakes.lms.client import LmsProcess, Sent
 from tests.fakes.lms.profiles import TEST_USER
-from tests.lms.tiny_tool import TinyTool, tiny_tool
+from tests.lms.tiny_tool import TinyTool
 
 COURSE = 2
-
-
-@pytest.fixture(scope="module")
-def running_tool() -> Iterator[TinyTool]:
-    with tiny_tool() as tool:
-        yield tool
-
-
-@pytest.fixture
-def tool(lms: LmsProcess, running_tool: TinyTool) -> TinyTool:
-    """A tool of a Moodle."""
-    return running_tool.enter(lms)
 
 
 def made(lms: LmsProcess, tool: TinyTool, **facts: Any) -> dict[str, Any]:

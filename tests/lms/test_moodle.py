@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,18 +19,6 @@ from tests.lms.tiny_tool import TinyTool, tiny_tool
 
 COURSE = 2
 """Computing 101: Tess teaches, Toby assists, Ada, Ben and Chloé learn."""
-
-
-@pytest.fixture(scope="module")
-def running_tool() -> Iterator[TinyTool]:
-    with tiny_tool() as tool:
-        yield tool
-
-
-@pytest.fixture
-def tool(lms: LmsProcess, running_tool: TinyTool) -> TinyTool:
-    """A tool that is registered and active."""
-    return running_tool.enter(lms)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +12,12 @@ import pytest
 from lti.demo_lms.app import DemoLms
 from lti.demo_lms.lms import Lms
 from tests.fakes.lms.client import LmsProcess
-from tests.lms.tiny_tool import TinyTool, tiny_tool
+from tests.lms.tiny_tool import TinyTool
 
 COURSE = 2
 PEOPLE_PAGE = f"/course/view.php?id={COURSE}"
 GRADEBOOK = f"/grade/report/grader/index.php?id={COURSE}"
 TOOLS = "/mod/lti/toolconfigure.php"
-
-
-@pytest.fixture(scope="module")
-def running_tool() -> Iterator[TinyTool]:
-    with tiny_tool() as tool:
-        yield tool
-
-
-@pytest.fixture
-def tool(lms: LmsProcess, running_tool: TinyTool) -> TinyTool:
-    return running_tool.enter(lms)
 
 
 @pytest.fixture
