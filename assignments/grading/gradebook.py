@@ -111,21 +111,22 @@ def refold(submission: Submission, *, now: datetime) -> SubmissionPoints:
 
 @transaction.atomic
 def regrade_person(assignment: Assignment, membership: Membership, *, now: datetime) -> Grade | None:
-    """Work out anew which of somebody's submissions counts, and what they have; after dates or rules have moved too."""
-    submissions = list(Submission.objects.filter(assignment=assignment, membership=membership))
-    extension = Extension.objects.filter(assignment=assignment, membership=membership).first()
-    allowance = NOTHING_EXTRA if extension is None else extension.allowance
-    chosen = counting(assignment.schedule, attempts_of(submissions), allowance)
-    if chosen is None:
-        return None
-    submission = next(one for one in submissions if one.attempt == chosen.number)
-    facts = _grade_facts(submission, now=now)
-    grade, is_new = Grade.objects.select_for_update().get_or_create(
-        assignment=assignment, membership=membership, defaults=facts
+    """Work out anew which of somebody's submissions counts, and what they have; after dates or rules have moved too.
+
+    Reads what it depends on only once the grade is locked: whoever else works it out has then said their last word.
+    """
+    theirs = Grade.objects.select_for_update().filter(assignment=assignment, membership=membership)
+    grade = theirs.first()
+    submissions = list(
+        Submission.objects.filter(assignment=assignment, membership=membership).select_related("assignment")
     )
-    if not is_new and any(getattr(grade, name) != value for name, value in facts.items() if name != "changed_at"):
-        for name, value in facts.items():
-            setattr(grade, name, value)
+    if not submissions:
+        return None
+    facts = _facts_of_counting(submissions, now=now)
+    if grade is None:
+        grade, is_new = Grade.objects.get_or_create(assignment=assignment, membership=membership, defaults=facts)
+        return grade if is_new else regrade_person(assignment, membership, now=now)
+    if _takes(grade, facts):
         grade.save(update_fields=list(facts))
     return grade
 
@@ -229,15 +230,17 @@ def points_if_taken_over(
     return found
 
 
-def points_with_rubric(
+def totals_with_rubric(
     assignment: Assignment, submissions: Collection[Any], rubric: Sequence[RubricItem]
-) -> dict[Any, SubmissionPoints]:
-    """What these submissions, by their keys, would have if the assignment had these rubric items, and no others.
+) -> dict[Any, Decimal]:
+    """What the students of these submissions would have with these rubric items, and no others; by the member.
 
     As many questions to the tables for a thousand as for one.
     """
-    rows = Submission.objects.filter(pk__in=submissions).select_related("autograding")
-    return _folded_batch(assignment, list(rows), rubric=rubric)
+    rows = list(Submission.objects.filter(pk__in=submissions).select_related("autograding"))
+    folded = _folded_batch(assignment, rows, rubric=rubric)
+    counting_now = _counting_points(assignment, {row.membership_id for row in rows}, folded, rubric=rubric)
+    return {member: points.total for member, (_, points) in counting_now.items() if points is not None}
 
 
 # --- Steps -------------------------------------------------------------------------------------------------
@@ -401,6 +404,8 @@ def _write_cells_of(all_folded: Sequence[tuple[Submission, SubmissionPoints]], *
 def _refold_batch(assignment: Assignment, keys: Sequence[Any], *, now: datetime) -> None:
     rows = Submission.objects.select_for_update().prefetch_related("autograding").filter(pk__in=keys)
     submissions = list(rows.order_by("pk"))
+    grades = _locked_grades(assignment, submissions)
+    assignment = Assignment.objects.get(pk=assignment.pk)  # With the rules that hold now that nobody else counts.
     folded = _folded_batch(assignment, submissions)
     for submission in submissions:
         points = folded[submission.pk]
@@ -408,7 +413,14 @@ def _refold_batch(assignment: Assignment, keys: Sequence[Any], *, now: datetime)
         submission.needs_manual = sum(cell.needs_manual for cell in points.cells)
     _write_cells_of([(submission, folded[submission.pk]) for submission in submissions], now=now)
     Submission.objects.bulk_update(submissions, ["points", "max_points", "needs_manual"], batch_size=100)
-    _regrade_batch(assignment, submissions, folded, now=now)
+    _regrade_batch(assignment, grades, folded, now=now)
+
+
+def _locked_grades(assignment: Assignment, submissions: Sequence[Submission]) -> dict[Any, Grade]:
+    """What their students have, by the member."""
+    members = {submission.membership_id for submission in submissions}
+    locked = Grade.objects.select_for_update(of=("self",)).filter(assignment=assignment, membership__in=members)
+    return {grade.membership_id: grade for grade in locked.select_related("submission").order_by("pk")}
 
 
 def _folded_batch(
@@ -429,7 +441,7 @@ def _folded_batch(
         key = CellKey(cell.notebook, cell.grade_id)
         worth[cell.release_id].append(CellWorth(key, CellKind(cell.kind), cell.points, key in taking))
     items = {str(item.pk): item.points for item in rubric}
-    allowances = _allowances(assignment, submissions)
+    allowances = _allowances(assignment, {submission.membership_id for submission in submissions})
     return {
         one.pk: fold(
             changes[one.pk],
@@ -443,45 +455,69 @@ def _folded_batch(
     }
 
 
-def _allowances(assignment: Assignment, submissions: Sequence[Submission]) -> dict[Any, Allowance]:
-    members = {submission.membership_id for submission in submissions}
-    extensions = Extension.objects.filter(assignment=assignment, membership__in=members)
+def _allowances(assignment: Assignment, members: Iterable[Any]) -> dict[Any, Allowance]:
+    extensions = Extension.objects.filter(assignment=assignment, membership__in=list(members))
     return {extension.membership_id: extension.allowance for extension in extensions}
 
 
 def _regrade_batch(
-    assignment: Assignment,
-    submissions: Sequence[Submission],
-    folded: Mapping[Any, SubmissionPoints],
-    *,
-    now: datetime,
+    assignment: Assignment, grades: Mapping[Any, Grade], folded: Mapping[Any, SubmissionPoints], *, now: datetime
 ) -> None:
-    """The grades of those of whom one of these submissions is the one that counts."""
-    allowances = _allowances(assignment, submissions)
-    members = {submission.membership_id for submission in submissions}
-    theirs: dict[Any, list[Submission]] = {}
-    for submission in Submission.objects.filter(assignment=assignment, membership__in=members):
-        theirs.setdefault(submission.membership_id, []).append(submission)
-    locked = Grade.objects.select_for_update(of=("self",)).filter(assignment=assignment, membership__in=members)
-    grades = {grade.membership_id: grade for grade in locked.select_related("submission")}
-    changed: list[Grade] = []
-    for member, attempts in theirs.items():
-        chosen = counting(assignment.schedule, attempts_of(attempts), allowances.get(member, NOTHING_EXTRA))
-        counts = next((one for one in attempts if chosen is not None and one.attempt == chosen.number), None)
-        grade = grades.get(member)
-        if counts is None or counts.pk not in folded or grade is None:
-            continue
-        facts = _facts_of(counts, folded[counts.pk], now=now)
-        if any(getattr(grade, name) != value for name, value in facts.items() if name != "changed_at"):
-            for name, value in facts.items():
-                setattr(grade, name, value)
-            changed.append(grade)
+    """These grades, once these submissions of their students were folded anew."""
+    counting_now = _counting_points(assignment, grades, folded)
+    changed = [
+        grades[member]
+        for member, (submission, points) in counting_now.items()
+        if _takes(grades[member], _facts_of(submission, points, now=now))
+    ]
     columns = ["submission", "points", "penalty", "max_points", "needs_manual", "changed_at"]
     Grade.objects.bulk_update(changed, columns, batch_size=100)
 
 
-def _grade_facts(submission: Submission, *, now: datetime) -> dict[str, object]:
-    """What the grade of a student is, if this submission is the one that counts."""
+def _counting_points(
+    assignment: Assignment,
+    members: Collection[Any],
+    folded: Mapping[Any, SubmissionPoints],
+    *,
+    rubric: Sequence[RubricItem] | None = None,
+) -> dict[Any, tuple[Submission, SubmissionPoints | None]]:
+    """The submission that counts of each of these members, and what it has; with these folded, it may be another."""
+    allowances = _allowances(assignment, members)
+    theirs: dict[Any, list[Submission]] = {}
+    for submission in Submission.objects.filter(assignment=assignment, membership__in=list(members)):
+        if submission.pk in folded:
+            submission.points = folded[submission.pk].points
+        theirs.setdefault(submission.membership_id, []).append(submission)
+    counts = {
+        member: _counting_one(assignment, submissions, allowances.get(member, NOTHING_EXTRA))
+        for member, submissions in theirs.items()
+    }
+    others = [one for one in counts.values() if one.pk not in folded and one.points is not None]
+    prefetch_related_objects(others, "autograding")
+    all_folded = {**folded, **_folded_batch(assignment, others, rubric=rubric)} if others else folded
+    return {member: (submission, all_folded.get(submission.pk)) for member, submission in counts.items()}
+
+
+def _counting_one(assignment: Assignment, submissions: Sequence[Submission], allowance: Allowance) -> Submission:
+    """That of somebody's submissions that counts. There is one, where there are any."""
+    chosen = counting(assignment.schedule, attempts_of(submissions), allowance)
+    return next(one for one in submissions if chosen is not None and one.attempt == chosen.number)
+
+
+def _takes(grade: Grade, facts: Mapping[str, object]) -> bool:
+    """Whether these facts are another grade. It has them then, and is not saved."""
+    if all(getattr(grade, name) == value for name, value in facts.items() if name != "changed_at"):
+        return False
+    for name, value in facts.items():
+        setattr(grade, name, value)
+    return True
+
+
+def _facts_of_counting(submissions: Sequence[Submission], *, now: datetime) -> dict[str, object]:
+    """What the grade of a student is who has these submissions, by the one of them that counts."""
+    first = submissions[0]
+    allowance = _allowances(first.assignment, [first.membership_id]).get(first.membership_id, NOTHING_EXTRA)
+    submission = _counting_one(first.assignment, submissions, allowance)
     return _facts_of(submission, _folded(submission) if submission.points is not None else None, now=now)
 
 

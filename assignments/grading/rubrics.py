@@ -16,7 +16,7 @@ from django.db.models import F
 
 from accounts.models import User
 from assignments.errors import AssignmentError
-from assignments.grading.gradebook import change_points, points_with_rubric, refold_all
+from assignments.grading.gradebook import change_points, refold_all, totals_with_rubric
 from assignments.grading.points import CellKey, ChangeKind
 from assignments.models import Assignment, Cell, Grade, GradeChange, RubricItem, SavedComment, Submission
 from classes.models import Course
@@ -149,12 +149,11 @@ def effects_of(item: RubricItem) -> list[Effect]:
     """
     _checked(item.label, item.points)
     assignment, key = item.assignment, CellKey(item.notebook, item.grade_id)
-    touched = _touched(assignment, key)
     others = RubricItem.objects.filter(assignment=assignment).exclude(pk=item.pk)
-    would = points_with_rubric(assignment, touched, [*others, item])
-    grades = Grade.objects.filter(assignment=assignment, submission__in=touched, points__isnull=False)
+    would = totals_with_rubric(assignment, _touched(assignment, key), [*others, item])
+    grades = Grade.objects.filter(assignment=assignment, membership__in=list(would), points__isnull=False)
     people = grades.select_related("submission__membership__person").order_by("submission_id")
-    effects = [Effect(grade, would[grade.submission_id].total) for grade in people]
+    effects = [Effect(grade, would[grade.membership_id]) for grade in people]
     return [effect for effect in effects if effect.by]
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 
 from accounts.models import User
 from assignments.errors import AssignmentError
@@ -37,6 +39,7 @@ from tests.assignments.grading import bundle_of, graded_release
 from tests.assignments.marked import ESSAY, PROOF, graded
 from tests.factories import AssignmentFactory, member
 from tests.postgres import at_once
+from tests.stack import wait_until
 
 pytestmark = [pytest.mark.postgres, pytest.mark.usefixtures("on_postgres")]
 
@@ -131,6 +134,37 @@ def test_points_given_while_tests_are_taken_over_count_with_them(
     submission.refresh_from_db()
     assert codes(came) == ["", "", ""]
     assert submission.points == Decimal(5)
+
+
+def test_points_of_two_attempts_changed_at_once_both_count(
+    submission: Submission, graders: list[User], now: datetime
+) -> None:
+    eva, max_ = graders
+    latest = graded(submission.assignment, submission.membership, now=now + timedelta(hours=1))
+    has_given = threading.Event()
+
+    @transaction.atomic
+    def gives_and_lingers() -> None:
+        give_points(latest, ESSAY, Decimal(3), by=eva, now=now, seen=0)
+        has_given.set()
+        wait_until(somebody_waits, seconds=20, why="the other grader waits")
+
+    def gives_meanwhile() -> None:
+        has_given.wait(20)
+        give_points(submission, ESSAY, Decimal(1), by=max_, now=now, seen=0)
+
+    came = at_once(gives_and_lingers, gives_meanwhile)
+
+    grade = Grade.objects.get()
+    assert codes(came) == ["", ""]
+    assert (grade.submission, grade.points) == (latest, Decimal(5))
+
+
+def somebody_waits() -> bool:
+    """Whether a transaction waits for another to end."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        return bool(cursor.fetchone()[0])
 
 
 def test_two_publishings_at_once_tell_each_student_once(assignment: Assignment, now: datetime) -> None:

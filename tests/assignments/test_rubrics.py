@@ -10,8 +10,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
+from assignments.deadlines import Counts
 from assignments.errors import AssignmentError
 from assignments.grading.gradebook import publish_grades
+from assignments.grading.marking import give_points
 from assignments.grading.rubrics import (
     add_item,
     change_item,
@@ -140,6 +142,28 @@ def test_effects_are_told_before_anything_changes_and_are_what_comes_of_it(
     change_item(item, label=item.label, points=item.points, now=now)
     assert Grade.objects.get(submission=chosen).points == effects[0].points == 3 + effects[0].by
     assert Grade.objects.get(submission=left).points == 2
+
+
+def test_attempt_that_is_the_best_once_another_has_less_counts(
+    assignment: Assignment, grader: User, now: datetime
+) -> None:
+    assignment.counts = Counts.BEST
+    assignment.save()
+    ada = member(assignment.course, "ada")
+    first, second = graded(assignment, ada, now=now), graded(assignment, ada, now=now)
+    give_points(first, ESSAY, Decimal(2), by=grader, now=now, seen=0)
+    item = add_item(assignment, ESSAY, label="Gives a reason", points=Decimal(3), now=now)
+    choose(second, item, is_chosen=True, by=grader, now=now)
+    counted = Grade.objects.get()
+    item.points = Decimal(1)
+
+    effects = effects_of(item)
+
+    change_item(item, label=item.label, points=item.points, now=now)
+    grade = Grade.objects.get()
+    assert (counted.submission, counted.points) == (second, Decimal(5))
+    assert (grade.submission, grade.points) == (first, Decimal(4))
+    assert [(effect.points, effect.by) for effect in effects] == [(Decimal(4), Decimal(-1))]
 
 
 def test_effects_of_a_new_item_are_those_on_cells_that_began_full(
