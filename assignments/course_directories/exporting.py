@@ -9,7 +9,6 @@ attempts and the history, is not. Students are called by their usernames.
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -46,6 +45,7 @@ from assignments.running.engine import (
 from assignments.running.grading_runs import GRADED_LIMITS, written
 from classes.models import Course
 from environments.queueing import enqueue
+from environments.scratch import scratch
 
 TASK = "assignments.tasks.make_course_directory"
 KEPT = timedelta(days=7)
@@ -110,17 +110,17 @@ def _make(export: CourseDirectoryExport) -> dict[str, Any]:
     names = _names(course)
     if not assignments:
         raise AssignmentError("course_empty")
-    with tempfile.TemporaryDirectory(prefix="carrel-course-", ignore_cleanup_errors=True) as place:
-        folder = Path(place) / "course"
+    with scratch("course") as place:
+        folder = place / "course"
         folder.mkdir()
         stored, submissions = [], []
         for assignment in assignments:
             assignment.course = course
-            stored.append(_write_assignment(assignment, folder, Path(place)))
+            stored.append(_write_assignment(assignment, folder, place))
             submissions += [_write_work(assignment, work, folder) for work in _work(assignment, names)]
         course_values = StoredCourse(tuple(_students(course, names)), tuple(stored), tuple(submissions))
-        engine.write_gradebook(course_values, into=Path(place) / "gradebook")
-        (Path(place) / "gradebook" / "gradebook.db").rename(folder / "gradebook.db")
+        engine.write_gradebook(course_values, into=place / "gradebook")
+        (place / "gradebook" / "gradebook.db").rename(folder / "gradebook.db")
         (folder / "nbgrader_config.py").write_text(_CONFIG.format(course=course.slug))
         pack_tree(folder, path)
     return {"bytes": path.stat().st_size}

@@ -7,7 +7,6 @@ because people come into classes. `taking` makes assignments and grades of it.
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -36,6 +35,7 @@ from classes.members import check_going_on
 from classes.models import Course, Membership
 from environments.errors import Explanation, UserError, explain
 from environments.queueing import enqueue
+from environments.scratch import scratch
 
 TASK = "assignments.tasks.carry_out_course_directory"
 MAX_CELL_NAME = 200
@@ -179,8 +179,8 @@ def opened(directory: CourseDirectory) -> Iterator[tuple[CourseFolder, StoredCou
     archive = file_of(directory)
     if not archive.is_file():
         raise AssignmentError("course_gone")
-    with tempfile.TemporaryDirectory(prefix="carrel-course-", ignore_cleanup_errors=True) as place:
-        folder = unpacked(archive, Path(place), max_bytes=max_bytes())
+    with scratch("course") as place:
+        folder = unpacked(archive, place, max_bytes=max_bytes())
         stored = engine.read_gradebook(folder.gradebook) if folder.gradebook is not None else StoredCourse()
         _check_sane(stored)
         yield folder, stored

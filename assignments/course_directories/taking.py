@@ -7,13 +7,11 @@ again only where the archive says something else by now. What people of this cla
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from django.db import transaction
@@ -54,6 +52,7 @@ from assignments.running.grading_runs import GRADED_LIMITS, bundle_in, written
 from assignments.submitting.fetching import given_out, submission_limits
 from classes.models import Membership
 from environments.errors import Explanation, UserError
+from environments.scratch import scratch
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +209,7 @@ def _made(
 ) -> tuple[Bundle, bytes, list[_CellRow]]:
     """The students' version, the gradebook that grades it, and its cells; made anew as far as the archive lacks it."""
     bundle, _upgraded = modernised(given.folder.bundle("release", stored_name, limits=LIMITS))
-    with tempfile.TemporaryDirectory(prefix="carrel-release-", ignore_cleanup_errors=True) as place:
-        folder = Path(place)
+    with scratch("release") as folder:
         if known is not None and known.notebooks and bundle.notebooks:
             only = StoredCourse(assignments=(replace(known, name=assignment.name),))
             engine.write_gradebook(only, into=folder / "made")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -49,6 +48,7 @@ from environments.leases import kept_alive, lease_from
 from environments.models import Outcome
 from environments.queueing import enqueue
 from environments.sandboxes.base import KernelConnection
+from environments.scratch import scratch
 from environments.values import Image
 
 __all__ = [
@@ -175,8 +175,8 @@ class _Checked:
 def _check(run: GateRun) -> _Checked:
     assignment, source = run.source.assignment, read_bundle(run.source.bundle)
     image, findings = _image(assignment)
-    with tempfile.TemporaryDirectory(prefix="carrel-gate-", ignore_cleanup_errors=True) as place:
-        folder = written(source, Path(place) / "source")
+    with scratch("gate") as place:
+        folder = written(source, place / "source")
         linted = engine.lint(folder, name=assignment.name).findings
         findings += [Finding(**dataclasses.asdict(one)) for one in linted]
         try:

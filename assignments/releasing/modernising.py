@@ -8,14 +8,13 @@ brings it.
 from __future__ import annotations
 
 import json
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from assignments.errors import AssignmentError
 from assignments.files import SUFFIX, Bundle, File
 from assignments.notebooks.cells import FORMAT, MAX_BRACKETS, MAX_BYTES, read, with_ids, write
 from assignments.running import engine
+from environments.scratch import scratch
 
 SCHEMA = 3
 """The version in which nbgrader says today what a cell is."""
@@ -61,8 +60,8 @@ def _says_in_an_old_way(cell: Any) -> bool:
 
 
 def _written_anew(notebooks: dict[str, bytes]) -> dict[str, bytes]:
-    with tempfile.TemporaryDirectory(prefix="carrel-notebooks-", ignore_cleanup_errors=True) as place:
-        source, into = Path(place) / "source", Path(place) / "anew"
+    with scratch("notebooks") as place:
+        source, into = place / "source", place / "anew"
         source.mkdir()
         for path, content in notebooks.items():
             (source / path).write_bytes(content)

@@ -16,11 +16,10 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -50,6 +49,7 @@ from assignments.running.engine_values import (
     to_json,
 )
 from environments.processes import inherited_environment
+from environments.scratch import scratch
 
 __all__ = [
     "CellRow",
@@ -215,8 +215,8 @@ def _graded(name: str, gradebook: Path, **folder: Path) -> dict[str, Any]:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="carrel-engine-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder).resolve()
+    with scratch("engine") as folder:
+        yield folder.resolve()
 
 
 def _place(folder: Path, into: Path) -> None:
@@ -281,13 +281,14 @@ class _Engine:
     """nbgrader imported and waiting. It ends when this end of the socket does, by whatever way."""
 
     def __init__(self) -> None:
-        self._home = tempfile.mkdtemp(prefix="carrel-engine-home-")
+        self._scratch = ExitStack()
+        home = str(self._scratch.enter_context(scratch("engine-home")))
         self._channel, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "assignments.nbgrader_engine", "serve"],
-                cwd=self._home,
-                env=_environment(self._home),
+                cwd=home,
+                env=_environment(home),
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -329,7 +330,7 @@ class _Engine:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
-        shutil.rmtree(self._home, ignore_errors=True)
+        self._scratch.close()
 
     def let_go(self) -> None:
         """Close this end in a child of the process whose engine it is."""

@@ -8,7 +8,6 @@ it but outputs comes back.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from assignments.running.executing import Budget, Executed, Progress, execute, g
 from environments.backends import builder, sandbox
 from environments.pinning import version_in_use
 from environments.sandboxes.base import KernelConnection, SandboxLimits
+from environments.scratch import scratch
 from environments.values import Image
 
 LIMITS = files.Limits()
@@ -91,8 +91,7 @@ class Run:
 
 def run(notebooks: Bundle, *, data: Bundle, terms: Terms, on_cell: OnCell) -> Run:
     """Grade these notebooks, with `data` beside them. What `on_cell` raises ends it."""
-    with tempfile.TemporaryDirectory(prefix="carrel-grading-", ignore_cleanup_errors=True) as place:
-        folder = Path(place)
+    with scratch("grading") as folder:
         book = folder / "gradebook.db"
         book.write_bytes(terms.gradebook)
         submitted = written(notebooks, folder / "submitted")
