@@ -1,15 +1,13 @@
 """The project's settings over a throw-away data directory: what `manage.py up` would make, for tests."""
 
-import atexit
 import os
-import shutil
-import tempfile
 
-_data = tempfile.mkdtemp(prefix="carrel-tests-")
-atexit.register(shutil.rmtree, _data, ignore_errors=True)
+from environments.scratch import scratch_of_process
+
+_data = scratch_of_process("tests")
 os.environ.update(
     EMBEDDED="true",
-    CARREL_DATA=_data,
+    CARREL_DATA=str(_data),
     SECRET_KEY="not-a-secret-only-for-tests-" + "x" * 40,
     PORT="8000",
     DEMO_LMS="false",

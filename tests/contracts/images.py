@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import shutil
-import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 from django.test import override_settings
 
 from environments.builders.venv import VenvBuilder
+from environments.scratch import scratch_of_process
 from environments.values import BuildEvent, BuildRequest, Image, ResolvedRepository
 from tests.fakes.git_host import GitHost
 
@@ -47,8 +46,7 @@ class Built:
 @cache
 def built() -> Built:
     """A real image of a small repository. It is removed when the process ends; do not change it."""
-    data = Path(tempfile.mkdtemp(prefix="carrel-image-"))
-    atexit.register(shutil.rmtree, data)
+    data = scratch_of_process("image")
     share_package_cache(data)
     with GitHost() as host, override_settings(CARREL_DATA=data, REPOSITORY_ALLOWED_HOSTS=[host.address]):
         repository = ResolvedRepository(host.url("small"), host.add("small", REPOSITORY), "")

@@ -8,6 +8,7 @@ wrong. It signs with `xmlsec1`, which has to be installed.
 
 from __future__ import annotations
 
+import signal
 import sys
 import tempfile
 from base64 import b64encode
@@ -184,7 +185,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def main(port: int, service_metadata: str) -> None:
-    """Serve until ended."""
+    """Serve until ended by a signal."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit())  # So that the folder is removed.
     with tempfile.TemporaryDirectory(prefix="saml-provider-") as directory:
         Handler.provider = Provider(f"http://127.0.0.1:{port}", service_metadata, Path(directory))
         ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
