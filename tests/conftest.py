@@ -24,6 +24,7 @@ pytest_plugins = [
     "tests.browser",
     "tests.migrated",
     "tests.required",
+    "tests.spreading",
     "tests.stack",
     "tests.docker_stack",
     "tests.postgres",
