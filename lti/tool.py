@@ -6,9 +6,11 @@ What each of the two does, and why, is in `docs/decisions/lti-library.md`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pylti1p3.exception import LtiException
 from pylti1p3.message_validators import get_validators
 from pylti1p3.registration import Registration
@@ -62,7 +64,10 @@ def error_code(said: object) -> str:
 
 def sign(claims: Mapping[str, Any], *, kid: str, private_pem: str) -> str:
     """A token of ours that says this."""
-    return jwt.encode(dict(claims), private_pem, algorithm=ALGORITHM, headers={"kid": kid})
+    # Ours, and sealed since it was made: asking again whether its factors are primes takes a hundred times as long as
+    # signing.
+    key = cast(RSAPrivateKey, load_pem_private_key(private_pem.encode(), None, unsafe_skip_rsa_key_validation=True))
+    return jwt.encode(dict(claims), key, algorithm=ALGORITHM, headers={"kid": kid})
 
 
 def check_message(claims: Mapping[str, Any]) -> None:
