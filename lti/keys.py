@@ -94,7 +94,7 @@ def public_keys(*, now: datetime) -> list[dict[str, Any]]:
 
 
 def _make(platform: Platform, *, signs_from: datetime) -> KeyPair:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
+    key = new_private_key()
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     described = public_jwk(public)
@@ -105,6 +105,11 @@ def _make(platform: Platform, *, signs_from: datetime) -> KeyPair:
         sealed_private_key=seal(private, _purpose(platform)),
         signs_from=signs_from,
     )
+
+
+def new_private_key() -> rsa.RSAPrivateKey:
+    """One that nobody has seen yet."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
 
 
 def _purpose(platform: Platform) -> str:

@@ -22,6 +22,7 @@ from tests.fakes.builders_with_images import BuiltBuilder
 
 pytest_plugins = [
     "tests.browser",
+    "tests.kept_keys",
     "tests.migrated",
     "tests.required",
     "tests.spreading",
