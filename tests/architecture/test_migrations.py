@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 from django.apps import apps
+from django.contrib.auth.models import Permission
 from django.core.management import call_command
 from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 
+from accounts.models import User
 from config.env import BASE_DIR
+from tests.factories import UserFactory
 
 
 def own_migrations() -> list[Migration]:
@@ -41,3 +44,14 @@ def test_can_be_undone() -> None:
 
 def test_are_named_for_the_change() -> None:
     assert [f"{m.app_label}.{m.name}" for m in own_migrations() if "_auto_" in m.name] == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("turn", ["before", "after"])
+def test_what_a_test_commits_is_taken_back(turn: str) -> None:
+    found = User.objects.count(), Permission.objects.filter(codename="add_user").count()
+
+    UserFactory.create()
+    Permission.objects.all().delete()
+
+    assert found == (0, 1)
