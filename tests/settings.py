@@ -25,4 +25,6 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 STATIC_ROOT.mkdir()  # noqa: F405 - WhiteNoise warns where there is none
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+# Nothing of a run is worth waiting for the disk.
+DATABASES["default"]["OPTIONS"]["init_command"] += "PRAGMA synchronous=OFF; PRAGMA temp_store=MEMORY;"  # noqa: F405
 DATABASES["default"]["TEST"] = {"NAME": f"{_data}/test.sqlite3"}  # noqa: F405 - threads share a file, not a memory
