@@ -1,7 +1,8 @@
 """A database that all migrations have made: once, however many processes test with copies of it.
 
-The migrations take twenty seconds. What they make depends on nothing but themselves, so it is kept among what pytest
-keeps until one of them is another, or a package is. Whoever gets a copy still migrates it, which then finds all done.
+The migrations take seconds, squashed as they are. What they make depends on nothing but themselves, so it is kept among
+what pytest keeps until one of them is another, or a package is. Whoever gets a copy still migrates it, which then finds
+all done.
 """
 
 from __future__ import annotations

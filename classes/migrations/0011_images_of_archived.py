@@ -18,4 +18,4 @@ class Migration(migrations.Migration):
         ("environments", "0030_keeps_images"),
     ]
 
-    operations = [migrations.RunPython(let_go, migrations.RunPython.noop)]
+    operations = [migrations.RunPython(let_go, migrations.RunPython.noop, elidable=True)]

@@ -46,5 +46,5 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RunPython(fill, shrink),
+        migrations.RunPython(fill, shrink, elidable=True),
     ]
