@@ -15,7 +15,7 @@ from assignments.context import AssignmentRequest, assignment_view
 from assignments.errors import AssignmentError
 from assignments.grading.destinations import deliveries_of
 from assignments.models import Feedback, Grade, Submission
-from assignments.policies import can_grade, can_read_feedback
+from assignments.policies import can_grade, can_know_whose, can_read_feedback
 from assignments.returning.feedback import feedback_of, history_of, note_reading, told_of
 from assignments.returning.feedback_files import POLICY, feedback_files
 from assignments.returning.requests import requests_of
@@ -58,10 +58,12 @@ def feedback_detail(request: AssignmentRequest, submission_id: UUID) -> HttpResp
 def feedback_file(request: AssignmentRequest, submission_id: UUID, notebook: str) -> HttpResponse:
     """The same of one notebook, as a file to be kept. Nothing in it can run, and it can reach nothing."""
     submission, _feedback = _submission(request, submission_id)
+    is_named = can_know_whose(request.standing, submission)
     try:
-        page = feedback_files(submission, now=timezone.now()).read(f"{notebook}.html")
+        pages = feedback_files(submission, now=timezone.now(), is_named=is_named)
     except AssignmentError as error:
         return refused(request, error, "feedback-detail", submission.pk)
+    page = pages.read(f"{notebook}.html")
     if page is None:
         raise Http404
     response = HttpResponse(page)

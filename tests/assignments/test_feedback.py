@@ -168,6 +168,18 @@ def test_file_of_a_notebook_can_run_and_reach_nothing(client: Client, published:
     assert "Well done" in page
 
 
+@pytest.mark.parametrize(("role", "is_named"), [(Role.GRADER, False), (Role.TEACHER, True)])
+def test_file_names_nobody_to_those_who_grade_without_names(
+    client: Client, assignment: Assignment, published: Submission, role: Role, is_named: bool
+) -> None:
+    Assignment.objects.update(is_anonymous=True)
+    client.force_login(member(assignment.course, "reader", role).person)
+
+    page = client.get(_place(published) + "feedback/problem1.html").content.decode()
+
+    assert ("Ada" in page) is is_named
+
+
 @pytest.mark.parametrize("notebook", ["other", "..%2Fproblem1"])
 def test_file_of_no_notebook_is_not_there(
     client: Client, published: Submission, ada: Membership, notebook: str
