@@ -96,9 +96,10 @@ class GradeQuerySet(models.QuerySet["Grade"]):
     """Questions about grades."""
 
     def with_news(self) -> GradeQuerySet:
-        """Of which students have not been told all: never published, other points, or a change or comment since."""
+        """Of which students have not been told all: never published, other points, or a change or words since."""
         last = F("published_at")
         since = Q(submission__changes__at__gt=last)
+        since |= Q(submission__changes__rubric_item__changed_at__gt=last)
         since |= Q(submission__comments__at__gt=last) | Q(submission__comments__changed_at__gt=last)
         since |= Q(submission__isnull=False, submission__feedback=None)  # Another one counts by now.
         is_same = Q(published_points=F("points"), published_max_points=F("max_points"))

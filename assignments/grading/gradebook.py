@@ -18,6 +18,7 @@ from django.db.models import prefetch_related_objects
 
 from accounts.models import User
 from assignments.deadlines import NOTHING_EXTRA, Allowance, counting, standing
+from assignments.grading.freezing import Terms, cells_that_begin_full, terms_of
 from assignments.grading.points import CellKey, CellKind, CellWorth, Change, ChangeKind, SubmissionPoints, fold
 from assignments.grading.sinks import sinks
 from assignments.models import (
@@ -161,14 +162,18 @@ def publish_grades(
         grades = grades.filter(needs_manual=0)
     grades = grades.with_news() if memberships is None else grades.filter(membership__in=list(memberships))
     published = list(grades.order_by("pk"))
+    terms: dict[Any, Terms] = {}
     for first in range(0, len(published), REFOLDED_AT_ONCE):  # SQLite takes no thousand in one question.
         # As they are once locked.
-        prefetch_related_objects(published[first : first + REFOLDED_AT_ONCE], "submission", "membership")
+        batch = published[first : first + REFOLDED_AT_ONCE]
+        prefetch_related_objects(batch, "submission", "membership")
+        terms |= terms_of(assignment, [grade.submission for grade in batch if grade.submission is not None])
     for grade in published:
         grade.published_points, grade.published_max_points = grade.points, grade.max_points
         grade.published_at, grade.published_by = now, by
         if grade.submission is not None:
-            told = {"published_at": now, "published_by": by, **({"message": message} if message else {})}
+            told = {"published_at": now, "published_by": by, "terms": terms[grade.submission.pk].as_json()}
+            told |= {"message": message} if message else {}
             Feedback.objects.update_or_create(submission=grade.submission, defaults=told)
     columns = ["published_points", "published_max_points", "published_at", "published_by"]
     Grade.objects.bulk_update(published, columns, batch_size=200)
@@ -180,16 +185,21 @@ def publish_grades(
 # --- Asking ------------------------------------------------------------------------------------------------
 
 
-def points_as_of(submission: Submission, *, until: datetime) -> tuple[SubmissionPoints, Autograding | None]:
-    """What a submission had at that moment, and the run of tests this came from; whatever was changed since."""
+def points_as_of(
+    submission: Submission, *, until: datetime, terms: Terms | None = None
+) -> tuple[SubmissionPoints, Autograding | None]:
+    """What a submission had at that moment, and the run of tests this came from; whatever was changed since.
+
+    `terms` says what they rested on then; without them they rest on what is so now.
+    """
     changes = list(submission.changes.filter(at__lte=until).select_related("autograding__release"))
     ran = [row.autograding for row in changes if row.kind == ChangeKind.AUTOMATIC and row.autograding is not None]
     autograding = ran[-1] if ran else None
     folded = fold(
         [_change(row) for row in changes],
-        cells=_worth(submission, autograding),
-        items=_items(submission.assignment_id),
-        percent_kept=_percent_kept(submission),
+        cells=_worth(submission, autograding, begin_full=terms.begin_full if terms is not None else None),
+        items=_items(submission.assignment_id) if terms is None else _worth_then(terms),
+        percent_kept=_percent_kept(submission) if terms is None else terms.percent_kept,
     )
     return folded, autograding
 
@@ -328,32 +338,31 @@ def _change(row: GradeChange) -> Change:
     )
 
 
-def _worth(submission: Submission, autograding: Autograding | None) -> list[CellWorth]:
+def _worth(
+    submission: Submission, autograding: Autograding | None, *, begin_full: Collection[CellKey] | None = None
+) -> list[CellWorth]:
     """What its cells can give, by the release that graded it."""
     release_id = autograding.release_id if autograding is not None else submission.release_id
-    return _worth_by(submission.assignment_id, release_id)
+    return _worth_by(submission.assignment_id, release_id, begin_full=begin_full)
 
 
-def _worth_by(assignment: Any, release_id: UUID) -> list[CellWorth]:
-    taking = _cells_that_begin_full(RubricItem.objects.filter(assignment=assignment))
+def _worth_by(assignment: Any, release_id: UUID, *, begin_full: Collection[CellKey] | None = None) -> list[CellWorth]:
+    taking = begin_full
+    if taking is None:
+        taking = cells_that_begin_full(RubricItem.objects.filter(assignment=assignment))
     return [
         CellWorth(key := CellKey(cell.notebook, cell.grade_id), CellKind(cell.kind), cell.points, key in taking)
         for cell in Cell.objects.filter(release_id=release_id)
     ]
 
 
-def _cells_that_begin_full(rubric: Iterable[RubricItem]) -> set[CellKey]:
-    """Those whose rubric only takes away."""
-    worth: dict[CellKey, list[Decimal]] = {}
-    for item in rubric:
-        if item.retired_at is None:
-            worth.setdefault(CellKey(item.notebook, item.grade_id), []).append(item.points)
-    return {key for key, points in worth.items() if all(one <= 0 for one in points) and any(points)}
-
-
 def _items(assignment: Any) -> dict[str, Decimal]:
     items = RubricItem.objects.filter(assignment=assignment)
     return {str(key): points for key, points in items.values_list("pk", "points")}
+
+
+def _worth_then(terms: Terms) -> dict[str, Decimal]:
+    return {key: points for key, (_label, points) in terms.items.items()}
 
 
 def _percent_kept(submission: Submission) -> int:
@@ -435,7 +444,7 @@ def _folded_batch(
     release_of = {
         one.pk: one.autograding.release_id if one.autograding is not None else one.release_id for one in submissions
     }
-    taking = _cells_that_begin_full(rubric)
+    taking = cells_that_begin_full(rubric)
     worth: dict[Any, list[CellWorth]] = {release: [] for release in release_of.values()}
     for cell in Cell.objects.filter(release__in=list(worth)):
         key = CellKey(cell.notebook, cell.grade_id)

@@ -54,8 +54,8 @@ def change_item(item: RubricItem, *, label: str, points: Decimal, now: datetime)
     label = _checked(label, points)
     key = CellKey(item.notebook, item.grade_id)
     _locked(item.assignment, key)
-    item.label, item.points = label, points
-    item.save(update_fields=["label", "points"])
+    item.label, item.points, item.changed_at = label, points, now
+    item.save(update_fields=["label", "points", "changed_at"])
     _refold(item.assignment, key, now=now)
     return item
 

@@ -20,6 +20,8 @@ class Feedback(models.Model):
     published_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
     read_at = models.DateTimeField(null=True, blank=True)
     """When the student first opened it."""
+    terms = models.JSONField(null=True, blank=True)
+    """What its points rested on when it was published: `freezing.Terms`; None before that was kept."""
 
     class Meta:
         verbose_name = _("feedback")

@@ -28,6 +28,8 @@ class RubricItem(models.Model):
     position = models.PositiveIntegerField(default=0)
     retired_at = models.DateTimeField(null=True, blank=True)
     """Since when it is not offered any more; where it was given it still counts."""
+    changed_at = models.DateTimeField(null=True, blank=True)
+    """When it last came to say or to be worth something else."""
 
     class Meta:
         ordering = ["position", "label"]

@@ -1,8 +1,9 @@
 """What a student is told of a submission: its notebooks as they were run, with points, comments and a message.
 
-Points and comments are those of the moment of publishing: what graders have changed since is told when it is published
-again. Of hidden tests is shown what their tier allows (`redacting`), and of outputs only text and pictures
-(`classes.notebooks`), so that nothing of a notebook ever runs or is laid out where it is read.
+Points and comments are those of the moment of publishing, and so is what they rest on (`freezing`): what graders have
+changed since, of a rubric too, is told when it is published again. Of hidden tests is shown what their tier allows
+(`redacting`), and of outputs only text and pictures (`classes.notebooks`), so that nothing of a notebook ever runs or
+is laid out where it is read.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from django.db.models import Q
 from assignments import artefacts, files
 from assignments.errors import AssignmentError
 from assignments.files import Bundle
+from assignments.grading.freezing import Terms, terms_in
 from assignments.grading.gradebook import points_as_of
 from assignments.grading.points import CellKey, CellPoints, SubmissionPoints
 from assignments.models import Assignment, CellComment, CellKind, Feedback, GradeChange, Release, RubricItem, Submission
@@ -65,6 +67,8 @@ class Told:
     """None while it is not published: what it would say if it were now."""
     hidden_until: datetime | None
     """From when on hidden tests are shown, if they are not yet."""
+    items: Mapping[str, RubricItem]
+    """The rubric as it is told, by its keys."""
 
     def points_of(self, key: CellKey) -> CellPoints | None:
         """The points of this cell, if its student is told them."""
@@ -80,12 +84,14 @@ def feedback_of(submission: Submission) -> Feedback | None:
 def told_of(submission: Submission, feedback: Feedback | None, *, now: datetime) -> Told:
     """What its student is told. Raises AssignmentError `artefact_missing`."""
     until = feedback.published_at if feedback is not None else now
-    points, autograding = points_as_of(submission, until=until)
+    terms = terms_in(feedback)
+    points, autograding = points_as_of(submission, until=until, terms=terms)
     seen, hidden_until = _seen(submission.assignment, now=now)
+    items = _items(submission.assignment, terms)
     page = _Page(
         points={cell.key: cell for cell in points.cells},
-        items={str(item.pk): item for item in RubricItem.objects.filter(assignment=submission.assignment)},
-        comments=list(submission.comments.filter(Q(at__lte=until))),
+        items=items,
+        comments=_comments(submission, terms, until=until),
         seen=seen,
     )
     release = autograding.release if autograding is not None else submission.release
@@ -98,6 +104,7 @@ def told_of(submission: Submission, feedback: Feedback | None, *, now: datetime)
         message=feedback.message if feedback is not None else "",
         published_at=feedback.published_at if feedback is not None else None,
         hidden_until=hidden_until,
+        items=items,
     )
 
 
@@ -111,8 +118,11 @@ def history_of(submission: Submission, told: Told) -> Sequence[GradeChange]:
     """How the points that they were told came about, the latest first; nothing of tests of which they see nothing."""
     if told.published_at is None:
         return []
-    changes = submission.changes.filter(at__lte=told.published_at).select_related("rubric_item").order_by("-at", "-pk")
-    return [change for change in changes if not change.grade_id or told.points_of(_key(change)) is not None]
+    changes = submission.changes.filter(at__lte=told.published_at).order_by("-at", "-pk")
+    shown = [change for change in changes if not change.grade_id or told.points_of(_key(change)) is not None]
+    for change in shown:
+        change.rubric_item = told.items.get(str(change.rubric_item_id))
+    return shown
 
 
 # --- Steps -------------------------------------------------------------------------------------------------
@@ -151,6 +161,23 @@ class _Page:
             comments=[one for one in said if one.cell and one.cell in (grade_id, own)],
             has_hidden=has_hidden,
         )
+
+
+def _items(assignment: Assignment, terms: Terms | None) -> dict[str, RubricItem]:
+    """The rubric, as it was then."""
+    items = {str(item.pk): item for item in RubricItem.objects.filter(assignment=assignment)}
+    for key, (label, points) in (terms.items if terms is not None else {}).items():
+        if key in items:
+            items[key].label, items[key].points = label, points
+    return items
+
+
+def _comments(submission: Submission, terms: Terms | None, *, until: datetime) -> list[CellComment]:
+    """What was said by then, in the words of then. What was taken back since is gone at once."""
+    said = list(submission.comments.filter(Q(at__lte=until)))
+    for comment in said:
+        comment.text = terms.comments.get(str(comment.pk), comment.text) if terms is not None else comment.text
+    return said
 
 
 def _key(change: GradeChange) -> CellKey:

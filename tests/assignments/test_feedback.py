@@ -12,10 +12,13 @@ from django.test import Client
 from django.utils import timezone
 
 from assignments import artefacts
+from assignments.deadlines import LateRule
 from assignments.files import Bundle, File
-from assignments.grading.gradebook import change_points, publish_grades, take_over
+from assignments.grading.gradebook import change_points, publish_grades, refold, take_over
+from assignments.grading.marking import change_comment, comment
 from assignments.grading.points import CellKey, ChangeKind
-from assignments.models import Assignment, Autograding, CellComment, Feedback, Submission, Way
+from assignments.grading.rubrics import add_item, change_item, choose, retire_item
+from assignments.models import Assignment, Autograding, CellComment, Feedback, RubricItem, Submission, Way
 from assignments.submitting.submissions import receive
 from classes.models import Membership, Role
 from tests.factories import EMPTY_NOTEBOOK, AssignmentFactory, member, released
@@ -97,6 +100,84 @@ def test_feedback_tells_nothing_that_was_changed_since(
 
     assert "0 / 3" in page
     assert "Not yet" not in page
+
+
+@pytest.mark.parametrize("place", ["feedback/", "feedback/problem1.html"])
+def test_feedback_tells_nothing_of_a_rubric_that_was_changed_since(
+    client: Client, submission: Submission, teacher: Membership, ada: Membership, now: datetime, place: str
+) -> None:
+    item = add_item(submission.assignment, ANSWER, label="Fine", points=Decimal("1.5"), now=now)
+    choose(submission, item, is_chosen=True, by=teacher.person, now=now)
+    publish_grades(submission.assignment, None, by=teacher.person, now=now)
+    change_item(item, label="Superb", points=Decimal("2.75"), now=now + timedelta(minutes=1))
+    client.force_login(ada.person)
+
+    page = client.get(_place(submission) + place).content.decode()
+
+    assert [words for words in ("1.5 / 3", "2.5 / 5", "Fine") if words not in page] == []
+    assert [words for words in ("2.75", "3.75", "Superb") if words in page] == []
+
+
+def test_feedback_tells_nothing_of_what_begins_full_since(
+    client: Client, submission: Submission, teacher: Membership, now: datetime
+) -> None:
+    add_item(submission.assignment, ANSWER, label="Fine", points=Decimal(1), now=now)
+    wrong = add_item(submission.assignment, ANSWER, label="Wrong", points=Decimal(-1), now=now)
+    choose(submission, wrong, is_chosen=True, by=teacher.person, now=now)
+    publish_grades(submission.assignment, None, by=teacher.person, now=now)
+    retire_item(RubricItem.objects.get(label="Fine"), now=now + timedelta(minutes=1))
+
+    page = _page(client, submission, "ada")
+
+    assert "0 / 3" in page
+    assert "2 / 3" not in page
+
+
+def test_feedback_says_what_lateness_cost_when_it_was_published(
+    client: Client, submission: Submission, teacher: Membership, now: datetime
+) -> None:
+    _due(submission.assignment, now - timedelta(hours=1))
+    publish_grades(submission.assignment, None, by=teacher.person, now=now)
+    _due(submission.assignment, now)
+
+    page = _page(client, submission, "ada")
+
+    assert "0.5 / 5" in page
+    assert "−0.5" in page
+
+
+def test_changed_comment_is_told_in_its_former_words(
+    client: Client, submission: Submission, teacher: Membership, now: datetime
+) -> None:
+    said = comment(submission, notebook="problem1", cell="answer", text="Too short", by=teacher.person, now=now)
+    publish_grades(submission.assignment, None, by=teacher.person, now=now)
+    change_comment(said, text="Copied", by=teacher.person, now=now + timedelta(minutes=1))
+
+    page = _page(client, submission, "ada")
+
+    assert "Too short" in page
+    assert "Copied" not in page
+
+
+def test_what_was_changed_is_told_once_it_is_published_again(
+    client: Client, submission: Submission, teacher: Membership, now: datetime
+) -> None:
+    later = now + timedelta(minutes=1)
+    item = add_item(submission.assignment, ANSWER, label="Fine", points=Decimal("1.5"), now=now)
+    choose(submission, item, is_chosen=True, by=teacher.person, now=now)
+    publish_grades(submission.assignment, None, by=teacher.person, now=now)
+    change_item(item, label="Superb", points=Decimal("1.5"), now=later)
+
+    told = publish_grades(submission.assignment, None, by=teacher.person, now=later)
+
+    assert len(told) == 1
+    assert "Superb" in _page(client, submission, "ada")
+
+
+def test_feedback_of_before_its_terms_were_kept_is_told(client: Client, published: Submission) -> None:
+    Feedback.objects.update(terms=None)
+
+    assert "1 / 5" in _page(client, published, "ada")
 
 
 def test_hidden_tests_are_kept_back(client: Client, published: Submission) -> None:
@@ -269,6 +350,13 @@ def _page(client: Client, submission: Submission, username: str, *, status: int 
 
 def _place(submission: Submission) -> str:
     return f"/classes/{submission.assignment.course.slug}/assignments/given/submissions/{submission.pk}/"
+
+
+def _due(assignment: Assignment, at: datetime) -> None:
+    assignment.due_at, assignment.late = at, LateRule(percent_per_day=50).as_json()
+    assignment.save()
+    for submission in assignment.submissions.all():
+        refold(submission, now=at)
 
 
 def _graded(assignment: Assignment, membership: Membership, now: datetime) -> Submission:
