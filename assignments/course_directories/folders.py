@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from assignments.errors import AssignmentError
 from assignments.files import JUNK, SUFFIX, Bundle, Limits, from_files
 from classes.archives import entries_of
+from classes.moments import is_far_away
 from environments.errors import UserError
 from environments.volumes.archive import Entry, printable, unpack
 
@@ -71,9 +72,10 @@ class CourseFolder:
         return from_files(contents, limits=limits).bundle
 
     def timestamp(self, assignment: str, student: str) -> datetime | None:
-        """When it was handed in, as nbgrader has written it down; None if it has not."""
+        """When it was handed in, as nbgrader has written it down; None if it has not, or for a year nobody means."""
         place = self.files.get(f"submitted/{student}/{assignment}/{TIMESTAMP}")
-        return _moment(place.read_bytes()[:100].decode("ascii", "replace")) if place is not None else None
+        moment = _moment(place.read_bytes()[:100].decode("ascii", "replace")) if place is not None else None
+        return None if moment is None or is_far_away(moment) else moment
 
 
 def _moment(text: str) -> datetime | None:

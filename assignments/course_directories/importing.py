@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,10 @@ from assignments.models.assignment import MAX_NAME
 from assignments.models.course_directory import WorkState
 from assignments.releasing.authoring import LIMITS, RESERVED
 from assignments.running import engine
-from assignments.running.engine import StoredAssignment, StoredCourse, StoredStudent
+from assignments.running.engine import StoredAssignment, StoredCourse, StoredStudent, StoredSubmission
 from classes.members import check_going_on
 from classes.models import Course, Membership
+from classes.moments import is_far_away
 from environments.errors import Explanation, UserError, explain
 from environments.queueing import enqueue
 from environments.scratch import scratch
@@ -40,6 +41,8 @@ from environments.scratch import scratch
 TASK = "assignments.tasks.carry_out_course_directory"
 MAX_CELL_NAME = 200
 MOST_POINTS = 100_000
+MOST_POINTS_IN_ALL = 900_000
+"""Of an assignment, and of a submission with everything that was ever given for it."""
 MAX_KEPT = 5
 """So many of one class lie here at a time."""
 SPARED = timedelta(days=1)
@@ -183,7 +186,7 @@ def opened(directory: CourseDirectory) -> Iterator[tuple[CourseFolder, StoredCou
         folder = unpacked(archive, place, max_bytes=max_bytes())
         stored = engine.read_gradebook(folder.gradebook) if folder.gradebook is not None else StoredCourse()
         _check_sane(stored)
-        yield folder, stored
+        yield folder, _dated(stored)
 
 
 def carry_out(
@@ -243,14 +246,36 @@ def _folder() -> Path:
 def _check_sane(stored: StoredCourse) -> None:
     """Raise AssignmentError `gradebook_unreadable` for names and points that nothing here has room for."""
     notebooks = [notebook for each in stored.assignments for notebook in each.notebooks]
-    cells = [(notebook.name, cell.grade_id, cell.points) for notebook in notebooks for cell in notebook.cells]
-    names = [name for notebook, grade_id, _points in cells for name in (notebook, grade_id)]
-    marks = [mark for each in stored.submissions for mark in each.marks]
-    given = [points for mark in marks for points in (mark.auto_points, mark.manual_points, mark.extra)]
-    taken = [penalty.points for each in stored.submissions for penalty in each.penalties]
-    points = [*(points for _notebook, _grade_id, points in cells), *given, *taken]
-    if any(len(name) > MAX_CELL_NAME for name in names) or any(abs(each or 0) > MOST_POINTS for each in points):
+    cells = [cell for notebook in notebooks for cell in notebook.cells]
+    names = [notebook.name for notebook in notebooks] + [cell.grade_id for cell in cells]
+    given = [list(_given(each)) for each in stored.submissions]
+    worth = [[cell.points for notebook in each.notebooks for cell in notebook.cells] for each in stored.assignments]
+    is_sane = (
+        all(len(name) <= MAX_CELL_NAME for name in names)
+        and all(cell.points >= 0 for cell in cells)
+        and all(abs(points) <= MOST_POINTS for each in (*given, *worth) for points in each)
+        and all(sum(map(abs, each)) <= MOST_POINTS_IN_ALL for each in (*given, *worth))
+    )
+    if not is_sane:
         raise AssignmentError("gradebook_unreadable", detail="names or points out of bounds")
+
+
+def _given(submission: StoredSubmission) -> Iterator[float]:
+    """Every number of points that somebody gave or took."""
+    for mark in submission.marks:
+        yield from (points or 0.0 for points in (mark.auto_points, mark.manual_points, mark.extra))
+    yield from (penalty.points for penalty in submission.penalties)
+
+
+def _dated(stored: StoredCourse) -> StoredCourse:
+    """Without dates that nobody means: no page could say when that is."""
+    assignments = (replace(each, due_at=_near(each.due_at)) for each in stored.assignments)
+    submissions = (replace(each, submitted_at=_near(each.submitted_at)) for each in stored.submissions)
+    return replace(stored, assignments=tuple(assignments), submissions=tuple(submissions))
+
+
+def _near(moment: datetime | None) -> datetime | None:
+    return None if moment is None or is_far_away(moment) else moment
 
 
 def _ask(directory: CourseDirectory, step: CourseDirectory.Step, columns: dict[str, Any], *, now: datetime) -> None:

@@ -58,6 +58,15 @@ from assignments.models import (
     Submission,
     Way,
 )
+from assignments.running import engine
+from assignments.running.engine import (
+    StoredAssignment,
+    StoredCell,
+    StoredCourse,
+    StoredNotebook,
+    StoredStudent,
+    StoredSubmission,
+)
 from assignments.views import course_directories
 from classes.errors import CourseError
 from classes.models import Course, Membership, Role
@@ -378,6 +387,11 @@ def test_submission_may_hold_as_much_as_one_that_is_submitted_here(
     assert (made.code, set(people)) == (code, received)
 
 
+def _gradebook(stored: StoredCourse, place: Path) -> bytes:
+    engine.write_gradebook(stored, into=place / "made")
+    return (place / "made" / "gradebook.db").read_bytes()
+
+
 @pytest.mark.parametrize("database", [b"no database", b"SQLite format 3\x00 broken"])
 def test_damaged_gradebook_is_said(database: bytes, teacher: User, now: datetime) -> None:
     directory = _brought(_elsewhere(by=teacher), _packed({"gradebook.db": database}), teacher, now)
@@ -396,6 +410,41 @@ def test_database_that_would_do_something_is_refused(teacher: User, now: datetim
     directory = _brought(_elsewhere(by=teacher), _packed({"gradebook.db": path.read_bytes()}), teacher, now)
 
     assert directory.failure_code == "gradebook_unreadable"
+
+
+@pytest.mark.parametrize("year", [1, 9999])
+def test_dates_nobody_means_are_none(year: int, teacher: User, now: datetime, tmp_path: Path) -> None:
+    other, moment = _elsewhere("ada", by=teacher), datetime(year, 12, 31, 23, 59, tzinfo=UTC)
+    stored = StoredCourse(
+        (StoredStudent("ada"),),
+        (StoredAssignment("homework", moment, (StoredNotebook("problem1", "{}", ()),)),),
+        (StoredSubmission("homework", "ada", moment),),
+    )
+    content = _packed(
+        {
+            "gradebook.db": _gradebook(stored, tmp_path),
+            "source/homework/problem1.ipynb": notebook("submitted-unchanged.ipynb"),
+            "submitted/ada/homework/problem1.ipynb": notebook("submitted-changed.ipynb"),
+        }
+    )
+
+    _imported(_brought(other, content, teacher, now), teacher, now)
+
+    assert Assignment.objects.get(course=other).due_at is None
+    assert Submission.objects.get(assignment__course=other).submitted_at.year not in (1, 9999)
+
+
+@pytest.mark.parametrize(("points", "count"), [(-5, 1), (100_001, 1), (90_000, 11)])
+def test_points_there_is_no_room_for_are_refused(
+    points: int, count: int, teacher: User, now: datetime, tmp_path: Path
+) -> None:
+    cells = tuple(StoredCell(f"cell{number}", "tests", points, "code", "", "") for number in range(count))
+    stored = StoredCourse(assignments=(StoredAssignment("homework", None, (StoredNotebook("one", "{}", cells),)),))
+
+    content = _packed({"gradebook.db": _gradebook(stored, tmp_path)})
+    directory = _brought(_elsewhere(by=teacher), content, teacher, now)
+
+    assert (directory.state, directory.failure_code) == ("failed", "gradebook_unreadable")
 
 
 def test_no_more_are_kept_than_there_is_room_for(teacher: User, now: datetime) -> None:

@@ -86,6 +86,8 @@ def test_course_is_found_however_it_was_packed(kind: str, top: str, tmp_path: Pa
         ("2026-03-01 03:00:00 America/Los_Angeles", datetime(2026, 3, 1, 11, tzinfo=UTC)),
         ("2026-03-01 11:00:00 ../../etc/passwd", None),
         ("2026-03-01 11:00:00 Nowhere/Land", None),
+        ("0001-01-01 00:00:00 UTC", None),
+        ("9999-12-31 23:59:59 UTC", None),
         ("yesterday", None),
         ("", None),
     ],
