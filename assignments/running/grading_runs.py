@@ -151,8 +151,13 @@ def notebooks_of(bundle: Bundle) -> Bundle:
 
 
 def data_of(*bundles: Bundle) -> Bundle:
-    """What lies beside the notebooks; of files of one name, the last bundle's."""
-    data = {file.path: file for bundle in bundles for file in bundle if not _is_notebook(file)}
+    """What lies beside the notebooks; of files of one name, and of a file and a folder, the last bundle's."""
+    data: dict[str, File] = {}
+    for bundle in bundles:
+        own = {file.path: file for file in bundle if not _is_notebook(file)}
+        above = {folder for path in own for folder in _above(path)}
+        kept = {path: file for path, file in data.items() if path not in above and own.keys().isdisjoint(_above(path))}
+        data = kept | own
     return Bundle(tuple(data[path] for path in sorted(data)))
 
 
@@ -176,6 +181,10 @@ def _found(folder: Path) -> Iterator[tuple[str, bytes]]:
     for path in paths:
         if path.is_file() and not path.is_symlink():
             yield path.relative_to(folder).as_posix(), path.read_bytes()
+
+
+def _above(path: str) -> list[str]:
+    return [str(folder) for folder in PurePosixPath(path).parents]
 
 
 def _is_notebook(file: File) -> bool:
