@@ -145,7 +145,7 @@ def _write_assignment(assignment: Assignment, folder: Path, place: Path) -> Stor
 
 def _write_work(assignment: Assignment, work: _Work, folder: Path) -> StoredSubmission:
     submission, place = work.submission, Path(work.who) / assignment.name
-    submitted = written(_read(submission.bundle), _made(folder / "submitted" / place))
+    submitted = written(_without_timestamp(_read(submission.bundle)), _made(folder / "submitted" / place))
     moment = submission.submitted_at.astimezone(UTC)
     (submitted / TIMESTAMP).write_text(f"{moment:%Y-%m-%d %H:%M:%S.%f} UTC")
     run = submission.autograding
@@ -236,6 +236,11 @@ def _names(course: Course) -> dict[UUID, str]:
 
 def _read(artefact: str) -> Bundle:
     return from_tar([artefacts.read(artefact)], limits=GRADED_LIMITS).bundle
+
+
+def _without_timestamp(bundle: Bundle) -> Bundle:
+    """Where nbgrader keeps the moment may lie a file or a folder of the student's."""
+    return Bundle(tuple(file for file in bundle if file.path.partition("/")[0] != TIMESTAMP))
 
 
 def _made(folder: Path) -> Path:

@@ -507,6 +507,19 @@ def test_class_that_is_over_takes_nothing_in(teacher: User, now: datetime) -> No
 # --- Leaving -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("path", ["timestamp.txt", "timestamp.txt/mine.txt"])
+def test_student_with_a_file_where_nbgrader_keeps_the_moment_is_exported(
+    course: Course, teacher: User, now: datetime, path: str
+) -> None:
+    bundle = Bundle((*bundle_of("submitted-changed.ipynb"), File(path, b"yesterday")))
+    Submission.objects.filter(membership__person__username="ada").update(bundle=artefacts.keep(bundle.tar))
+
+    content = _exported(course, teacher, now)
+
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.read("submitted/ada/homework/timestamp.txt").startswith(b"2026-03-01 11:00:00")
+
+
 def test_class_without_releases_has_nothing_to_export(teacher: User, now: datetime) -> None:
     export = ask_export(CourseFactory.create(), by=teacher, now=now)
 
