@@ -176,6 +176,11 @@ REASONS: dict[str, Reason] = {
         _("There is nothing to do."),
         status=409,
     ),
+    "deadline_moved": Reason(
+        _("Your teacher has moved the due date, or changed what happens then, so nothing was submitted for you."),
+        _("Submit it when you are done."),
+        status=409,
+    ),
     "copy_work_interrupted": Reason(
         _("Carrel was interrupted again and again while it read or wrote your copy."),
         _("Look for very large files in it and take them out, then try once more. If that does not help, say so."),

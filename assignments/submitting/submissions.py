@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import User
 from assignments import artefacts
-from assignments.deadlines import NOTHING_EXTRA, Allowance, Attempt, dates_for, refusal, standing
+from assignments.deadlines import NOTHING_EXTRA, Allowance, Attempt, dates_for, on_time_until, refusal, standing
 from assignments.errors import AssignmentError
 from assignments.files import Bundle
 from assignments.models import Assignment, Collection, Extension, Fetch, Release, Submission, Way
@@ -196,6 +196,8 @@ def _collect(collection: Collection) -> None:
     if collection.way == Way.DEADLINE:
         _check_something_was_done(collection, received)
     with transaction.atomic():
+        if collection.way == Way.DEADLINE:
+            _check_still_due(collection)
         submission = receive(
             collection.assignment,
             collection.membership,
@@ -215,6 +217,14 @@ def _work_in(copy: Bundle, collection: Collection) -> Bundle:
         return copy
     given = {file.path for file in given_out(_release_of(collection.assignment, collection.membership))}
     return Bundle(tuple(file for file in copy if not file.path.startswith(FEEDBACK) or file.path in given))
+
+
+def _check_still_due(collection: Collection) -> None:
+    """Raise AssignmentError `deadline_moved` for whoever has more time by now than when it was asked for."""
+    assignment = collection.assignment
+    last = on_time_until(assignment.schedule, allowance_of(assignment, collection.membership))
+    if not assignment.is_submitted_at_deadline or last is None or last > collection.asked_at:
+        raise AssignmentError("deadline_moved")
 
 
 def _check_something_was_done(collection: Collection, received: Bundle) -> None:

@@ -87,6 +87,31 @@ def test_who_submits_before_the_worker_comes_has_one_submission(
     assert [one.way for one in Submission.objects.all()] == [Way.LAB]
 
 
+def test_who_gets_more_time_before_the_worker_comes_keeps_it(
+    assignment: Assignment, ada: Membership, now: datetime
+) -> None:
+    hand_in_for_those_who_forgot(now=now + SECOND)
+    Extension.objects.create(assignment=assignment, membership=ada, extra_minutes=60)
+
+    carry_out_collection(Collection.objects.get(), now=now + SECOND)
+
+    assert Collection.objects.get().failure_code == "deadline_moved"
+    _sweep(now + HOUR + SECOND)
+    assert Submission.objects.get().submitted_at == (now + HOUR).replace(microsecond=0)
+
+
+@pytest.mark.parametrize("change", [{"is_submitted_at_deadline": False}, {"due_at": None}], ids=["no more", "never"])
+def test_rule_that_is_changed_before_the_worker_comes_counts(
+    assignment: Assignment, ada: Membership, now: datetime, change: dict[str, bool | None]
+) -> None:
+    hand_in_for_those_who_forgot(now=now + SECOND)
+    Assignment.objects.update(**change)
+
+    carry_out_collection(Collection.objects.get(), now=now + SECOND)
+
+    assert not Submission.objects.exists()
+
+
 def test_sweeping_again_submits_nothing_more(assignment: Assignment, ada: Membership, now: datetime) -> None:
     _sweep(now + SECOND)
     _sweep(now + HOUR)
