@@ -102,7 +102,9 @@ class SubmissionRecord:
         return self.submission.autogradings.filter(is_trial=False).first() if self.place.is_staff else None
 
     def _told(self, name: str) -> Decimal | None:
-        value: Decimal | None = getattr(self.grade, name) if self.grade is not None else None
+        """Of the grade, if it was published of this submission, and not of one that counted before."""
+        is_told = self.grade is not None and self.feedback_at is not None
+        value: Decimal | None = getattr(self.grade, name) if is_told else None
         return value
 
 

@@ -148,6 +148,17 @@ def test_points_are_not_told_before_they_are_published(
     assert rows(program, GRADES)[0]["points"] == 5.0
 
 
+def test_points_of_an_attempt_that_counted_before_are_not_those_of_another(
+    adas: APIClient, ada: Membership, submission: Submission, teacher: User, now: datetime
+) -> None:
+    publish_grades(submission.assignment, None, by=teacher, now=now)
+    second = graded(submission.assignment, ada, now=now + timedelta(hours=1))
+
+    told = adas.get(of(second)).json()
+
+    assert (told["counts"], told["points"], told["max_points"]) == (True, None, None)
+
+
 @pytest.mark.parametrize("state", ["sent", "waiting", "refused"])
 def test_grade_says_how_far_it_is_in_the_learning_platform(
     program: APIClient, adas: APIClient, submission: Submission, teacher: User, now: datetime, state: str
