@@ -196,6 +196,11 @@ REASONS: dict[str, Reason] = {
         _("Your teacher is still preparing it. Come back later."),
         status=409,
     ),
+    "submission_has_no_files": Reason(
+        _("Only the points of this submission were brought here: it has no files that tests could be run over."),
+        _("Give points by hand where something is to be changed."),
+        status=409,
+    ),
     "grading_interrupted": Reason(
         _("Grading this was interrupted again and again."),
         _("Have it graded once more. If that does not help, tell whoever runs this Carrel."),

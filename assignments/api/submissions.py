@@ -91,7 +91,7 @@ class SubmissionViewSet(OfSubmission[Submission]):
         request=None,
         responses={
             202: SubmissionDetailSerializer,
-            **errors({404: NOT_FOUND, 409: f"{OVER}, {NO_RELEASE}."}),
+            **errors({404: NOT_FOUND, 409: f"{OVER}, {NO_RELEASE}, `submission_has_no_files`."}),
         },
     )
     def grade(self, request: Request, pk: str) -> Response:

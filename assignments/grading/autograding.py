@@ -48,6 +48,7 @@ OUTAGES = frozenset({"runtime_unavailable", "disk_full"})
 PATIENCE = timedelta(hours=6)
 """How long after being asked for an autograding outlasts such outages. People are to be told some time."""
 ASKED_AT_ONCE = 500
+_NOTHING = ("", NO_FILES)
 
 Clock = Callable[[], datetime]
 State = Autograding.State
@@ -86,8 +87,10 @@ def ask_autograding(
 ) -> Autograding:
     """Have a submission graded by the tests of this release, or of the present one. Asking twice is asking once.
 
-    A trial changes no grade. Raises AssignmentError `assignment_not_released`.
+    A trial changes no grade. Raises AssignmentError `assignment_not_released` and `submission_has_no_files`.
     """
+    if submission.bundle in _NOTHING:
+        raise AssignmentError("submission_has_no_files")
     release = release or _release_of(submission.assignment)
     row = _row(submission, _places([submission], is_trial=is_trial)[0], release, by=by, now=now, is_trial=is_trial)
     try:
@@ -131,7 +134,7 @@ def ask_all(assignment: Assignment, which: Which, *, by: User, now: datetime) ->
     """
     check_going_on(assignment.course)
     release = _release_of(assignment)
-    submissions = assignment.submissions.exclude(bundle__in=("", NO_FILES)).select_related("membership", "assignment")
+    submissions = assignment.submissions.exclude(bundle__in=_NOTHING).select_related("membership", "assignment")
     wanted = submissions.filter(state=_STATE_OF[which]) if which in _STATE_OF else submissions
     return ask_many(list(wanted.order_by("submitted_at", "pk")), by=by, now=now, release=release)
 
@@ -160,6 +163,7 @@ def ask_where_due(*, now: datetime) -> None:
     received = Submission.objects.filter(
         state=Submission.State.RECEIVED, assignment__is_graded_on_submit=True, autogradings=None
     )
+    received = received.exclude(bundle__in=_NOTHING)
     for submission in received.select_related("assignment__release", "membership")[:ASKED_AT_ONCE]:
         ask_autograding(submission, by=None, now=now)
 

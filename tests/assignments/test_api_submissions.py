@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from assignments import artefacts
+from assignments.files import NO_FILES
 from assignments.grading.gradebook import publish_grades
 from assignments.grading.marking import Place, give_points, pseudonym, take_lease
 from assignments.models import Assignment, Autograding, CellLease, Extension, Grade, GradeChange, Submission
@@ -223,6 +224,17 @@ def test_submission_is_graded_again_once(graders: APIClient, submission: Submiss
 
     assert [(answer["state"], answer["run"]["state"]) for answer in answers] == [("waiting", "waiting")] * 2
     assert Autograding.objects.filter(state="waiting").count() == 1
+
+
+def test_submission_of_which_only_points_were_imported_is_not_graded_again(
+    graders: APIClient, submission: Submission
+) -> None:
+    Submission.objects.update(bundle=NO_FILES)
+
+    answer = graders.post(of(submission, "grade/"))
+
+    assert code_of(answer) == (409, "submission_has_no_files")
+    assert Submission.objects.get().state == Submission.State.GRADED
 
 
 def test_all_are_graded_again(
