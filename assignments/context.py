@@ -36,6 +36,8 @@ def assignment_view(
         @wraps(view)
         def load(request: CourseRequest, *, name: str, **arguments: Any) -> HttpResponseBase:
             known = cast("AssignmentRequest", request)
+            if "\0" in name:  # Which no database can be asked for.
+                raise Http404
             assignments = known.course.assignments.present().select_related("release", "lesson")
             known.assignment = get_object_or_404(assignments, name=name)
             known.assignment.course = known.course

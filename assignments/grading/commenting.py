@@ -40,6 +40,7 @@ def change(said: CellComment, *, text: str, by: User, now: datetime) -> None:
 
 def _check_there(submission: Submission, notebook: str, cell: str) -> None:
     release = submission.autograding.release_id if submission.autograding is not None else submission.release_id
-    is_known = Cell.objects.filter(release=release, notebook=notebook).exists()
-    if not is_known or (cell and cell not in names_of(read(notebook_of(submission, notebook), name=notebook))):
+    if "\0" in cell or not Cell.objects.filter(release=release, notebook=notebook).exists():
+        raise AssignmentError("cell_unknown")  # A student's notebook may call a cell what no database takes.
+    if cell and cell not in names_of(read(notebook_of(submission, notebook), name=notebook)):
         raise AssignmentError("cell_unknown")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.utils import timezone
 
@@ -22,6 +22,11 @@ def facts_of(request: AssignmentRequest) -> dict[str, Any]:
         "here": "work",
         "now": timezone.now(),
     }
+
+
+def words_in(request: HttpRequest, name: str) -> str:
+    """What somebody has typed into a field, without the character that no database takes."""
+    return str(request.POST.get(name, "")).replace("\0", "")
 
 
 def back(request: AssignmentRequest, to: str = "assignment-detail", *arguments: Any) -> HttpResponseRedirect:

@@ -23,6 +23,9 @@ from assignments.views.answers import facts_of
 from classes.models import Role
 
 GRADERS = (Role.TEACHER, Role.GRADER)
+NO_NUMBER = Decimal("NaN")
+DIGITS = 15
+"""What has more before its point is a slip of the hand, and cannot be reckoned with."""
 
 
 def facts(request: AssignmentRequest) -> dict[str, Any]:
@@ -74,14 +77,15 @@ def called(request: AssignmentRequest, submission: Submission | None) -> str:
 
 
 def number(text: str) -> Decimal | None:
-    """What somebody has typed; NaN where that is no number, None where it is nothing."""
+    """What somebody has typed; NaN where that is no number of points, None where it is nothing."""
     text = text.strip().replace(",", ".")
     if not text:
         return None
     try:
-        return Decimal(text)
+        found = Decimal(text)
     except InvalidOperation:
-        return Decimal("NaN")
+        return NO_NUMBER
+    return found if found.is_finite() and found.adjusted() < DIGITS else NO_NUMBER
 
 
 def uuid_in(text: str) -> UUID:

@@ -29,11 +29,13 @@ from assignments.grading.statistics import spreads
 from assignments.models import Assignment, Grade
 from assignments.policies import can_publish
 from assignments.returning.publishing import publication_of
-from assignments.views.answers import facts_of
+from assignments.views.answers import facts_of, words_in
 from classes.context import CourseRequest, course_view
 from classes.models import Course, Membership, Role
 
 STUDENTS_ON_A_PAGE = 50
+DIGITS = 19
+"""The key of no grade has as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ def grades_publish(request: AssignmentRequest) -> HttpResponse:
         _one_of(request),
         by=request.user,
         now=timezone.now(),
-        message=request.POST.get("message", "").strip()[:4000],
+        message=words_in(request, "message").strip()[:4000],
         is_finished=request.POST.get("which") == "finished",
     )
     words = ngettext("%(n)d student now sees the grade.", "%(n)d students now see their grades.", len(told))
@@ -148,7 +150,8 @@ def _one_of(request: AssignmentRequest) -> list[Membership] | None:
     if not number:
         return None
     grades = request.assignment.grades.select_related("membership")
-    return [get_object_or_404(grades, pk=int(number) if number.isascii() and number.isdigit() else 0).membership]
+    is_key = number.isascii() and number.isdigit() and len(number) < DIGITS
+    return [get_object_or_404(grades, pk=int(number) if is_key else 0).membership]
 
 
 class Told(NamedTuple):

@@ -24,7 +24,7 @@ from assignments.grading.marking import Place, Walk
 from assignments.grading.points import CellKey
 from assignments.models import Cell, CellGrade, GradeChange, RubricItem, SavedComment, Submission
 from assignments.policies import can_grade
-from assignments.views.answers import say
+from assignments.views.answers import say, words_in
 from assignments.views.at_answer import (
     GRADERS,
     asked,
@@ -75,6 +75,8 @@ def grading_next(request: AssignmentRequest) -> HttpResponse:
             after = Place(UUID(request.GET.get("after") or str(UUID(int=0))), key)
         except ValueError as error:
             raise Http404 from error
+        if "\0" in key.notebook + key.grade_id:
+            raise Http404
     walk, is_back, is_any = walk_in(request.GET.get("by", "")), *map(bool, map(request.GET.get, ("back", "any")))
     return _to_next(request, after, walk=walk, is_back=is_back, is_any=is_any)
 
@@ -182,7 +184,7 @@ def cell_lease(request: AssignmentRequest, submission_id: UUID) -> HttpResponse:
 
 def _mark(request: AssignmentRequest, submission: Submission, key: CellKey, what: str) -> None:
     now, by, seen = timezone.now(), request.user, seen_in(request.POST.get("seen", ""))
-    why = request.POST.get("why", "")
+    why = words_in(request, "why")
     if what == "undo":
         marking.undo(submission, key, by=by, now=now)
     elif what.startswith("item:"):
@@ -210,7 +212,7 @@ def _give_what_is_new(request: AssignmentRequest, submission: Submission, key: C
 
 
 def _comment(request: AssignmentRequest, submission: Submission, notebook: str) -> None:
-    text = request.POST.get("text", "")
+    text = words_in(request, "text")
     if request.POST.get("saved"):
         text = get_object_or_404(SavedComment, course=request.course, pk=uuid_in(request.POST["saved"])).text
     commenting.say(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import cast
 from uuid import UUID
 
@@ -22,7 +22,8 @@ from assignments.models import Assignment, RegradeRequest, Submission
 from assignments.policies import can_grade
 from assignments.returning.feedback import feedback_of
 from assignments.returning.requests import answer, ask, close, requests_in, threads
-from assignments.views.answers import back, refused, say
+from assignments.views.answers import back, refused, say, words_in
+from assignments.views.at_answer import NO_NUMBER, number
 from classes.context import CourseRequest, course_view
 from classes.models import Role
 from environments.errors import EnvironmentsError
@@ -54,7 +55,7 @@ def request_open(request: AssignmentRequest, submission_id: UUID) -> HttpRespons
     submission = _own(request, submission_id)
     cell = CellKey(request.POST.get("notebook", ""), request.POST.get("cell", ""))
     try:
-        ask(submission, cell, request.POST.get("text", ""), by=request.user, now=timezone.now())
+        ask(submission, cell, words_in(request, "text"), by=request.user, now=timezone.now())
     except EnvironmentsError as error:
         return refused(request, error, PAGE, submission.pk)
     return back(request, PAGE, submission.pk)
@@ -69,7 +70,7 @@ def request_answer(request: AssignmentRequest, request_id: UUID) -> HttpResponse
         pk=request_id,
         submission__assignment=request.assignment,
     )
-    text, ends, now = request.POST.get("text", ""), request.POST.get("ends", ""), timezone.now()
+    text, ends, now = words_in(request, "text"), request.POST.get("ends", ""), timezone.now()
     try:
         if ends == "changed":
             close(asked, points=_points(request.POST.get("points", "")), words=text, by=request.user, now=now)
@@ -128,7 +129,5 @@ def _own(request: AssignmentRequest, submission_id: UUID) -> Submission:
 
 
 def _points(text: str) -> Decimal:
-    try:
-        return Decimal(text.strip().replace(",", "."))
-    except InvalidOperation:
-        return Decimal("NaN")
+    found = number(text)
+    return NO_NUMBER if found is None else found

@@ -19,8 +19,8 @@ from assignments.grading import rubrics
 from assignments.grading.points import CellKey
 from assignments.grading.rubrics import Effect
 from assignments.models import RubricItem
-from assignments.views.answers import say
-from assignments.views.at_answer import GRADERS, asked, called, facts, item_at, number, to_answer, walk_in
+from assignments.views.answers import say, words_in
+from assignments.views.at_answer import GRADERS, NO_NUMBER, asked, called, facts, item_at, number, to_answer, walk_in
 from environments.errors import EnvironmentsError
 
 SHOWN = 50
@@ -74,7 +74,7 @@ def _item(request: AssignmentRequest, key: CellKey, *, is_retiring: bool) -> Rub
     if is_retiring:
         item.retired_at = item.retired_at or timezone.now()
     else:
-        item.label, item.points = request.POST.get("label", ""), _points(request)
+        item.label, item.points = words_in(request, "label"), _points(request)
     return item
 
 
@@ -110,4 +110,4 @@ def _seal(effects: Sequence[Effect]) -> str:
 
 def _points(request: AssignmentRequest) -> Decimal:
     found = number(request.POST.get("item_points", "").replace("−", "-"))
-    return Decimal("NaN") if found is None else found
+    return NO_NUMBER if found is None else found

@@ -112,6 +112,16 @@ def test_publishing_tells_one_or_all(
     assert published.get(pk=one.pk).published_points == Decimal("4.5")
 
 
+@pytest.mark.parametrize("key", ["0", "-1", "x", "²", "9" * 30, "9" * 5000])
+def test_publishing_a_grade_that_cannot_be_tells_nobody(
+    client: Client, lead: User, submission: Submission, key: str
+) -> None:
+    answer = client.post(f"{WORK}homework/grades/publish/", {"grade": key})
+
+    assert answer.status_code == 404
+    assert not Grade.objects.filter(published_at__isnull=False).exists()
+
+
 def test_publishing_says_before_whom_it_would_tell_what(
     client: Client, assignment: Assignment, lead: User, submission: Submission, now: datetime
 ) -> None:

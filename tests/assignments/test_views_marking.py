@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from accounts.models import User
 from assignments.grading.gradebook import publish_grades
-from assignments.grading.marking import LEASE, Place, take_lease
+from assignments.grading.marking import LEASE, Place, give_points, take_lease
 from assignments.grading.rubrics import add_item
-from assignments.models import Assignment, CellGrade, CellLease, RubricItem, Submission
+from assignments.models import Assignment, CellComment, CellGrade, CellLease, GradeChange, RubricItem, Submission
 from classes.models import Course, Role
 from tests.assignments.marked import ESSAY, PROOF, graded, to_be_graded
 from tests.factories import CourseFactory, member
@@ -125,6 +125,45 @@ def test_points_that_make_no_sense_are_explained(
 
     assert "between 0 and 4 points" in page
     assert _essay(submission).needs_manual
+
+
+@pytest.mark.parametrize("field", ["points", "extra"])
+@pytest.mark.parametrize("number", ["sNaN", "-inf", "1e999999999", "1e-999999999", "9" * 5000])
+def test_numbers_that_cannot_be_reckoned_with_are_refused(
+    client: Client, grader: User, submission: Submission, field: str, number: str
+) -> None:
+    give_points(submission, ESSAY, Decimal(1), by=grader, now=timezone.now(), seen=0)
+
+    answer = client.post(_page(submission, "points/"), _about(points="1") | {field: number})
+
+    assert answer.status_code == 302
+    assert _essay(submission).points in (0, 1)
+
+
+@pytest.mark.parametrize("number", ["sNaN", "1e999999999", "9" * 5000, ""])
+def test_rubric_item_worth_no_number_is_refused(
+    client: Client, grader: User, submission: Submission, number: str
+) -> None:
+    client.post(_page(submission, "rubric/"), _about(label="Odd", item_points=number))
+
+    assert not RubricItem.objects.exists()
+
+
+def test_words_are_kept_without_what_no_database_takes(client: Client, grader: User, submission: Submission) -> None:
+    client.post(_page(submission, "points/"), _about(points="1", why="Be\0cause"))
+    client.post(_page(submission, "comments/"), _about(at="essay", text="We\0ll", keep="1"))
+    client.post(_page(submission, "rubric/"), _about(label="Cl\0ear", item_points="1"))
+
+    assert GradeChange.objects.get(kind="manual").why == "Because"
+    assert CellComment.objects.get().text == "Well"
+    assert RubricItem.objects.get().label == "Clear"
+
+
+@pytest.mark.parametrize("path", ["homework/grading/next/?notebook=a&cell=%00", "%00/", "home%00work/grading/"])
+def test_what_no_database_can_be_asked_for_is_not_there(
+    client: Client, grader: User, submission: Submission, path: str
+) -> None:
+    assert client.get(f"/classes/biology/assignments/{path}").status_code == 404
 
 
 def test_rubric_item_is_added_and_chosen(client: Client, grader: User, submission: Submission) -> None:
