@@ -61,6 +61,21 @@ def test_trial_shows_old_and_new_and_changes_nothing(
     assert set(Grade.objects.values_list("points", flat=True)) == {Decimal(1)}
 
 
+def test_tests_of_the_earlier_release_that_end_later_do_not_count(
+    assignment: Assignment, corrected: list[Submission], now: datetime
+) -> None:
+    late = graded_by(corrected[0], 1)
+    Submission.objects.update(state=Submission.State.RUNNING)
+    take_over(graded_by(corrected[0], 2, release=assignment.release), now=now)
+
+    take_over(late, now=now + timedelta(minutes=1))
+
+    submission = Submission.objects.get(pk=corrected[0].pk)
+    assert (submission.points, submission.state) == (Decimal(2), Submission.State.GRADED)
+    assert submission.autograding is not None
+    assert submission.autograding.release == assignment.release
+
+
 def test_trials_are_asked_for_once(
     assignment: Assignment, corrected: list[Submission], teacher: Membership, now: datetime
 ) -> None:
