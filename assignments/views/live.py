@@ -36,7 +36,10 @@ ICONS = {
 @require_safe
 @never_cache
 def assignment_live(request: AssignmentRequest) -> HttpResponse:
-    """How far each student is, and who works on it now; only the part that changes when htmx asks."""
+    """How far each student is, and who works on it now; only the part that changes when htmx asks.
+
+    Not when they submitted, to those who grade without names: submissions say the same of themselves.
+    """
     places = places_of(request.assignment, now=timezone.now())
     wanted = request.GET.get("show", "")
     shown = [place for place in places if wanted not in set(Stage) or place.stage == wanted]
@@ -53,6 +56,7 @@ def assignment_live(request: AssignmentRequest) -> HttpResponse:
         "stages": [(stage, WORDS[stage], ICONS[stage], number) for stage, number in counted(places).items()],
         "page": page,
         "rows": [(place, WORDS[place.stage], ICONS[place.stage]) for place in page],
+        "has_times": request.standing.is_teacher or not request.assignment.is_anonymous,
         "refresh_seconds": REFRESH_SECONDS,
     }
     template = "assignments/live.html"

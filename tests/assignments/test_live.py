@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 from django.test import Client
@@ -75,6 +75,22 @@ def test_page_shows_those_at_one_stage(client: Client, assignment: Assignment, n
     part = client.get(PAGE, {"show": "copy"}, headers={"HX-Request": "true"}).content.decode()
 
     assert ("Beginner" in part, "Absent" in part, "<html" in part) == (True, False, False)
+
+
+@pytest.mark.parametrize(
+    ("role", "is_anonymous", "is_told"),
+    [(Role.GRADER, True, False), (Role.GRADER, False, True), (Role.TEACHER, True, True)],
+)
+def test_moment_that_tells_whose_a_submission_is_is_told_where_names_are(
+    client: Client, assignment: Assignment, role: Role, is_anonymous: bool, is_told: bool
+) -> None:
+    Assignment.objects.update(is_anonymous=is_anonymous)
+    submitted_by_many(assignment, 1, now=datetime(2026, 3, 1, 9, 41, tzinfo=UTC))
+    client.force_login(member(assignment.course, "reader", role).person)
+
+    page = client.get(PAGE).content.decode()
+
+    assert ("09:41" in page) is is_told
 
 
 def test_live_page_of_the_class_leads_there(client: Client, assignment: Assignment) -> None:
