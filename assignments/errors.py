@@ -161,6 +161,11 @@ REASONS: dict[str, Reason] = {
         _("Go back to the feedback and read how it ended."),
         status=409,
     ),
+    "request_full": Reason(
+        _("So much was said about this cell already that nothing can be added."),
+        _("Wait for an answer, or talk to your teacher."),
+        status=409,
+    ),
     "request_points_invalid": Reason(
         _("That is no number of points this cell can have."),
         _("Give a number between 0 and {most}."),

@@ -258,7 +258,7 @@ class RequestViewSet(OfSubmission[RegradeRequest]):
                 CHANGING
                 | {
                     404: "`not_found`: it is not yours; `feedback_not_published`.",
-                    409: f"{OVER}, `request_cell_unknown`.",
+                    409: f"{OVER}, `request_cell_unknown`, `request_full`: wait for an answer.",
                     422: "`request_empty`.",
                 }
             ),

@@ -24,6 +24,8 @@ from classes.members import check_going_on
 from classes.models import Course
 
 MAX_CHARACTERS = 4000
+MAX_MESSAGES = 100
+"""So many are in a thread before only those who grade can add to it: every one is on the page where they are read."""
 State = RegradeRequest.State
 
 
@@ -67,7 +69,7 @@ def requests_of(submission: Submission) -> Sequence[RegradeRequest]:
 def open_request(submission: Submission, cell: CellKey, words: str, *, by: User, now: datetime) -> RegradeRequest:
     """Ask those who grade to look at a cell again. Asking again while it is open adds to the same thread.
 
-    Raises CourseError `course_over`, and AssignmentError `request_empty` or `request_cell_unknown`.
+    Raises CourseError `course_over`, and AssignmentError `request_empty`, `request_cell_unknown` or `request_full`.
     """
     check_going_on(submission.assignment.course)
     text = _words(words)
@@ -77,6 +79,8 @@ def open_request(submission: Submission, cell: CellKey, words: str, *, by: User,
     at = {"submission": submission, "notebook": cell.notebook, "grade_id": cell.grade_id, "state": State.OPEN}
     with transaction.atomic():
         request = _opened(at, now=now)
+        if request.messages.count() >= MAX_MESSAGES:
+            raise AssignmentError("request_full")
         RegradeMessage.objects.create(request=request, text=text, by=by, at=now)
     return request
 
@@ -90,7 +94,7 @@ def ask(submission: Submission, cell: CellKey, words: str, *, by: User, now: dat
 
 @transaction.atomic
 def answer(request: RegradeRequest, words: str, *, by: User, now: datetime) -> None:
-    """Say something in the thread. Raises what `open_request` raises, and `request_closed`."""
+    """Say something in the thread. Raises CourseError `course_over`, and `request_empty` or `request_closed`."""
     check_going_on(request.submission.assignment.course)
     _locked(request)
     RegradeMessage.objects.create(request=request, text=_words(words), by=by, at=now)

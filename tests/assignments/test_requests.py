@@ -16,6 +16,7 @@ from assignments.files import Bundle, File
 from assignments.grading.gradebook import publish_grades, take_over
 from assignments.grading.points import CellKey
 from assignments.models import Assignment, Grade, RegradeMessage, RegradeRequest, Submission, Way
+from assignments.returning import requests
 from assignments.returning.requests import answer, close, open_request, requests_in, threads
 from assignments.submitting.submissions import receive
 from classes.models import Membership, Role
@@ -67,6 +68,21 @@ def test_asking_nothing_or_of_nothing_is_refused(
         open_request(submission, cell, words, by=_who(submission, "ada").person, now=now)
 
     assert raised.value.code == code
+
+
+def test_student_cannot_fill_the_pages_of_those_who_grade(
+    submission: Submission, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "MAX_MESSAGES", 2)
+    ada, teacher = _who(submission, "ada").person, _who(submission, "teacher").person
+    asked = open_request(submission, CELL, "Why?", by=ada, now=now)
+    open_request(submission, CELL, "Well?", by=ada, now=now)
+
+    with pytest.raises(AssignmentError, match="request_full"):
+        open_request(submission, CELL, "Why?", by=ada, now=now)
+
+    answer(asked, "Because.", by=teacher, now=now)
+    assert asked.messages.count() == 3
 
 
 def test_closing_with_points_changes_them(submission: Submission, now: datetime) -> None:
