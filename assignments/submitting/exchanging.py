@@ -110,8 +110,9 @@ def own_assignment(person: User, *, course: str, name: str, now: datetime, withi
 
 
 def own_submission(person: User, key: UUID, *, within: int | None = None) -> Submission | None:
-    """A submission that this person made, in a class they are in."""
-    mine = Submission.objects.filter(membership__in=_memberships(person, within), assignment__course__deleted_at=None)
+    """A submission that this person made, in a class they are in, of an assignment that nobody has taken away."""
+    mine = Submission.objects.filter(membership__in=_memberships(person, within))
+    mine = mine.filter(assignment__deleted_at=None, assignment__course__deleted_at=None)
     return mine.select_related("assignment__course", "release__source", "feedback").filter(pk=key).first()
 
 

@@ -372,6 +372,19 @@ def test_submission_after_the_end_is_refused(program: APIClient, given: Assignme
 # --- Feedback ----------------------------------------------------------------------------------------------
 
 
+def test_submission_to_what_was_taken_away_is_gone(program: APIClient, given: Assignment) -> None:
+    place = f"{EXCHANGE}submissions/{submit(program).json()['id']}/files/"
+    before = program.get(place).status_code
+    Assignment.objects.update(deleted_at=timezone.now())
+
+    assert (before, program.get(place).status_code) == (200, 404)
+
+
+@pytest.mark.parametrize("name", ["given%00", "%00"])
+def test_name_that_no_database_can_be_asked_for_is_not_there(program: APIClient, given: Assignment, name: str) -> None:
+    assert program.get(f"{EXCHANGE}stats/{name}/files/").status_code == 404
+
+
 def test_feedback_is_not_there_before_it_is_published(program: APIClient, given: Assignment) -> None:
     key = submit(program).json()["id"]
 
