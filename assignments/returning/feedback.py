@@ -229,7 +229,7 @@ def _tests_of(release: Release) -> frozenset[CellKey]:
 
 def _names(executed: Bundle, points: SubmissionPoints) -> list[str]:
     there = {file.path.removesuffix(files.SUFFIX) for file in executed if file.path.endswith(files.SUFFIX)}
-    return sorted({name for name in there if "/" not in name} | {cell.key.notebook for cell in points.cells})
+    return sorted({name for name in there if name and "/" not in name} | {cell.key.notebook for cell in points.cells})
 
 
 def _read(artefact: str) -> Bundle:

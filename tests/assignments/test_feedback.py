@@ -180,6 +180,16 @@ def test_feedback_of_before_its_terms_were_kept_is_told(client: Client, publishe
     assert "1 / 5" in _page(client, published, "ada")
 
 
+def test_file_that_is_called_like_an_ending_only_is_no_notebook(
+    client: Client, submission: Submission, teacher: Membership, now: datetime
+) -> None:
+    ran = Bundle((File(".ipynb", EMPTY_NOTEBOOK), File("problem1.ipynb", EMPTY_NOTEBOOK)))
+    Autograding.objects.update(bundle=artefacts.keep(ran.tar))
+    publish_grades(submission.assignment, None, by=teacher.person, now=now)
+
+    assert "problem1" in _page(client, submission, "ada")
+
+
 def test_hidden_tests_are_kept_back(client: Client, published: Submission) -> None:
     page = _page(client, published, "ada")
 
