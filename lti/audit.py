@@ -45,6 +45,7 @@ class What(models.TextChoices):
     COURSE_CONNECTED = "course_connected", _("Course connected")
     COURSE_DISCONNECTED = "course_disconnected", _("Course disconnected")
     LINKS_PLACED = "links_placed", _("Links placed in a course")
+    LINK_LED = "link_led", _("Link led elsewhere")
     ACCOUNT_JOINED = "account_joined", _("Account connected")
     ACCOUNT_UNLINKED = "account_unlinked", _("Account disconnected")
     ACCOUNT_MERGED = "account_merged", _("Accounts put together")
@@ -70,6 +71,7 @@ SENTENCES: Mapping[str, str | _StrPromise] = {
     What.COURSE_CONNECTED: _("The course “{context}” became the class “{course}”."),
     What.COURSE_DISCONNECTED: _("The course “{context}” is the class “{course}” no more."),
     What.LINKS_PLACED: _("Links were placed in the course “{context}”: {count}."),
+    What.LINK_LED: _("The link “{link}” in the course “{context}” was made to lead to “{target}”."),
     What.ACCOUNT_JOINED: _(
         "Somebody connected their account “{account}”. The one made for them, “{former}”, is closed."
     ),

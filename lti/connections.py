@@ -51,7 +51,7 @@ def connections_of(standing: Standing, *, now: datetime) -> list[Connection]:
     rows = rows.prefetch_related(Prefetch("resource_links", queryset=links), "enrolments")
     contexts = list(rows.order_by("connected_at", "pk"))
     shown = {context: list(context.resource_links.all())[:MAX_LINKS] for context in contexts}
-    targets = {row: Target.read(row.target) for links_of in shown.values() for row in links_of}
+    targets = {row: Target.read(row.parameters) for links_of in shown.values() for row in links_of}
     found = destinations(targets.values(), standing, now=now)
     return [
         Connection(

@@ -52,26 +52,33 @@ def note_services(context: Context, services: Services) -> None:
         Context.objects.filter(pk=context.pk).update(**news)
 
 
-def note_link(context: Context, link: Place, services: Services, *, now: datetime) -> ResourceLink:
-    """The place in it that somebody came by."""
+def note_link(context: Context, link: Place, services: Services, said: Target | None, *, now: datetime) -> ResourceLink:
+    """The place in it that somebody came by, and what that leads to by the platform's word.
+
+    What a teacher chose here in its stead ends once the platform says something new. The row is locked from here to the
+    end of the transaction: what the link leads to changes for nobody in between.
+    """
     facts = {"title": link.title, "last_launched_at": now}
     if services.line_item_url:
         facts["line_item_url"] = services.line_item_url
     noted, _is_new = context.resource_links.update_or_create(resource_link_id=link.id, defaults=facts)
+    target = said.custom if said is not None else {}
+    if noted.target != target:
+        noted.target, noted.chosen = target, {}
+        noted.save(update_fields=["target", "chosen"])
     return noted
 
 
-def note_target(link: ResourceLink, target: Target | None, assignment: Assignment | None) -> None:
-    """Keep what a link leads to, as its parameters say, and which assignment of the class that is."""
-    said = target.custom if target is not None else {}
-    if (link.target, link.assignment_id) != (said, assignment.pk if assignment is not None else None):
-        link.target, link.assignment = said, assignment
-        link.save(update_fields=["target", "assignment"])
+def note_assignment(link: ResourceLink, assignment: Assignment | None) -> None:
+    """Keep which assignment of the class a link leads to."""
+    if link.assignment_id != (assignment.pk if assignment is not None else None):
+        link.assignment = assignment
+        link.save(update_fields=["assignment"])
 
 
 def linked_keys(context: Context) -> set[str]:
     """The keys of what the course has links to, as far as somebody has opened them."""
-    targets = [Target.read(said) for said in context.resource_links.values_list("target", flat=True)]
+    targets = [Target.read(link.parameters) for link in context.resource_links.only("target", "chosen")]
     return {target.key if target is not None else Kind.COURSE.value for target in targets}
 
 

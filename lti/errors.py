@@ -198,6 +198,11 @@ REASONS: dict[str, Reason] = {
         _("Connect a class that you teach here, or ask whoever runs this Carrel to make you one."),
         status=403,
     ),
+    "link_moved": Reason(
+        _("What the link leads to, or where its grades go, has changed meanwhile."),
+        _("Look at it once more, and decide again."),
+        status=409,
+    ),
     # Registration
     "registration_malformed": Reason(
         _("This address is not for people: a learning platform opens it by itself."),

@@ -90,7 +90,8 @@ def arrive(deployment: Deployment, message: Message, *, now: datetime) -> Arriva
     copies.note_origin(context, message.custom)
     target, link = Target.read(message.custom), None
     if message.resource_link is not None:
-        link = contexts.note_link(context, message.resource_link, message.services, now=now)
+        link = contexts.note_link(context, message.resource_link, message.services, target, now=now)
+        target = Target.read(link.parameters)
     if message.role == Role.TEACHER:
         syncing.wish(context, now=now)
     if context.course is None:
@@ -99,7 +100,7 @@ def arrive(deployment: Deployment, message: Message, *, now: datetime) -> Arriva
         return Arrival(person.user, reverse("classes:course-list"), is_new, has_no_role=True)
     found = destination(target, Standing(context.course, membership, Role(membership.role)), now=now)
     if link is not None:
-        contexts.note_target(link, target, found.assignment)
+        contexts.note_assignment(link, found.assignment)
         outbox.note_link(link)
     outbox.catch_up(context, None if message.role == Role.TEACHER else person)
     return Arrival(

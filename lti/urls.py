@@ -15,6 +15,7 @@ from lti.views import (
     picking,
     platforms,
     registering,
+    relinking,
     rosters,
 )
 
@@ -30,6 +31,8 @@ urlpatterns = [
     path("enter/", entering.enter, name="enter"),
     path("links/<int:link_id>/", links.link, name="link"),
     path("classes/<slug:slug>/", links.course_links, name="course-links"),
+    path("classes/<slug:slug>/links/<int:link_id>/", relinking.link_choose, name="link-choose"),
+    path("classes/<slug:slug>/links/<int:link_id>/lead/", relinking.link_lead, name="link-lead"),
     path("classes/<slug:slug>/<uuid:context_id>/disconnect/", links.context_disconnect, name="context-disconnect"),
     path("join/", joining.join_begin, name="join"),
     path("join/<str:token>/", joining.join_confirm, name="join-confirm"),

@@ -19,6 +19,9 @@ from lti.targets import MAX_NAME, Kind, Target
 
 MAX_TITLE, MAX_TEXT = 255, 1000
 MAX_ENVIRONMENTS = 100
+SEARCHED_FROM = 13
+"""From so many offers on they can be searched by words, of so much in all:"""
+MAX_WORDS = 200
 USUAL_POINTS = Decimal(100)
 """What a column begins with that nobody knows the points of yet: platforms give grades in proportion."""
 TAG = "assignment"

@@ -78,6 +78,8 @@ class ResourceLink(models.Model):
     """The column of grades that the platform keeps for it."""
     target = models.JSONField(default=dict, blank=True)
     """What it leads to, as its last launch said: the parameters of `targets.Target`; empty for the class."""
+    chosen = models.JSONField(default=dict, blank=True)
+    """What a teacher of the class has it lead to instead, in the same words, until a launch says something new."""
     last_launched_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -87,3 +89,9 @@ class ResourceLink(models.Model):
 
     def __str__(self) -> str:
         return self.title or self.resource_link_id
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """What it leads to: as was chosen here, or else as its platform says."""
+        said: dict[str, str] = self.chosen or self.target
+        return said

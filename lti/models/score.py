@@ -92,6 +92,16 @@ class LineItem(models.Model):
         return self.context.deployment.platform
 
     @property
+    def is_of_a_link(self) -> bool:
+        """Whether it takes grades, and is the one that the platform keeps for a link to the assignment."""
+        return self.is_platforms and bool(self.url) and self.state == self.State.OPEN
+
+    @property
+    def is_made_by_us(self) -> bool:
+        """Whether it is there, and of no link."""
+        return not self.is_platforms and bool(self.url) and self.state != self.State.GONE
+
+    @property
     def failure(self) -> Explanation | None:
         """What is wrong with it, in words, or None."""
         return explained(self.failure_code, platform=self.platform.name) if self.failure_code else None

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Max, Q
+from django.db.models import F, Max, Q, QuerySet
 
 from assignments.models import Assignment
 from environments.references.http import Answer
@@ -64,17 +64,36 @@ def take_part(contexts: Iterable[Context], assignments: Iterable[Assignment]) ->
 def note_link(link: ResourceLink) -> bool:
     """A launch has said where the platform keeps the grades of a link to an assignment: whether they go there anew.
 
-    One that we made before is left behind; of two links to one assignment, the first keeps its grades.
+    One that we made before is left behind; of two links to one assignment, the first keeps its grades. Another
+    assignment that filled the column, because the link led to it before, fills it no more.
     """
     if link.assignment_id is None or not link.line_item_url:
         return False
+    let_go(link)
     of_it = LineItem.objects.filter(context=link.context_id, assignment=link.assignment_id)
     one = of_it.exclude(url=link.line_item_url).first()
-    if one is None or (one.is_platforms and one.state == State.OPEN and one.url):
+    if one is None or one.is_of_a_link:
         return False
-    has_left = one.has_left_one or (bool(one.url) and not one.is_platforms and one.state != State.GONE)
+    has_left = one.has_left_one or one.is_made_by_us
     _begin_anew(one, url=link.line_item_url, is_platforms=True, has_left_one=has_left)
     return True
+
+
+def let_go(link: ResourceLink) -> None:
+    """Have the column of a link be that of what the link leads to: other assignments forget that it was theirs.
+
+    What they were given stands in it until something takes its place.
+    """
+    if link.line_item_url:
+        others_of(link, leads_to=link.assignment_id).delete()
+
+
+def others_of(link: ResourceLink, *, leads_to: UUID | None) -> QuerySet[LineItem]:
+    """Who fills the column of a link that leads there, and should not: no other link with this column leads to them."""
+    of_column = {"context": link.context_id, "line_item_url": link.line_item_url}
+    siblings = ResourceLink.objects.filter(**of_column, assignment__isnull=False).exclude(pk=link.pk)
+    filling = LineItem.objects.filter(context=link.context_id, url=link.line_item_url)
+    return filling.exclude(assignment__in=siblings.values("assignment")).exclude(assignment=leads_to)
 
 
 def ready(line_item: LineItem, *, now: datetime) -> bool:
@@ -148,11 +167,19 @@ def _found(line_item: LineItem, *, now: datetime) -> dict[str, Any] | None:
     try:
         for one in entries(line_item.platform, url, accept=LINE_ITEMS_TYPE, scopes=scopes, now=now):
             if one.get("resourceId") == resource and _is_usable(one.get("id"), context):
+                if _leads_elsewhere(line_item, one["id"]):
+                    continue
                 is_linked = bool(one.get("resourceLinkId"))
                 return {"url": one["id"], "is_platforms": is_linked, **({} if is_linked else _as_told(one))}
     except Unlisted as refusal:
         raise LtiError("column_refused", platform=line_item.platform.name, detail=str(refusal)) from None
     return None
+
+
+def _leads_elsewhere(line_item: LineItem, url: str) -> bool:
+    """Whether the column is of a link that leads to something else by now, whatever assignment it was made for."""
+    links = ResourceLink.objects.filter(context=line_item.context_id, line_item_url=url)
+    return links.exclude(assignment=line_item.assignment_id).exists()
 
 
 def _made(line_item: LineItem, *, now: datetime) -> dict[str, Any]:

@@ -79,6 +79,20 @@ def note_link(link: ResourceLink) -> None:
         send_soon([link.context.deployment.platform_id])
 
 
+def follow(link: ResourceLink) -> None:
+    """A link leads to something else: its column is of that from now on, with all that was published of it.
+
+    What filled it before has a column of its own, where it is still of the class and the platform lets one be made.
+    """
+    if not link.line_item_url:
+        return
+    line_items.let_go(link)
+    if link.assignment is not None:
+        line_items.take_part([link.context], [link.assignment])
+        note_link(link)
+    catch_up(link.context)
+
+
 def resend(scores: QuerySet[Score]) -> int:
     """Have these sent once more, as something new, whatever was said of them before. Returns how many."""
     columns = LineItem.objects.filter(pk__in=scores.order_by().values("line_item"))

@@ -31,7 +31,7 @@ def link(request: HttpRequest, link_id: int) -> HttpResponse:
     user, now = cast("PageRequest", request).user, timezone.now()
     rows = ResourceLink.objects.select_related("context__course", "context__deployment__platform")
     row = get_object_or_404(rows, pk=link_id)
-    course, target = row.context.course, Target.read(row.target)
+    course, target = row.context.course, Target.read(row.parameters)
     standing = standing_of(user, course) if course is not None and course.deleted_at is None else None
     if standing is None:
         raise Http404

@@ -19,14 +19,11 @@ from environments.errors import EnvironmentsError
 from lti import contexts
 from lti.errors import LtiError
 from lti.linking import deep_linking, handovers
-from lti.linking.offers import Offer, offers_of, on_shelves
+from lti.linking.offers import MAX_WORDS, SEARCHED_FROM, Offer, offers_of, on_shelves
 from lti.models import Picking
 from lti.views.browser import browser_of
 from lti.views.pages import in_frames, refusal
 
-MANY = 12
-"""From so many things on they can be searched."""
-MAX_WORDS = 200
 WAITING_SECONDS = 20
 """How often it is looked whether the course is a class by now. A way out of the frame is good for a minute."""
 UNPROCESSABLE = 422
@@ -99,7 +96,7 @@ def _page(
         "platform": picking.person.platform,
         "course": standing.course,
         "shelves": on_shelves(offers, words=words, chosen=ticked),
-        "is_searched": len(offers) > MANY,
+        "is_searched": len(offers) >= SEARCHED_FROM,
         "words": words,
         "problem": problem,
         "now": now,

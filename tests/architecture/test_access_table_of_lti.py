@@ -115,6 +115,11 @@ PAGES = [
     # What a class is over there.
     Page("link", "/lti/links/{link}/", "get", SIGN_IN, 404, 200, 200, 200),
     Page("course-links", "/lti/classes/{course}/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("link-choose", "/lti/classes/{course}/links/{link}/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("link-choose", "/lti/classes/{course}/links/0/", "get", SIGN_IN, 404, 403, 403, 404),
+    Page("link-lead", "/lti/classes/{course}/links/{link}/lead/?to=class", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("link-lead", "/lti/classes/{course}/links/{link}/lead/?to=class", "post", SIGN_IN, 404, 403, 403, 409),
+    Page("link-lead", "/lti/classes/{course}/links/0/lead/", "post", SIGN_IN, 404, 403, 403, 404),
     Page("context-disconnect", "/lti/classes/{course}/{connected}/disconnect/", "get", SIGN_IN, 404, 403, 403, 200),
     Page("context-disconnect", "/lti/classes/{course}/{connected}/disconnect/", "post", SIGN_IN, 404, 403, 403, 302),
     Page("context-disconnect", "/lti/classes/{course}/{context}/disconnect/", "post", SIGN_IN, 404, 403, 403, 404),
