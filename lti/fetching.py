@@ -10,9 +10,8 @@ from django.core.cache import cache
 
 from environments.errors import EnvironmentsError
 from environments.references import http
-from environments.references.addresses import host_and_port, read_url
-from environments.references.guard import is_allowed
-from lti.addresses import is_ours
+from environments.references.addresses import read_url
+from lti.addresses import is_ours, is_secure
 from lti.errors import LtiFailure
 
 KEPT_SECONDS = 3600
@@ -49,7 +48,7 @@ def check_address(url: str) -> bool:
     if is_ours(url):
         return True
     parts = read_url(url)
-    if parts.scheme != "https" and not is_allowed(*host_and_port(parts)):
+    if not is_secure(parts):
         raise LtiFailure("platform_unreachable", detail=f"{parts.netloc} is not https")
     return False
 
