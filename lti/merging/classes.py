@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import TypeVar
 
 from django.db.models import Max, Q
 
@@ -15,6 +16,8 @@ from classes.models import Knock, LessonVisit, Membership
 from classes.visiting import end
 from lti.merging.fates import give_over
 from lti.models import Score
+
+Row = TypeVar("Row", Grade, Extension, LessonVisit)
 
 PUBLISHED = ("published_points", "published_max_points", "published_at", "published_by")
 
@@ -66,13 +69,7 @@ def _submissions(former: Membership, kept: Membership) -> None:
 
 def _grades(former: Membership, kept: Membership) -> None:
     """Which submission counts is worked out anew; what was published to the one was published to the person."""
-    others = {grade.assignment_id: grade for grade in kept.grades.all()}
-    for grade in Grade.objects.filter(membership=former):
-        other = others.get(grade.assignment_id)
-        if other is None:
-            grade.membership = kept
-            grade.save(update_fields=["membership"])
-            continue
+    for grade, other in _both(Grade, "assignment_id", former, kept):
         if other.published_at is None and grade.published_at is not None:
             for name in PUBLISHED:
                 setattr(other, name, getattr(grade, name))
@@ -83,13 +80,7 @@ def _grades(former: Membership, kept: Membership) -> None:
 
 def _extensions(former: Membership, kept: Membership) -> None:
     """Who was allowed something with either account has it, and of two the larger."""
-    others = {extension.assignment_id: extension for extension in kept.extensions.all()}
-    for extension in Extension.objects.filter(membership=former):
-        other = others.get(extension.assignment_id)
-        if other is None:
-            extension.membership = kept
-            extension.save(update_fields=["membership"])
-            continue
+    for extension, other in _both(Extension, "assignment_id", former, kept):
         for name in ("extra_minutes", "time_percent", "extra_attempts"):
             setattr(other, name, max(getattr(other, name), getattr(extension, name)))
         other.until = max((until for until in (other.until, extension.until) if until), default=None)
@@ -106,13 +97,22 @@ def _copies(former: Membership, kept: Membership) -> None:
 
 def _lessons(former: Membership, kept: Membership) -> None:
     """What was last measured of the other's notebook stays; they began when they first did."""
-    others = {visit.lesson_id: visit for visit in kept.visits.all()}
-    for visit in LessonVisit.objects.filter(membership=former):
-        other = others.get(visit.lesson_id)
-        if other is None:
-            visit.membership = kept
-            visit.save(update_fields=["membership"])
-            continue
+    for visit, other in _both(LessonVisit, "lesson_id", former, kept):
         other.opened_at = min(other.opened_at, visit.opened_at)
         other.save(update_fields=["opened_at"])
         visit.delete()
+
+
+def _both(model: type[Row], of: str, former: Membership, kept: Membership) -> Iterator[tuple[Row, Row]]:
+    """The rows that both have of the same thing, the former's first: to be made one by whoever asks.
+
+    What only the former has becomes the other's on the way.
+    """
+    others = {getattr(row, of): row for row in model._default_manager.filter(membership=kept)}
+    for row in model._default_manager.filter(membership=former):
+        other = others.get(getattr(row, of))
+        if other is not None:
+            yield row, other
+            continue
+        row.membership = kept
+        row.save(update_fields=["membership"])
