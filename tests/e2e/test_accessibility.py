@@ -166,6 +166,10 @@ VISITS = {
     ),
     "which class is it": Visit("/lti/courses/{unconnected}/", has_platform=True),
     "links of a platform": Visit("/lti/classes/biology/", is_teacher=True, has_platform=True),
+    "lead a link elsewhere": Visit("/lti/classes/biology/links/{link}/", is_teacher=True, has_platform=True),
+    "before a link is led": Visit(
+        "/lti/classes/biology/links/{link}/lead/?to=assignment:{assignment}", is_teacher=True, has_platform=True
+    ),
     "grades in a platform": Visit("/lti/grades/biology/homework/", is_teacher=True, has_platform=True),
     "list of a platform": Visit("/lti/classes/biology/people/{context}/", is_teacher=True, has_platform=True),
     "grading": Visit("homework/grading/", is_teacher=True),
@@ -301,7 +305,8 @@ def make_graded(person: User, visit: Visit) -> str:
         course.memberships.filter(pk=ada.pk).update(person=person)
     keys: dict[str, object] = {"graded": submission.pk, "grade": assignment.grades.get(membership=ada).pk}
     if visit.has_platform:
-        keys["context"] = connect_platform(assignment, ada).pk
+        connected = connect_platform(assignment, ada)
+        keys |= {"context": connected.pk, "link": connected.resource_links.get().pk, "assignment": assignment.pk}
     return urljoin("/classes/biology/assignments/", visit.path.format(**keys))
 
 
@@ -327,7 +332,9 @@ def connect_platform(assignment: Assignment, student: Membership) -> Context:
     context = make_platform(course.memberships.filter(role=CourseRole.TEACHER)[0].person)
     context.course, context.connected_at, context.line_items_url = course, now, f"{LMS}/columns"
     context.save()
-    context.resource_links.create(resource_link_id="1", title="A link with quite a long title, made by hand")
+    context.resource_links.create(
+        resource_link_id="1", title="A link with quite a long title, made by hand", line_item_url=f"{LMS}/columns/2"
+    )
     person = context.deployment.platform.people.create(sub="2", user=student.person, name="Ada")
     column = context.line_items.create(assignment=assignment, url=f"{LMS}/columns/1")
     column.scores.create(
