@@ -86,14 +86,14 @@ def test_choosing_what_the_platform_says_ends_the_choice(browser: Browser, lesso
 
 
 def test_class_is_chosen_over_the_address_that_a_link_names(browser: Browser, course: Course, teacher: User) -> None:
-    address = {"target_link_uri": f"http://localhost:8000/classes/{course.slug}/lessons/"}
-    browser.launch(**address)
+    address = f"http://localhost:8000/classes/{course.slug}/lessons/"
+    browser.launch(target_link_uri=address)
     link = ResourceLink.objects.get()
     offer = offers_of(course, teacher, now=timezone.now())[0]
 
     lead(link, offer, course=course, seen=effects_of(link, offer).fingerprint, by=teacher, now=timezone.now())
 
-    assert browser.launch(**address)["Location"] == f"/classes/{course.slug}/"
+    assert browser.launch(target_link_uri=address)["Location"] == f"/classes/{course.slug}/"
 
 
 def test_chosen_assignment_is_that_of_the_link_from_then_on(
