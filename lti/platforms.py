@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -59,13 +59,17 @@ def add_platform(platform: Platform, *, by: User | None = None, now: datetime, d
 
 @transaction.atomic
 def change(platform: Platform, facts: Mapping[str, object], *, by: User, now: datetime) -> None:
-    """Describe it otherwise. Raises LtiError `platform_known`."""
+    """Describe it otherwise. Raises LtiError `platform_known`.
+
+    Nothing but what is described is kept: somebody else may switch it off in the same moment.
+    """
     changed = [name for name, value in facts.items() if getattr(platform, name) != value]
+    if not changed:
+        return
     for name in changed:
         setattr(platform, name, facts[name])
-    _save(platform)
-    if changed:
-        audit.note("platform_changed", platform=platform, actor=by, now=now, fields=", ".join(changed))
+    _save(platform, changed)
+    audit.note("platform_changed", platform=platform, actor=by, now=now, fields=", ".join(changed))
 
 
 @transaction.atomic
@@ -130,9 +134,10 @@ def note_unknown_deployment(platform: Platform, deployment_id: str, *, now: date
     platform.unknown_deployments.exclude(pk__in=list(latest)).delete()
 
 
-def _save(platform: Platform) -> None:
+def _save(platform: Platform, changed: Sequence[str] | None = None) -> None:
+    """All of it, or what has changed of it."""
     try:
         with transaction.atomic():
-            platform.save()
+            platform.save(update_fields=changed)
     except IntegrityError as error:
         raise LtiError("platform_known") from error

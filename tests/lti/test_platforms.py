@@ -196,6 +196,16 @@ def test_what_is_changed_is_noted_by_name(now: datetime, operator: User) -> None
     assert AuditEntry.objects.get().facts == {"fields": "jwks_url"}
 
 
+def test_change_does_not_switch_on_what_was_switched_off_meanwhile(now: datetime, operator: User) -> None:
+    platform = make(state=Platform.State.ACTIVE)
+    platforms.move(Platform.objects.get(), Platform.State.DISABLED, by=operator, now=now)
+
+    platforms.change(platform, {"name": "University"}, by=operator, now=now)
+
+    platform.refresh_from_db()
+    assert (platform.name, platform.state) == ("University", Platform.State.DISABLED)
+
+
 def test_removed_one_stays_in_the_audit_log_by_name(now: datetime, operator: User) -> None:
     platforms.remove(make(), by=operator, now=now)
 
