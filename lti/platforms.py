@@ -84,8 +84,10 @@ def move(platform: Platform, to: Platform.State, *, by: User, now: datetime) -> 
     audit.note(what, platform=platform, actor=by, now=now)
 
 
+@transaction.atomic
 def renew_key(platform: Platform, *, by: User, now: datetime) -> KeyPair:
     """Publish a new key of ours towards it. Raises LtiError `key_waits` while the last one does not sign yet."""
+    Platform.objects.select_for_update().get(pk=platform.pk)  # Of two at once, one waits and is refused.
     if platform.key_pairs.filter(signs_from__gt=now).exists():
         raise LtiError("key_waits")
     return rotate(platform, by=by, now=now)
