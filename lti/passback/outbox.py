@@ -175,11 +175,17 @@ def _score(grade: Grade, column: LineItem, person: LtiPerson, comment: str) -> S
 
 
 def _write(wanted: dict[tuple[UUID, int], Score], columns: Iterable[LineItem]) -> int:
-    """Put them into the outbox, unless the same is there."""
-    rows = Score.objects.select_for_update().filter(line_item__in=list(columns))
+    """Put them into the outbox, unless the same is there, or something newer.
+
+    Whoever publishes and whoever comes from the platform may do so in the same moment, for the same people. The columns
+    are locked, so that the second finds the rows of the first; but what it wants was read before it had to wait.
+    """
+    locked = [column.pk for column in columns]
+    list(LineItem.objects.select_for_update(no_key=True).filter(pk__in=locked).order_by("pk"))
+    rows = Score.objects.select_for_update().filter(line_item__in=locked)
     known = {(row.line_item_id, row.person_id): row for row in rows if (row.line_item_id, row.person_id) in wanted}
     new = [score for place, score in wanted.items() if place not in known]
-    changed = [_changed(row, wanted[place]) for place, row in known.items() if not _is_same(row, wanted[place])]
+    changed = [_changed(row, wanted[place]) for place, row in known.items() if _is_news(row, wanted[place])]
     Score.objects.bulk_create(new, batch_size=AT_ONCE)
     told = ["grade", "points", "maximum", "comment", "graded_at", "version"]
     state = ["state", "worker", "attempts", "next_try_at", "failure_code"]
@@ -187,10 +193,12 @@ def _write(wanted: dict[tuple[UUID, int], Score], columns: Iterable[LineItem]) -
     return len(new) + len(changed)
 
 
-def _is_same(row: Score, wanted: Score) -> bool:
-    """Whether there is nothing to be sent: what was refused is worth another try once it is published again."""
+def _is_news(row: Score, wanted: Score) -> bool:
+    """Whether there is something to be sent: what was refused is worth another try once it is published again."""
+    if wanted.graded_at < row.graded_at:
+        return False
     same = (row.points, row.maximum, row.comment) == (wanted.points, wanted.maximum, wanted.comment)
-    return same and row.state != State.REFUSED
+    return not same or row.state == State.REFUSED
 
 
 def _changed(row: Score, wanted: Score) -> Score:

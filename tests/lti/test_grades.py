@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from assignments.grading.gradebook import publish_grades
-from assignments.models import Feedback, Submission
+from assignments.models import Feedback, Grade, Submission
 from classes.models import Course, Role
 from lti.models import Context, LtiPerson, Outlet, Platform, Score
 from lti.passback import outbox
@@ -180,6 +180,18 @@ def test_other_grade_takes_the_place_of_one_that_waits(rows: Lectures) -> None:
 
     score = rows.score("ada")
     assert (score.points, score.version, score.attempts, score.next_try_at) == (Decimal(9), 2, 0, None)
+
+
+def test_grade_that_was_read_before_a_newer_was_published_does_not_take_its_place(rows: Lectures) -> None:
+    score = rows.graded("ada", 5)
+    older = Grade.objects.select_related("membership").get(pk=score.grade_id)
+    rows.clock.pass_(minutes=1)
+    rows.grade(older.membership, 9)
+    rows.publish()
+
+    outbox.queue([older])
+
+    assert rows.score("ada").points == 9
 
 
 def test_refused_grade_is_tried_again_once_it_is_published_again(rows: Lectures) -> None:
