@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from environments.leases import kept_alive, lease_from
@@ -188,8 +188,9 @@ def _column(turn: Turn, row: Score) -> LineItem | None:
     """The column it goes into, as it is once a turn; None if nothing can be sent to it now."""
     key = row.line_item_id
     if key not in turn.columns:
-        column = LineItem.objects.select_related("assignment", "context__deployment__platform").get(pk=key)
-        turn.columns[key] = column if _is_ready(turn, column) else None
+        rows = LineItem.objects.select_related("assignment", "context__deployment__platform")
+        column = rows.filter(pk=key).first()  # Its link may have been led elsewhere just now.
+        turn.columns[key] = column if column is not None and _is_ready(turn, column) else None
     return turn.columns[key]
 
 
@@ -218,7 +219,7 @@ def _begun(turn: Turn, row: Score) -> bool:
     now, same = turn.clock(), row.stamped_version == row.version
     stamp = row.stamp if same and row.stamp is not None else stamp_of(row.graded_at, last=row.stamp)
     free = Score.objects.filter(
-        pk=row.pk, version=row.version, state=row.state, worker=row.worker, line_item__url=row.line_item.url
+        pk=row.pk, version=row.version, state=row.state, worker=row.worker, line_item__in=_open(row.line_item)
     )
     if stamp > now:
         free.update(state=State.WAITING, worker=None, next_try_at=stamp)
@@ -228,9 +229,16 @@ def _begun(turn: Turn, row: Score) -> bool:
     )
     row.state, row.worker, row.stamp, row.stamped_version = State.SENDING, turn.worker, stamp, row.version
     row.attempts += 1
-    if not begun:  # Somebody has changed the grade, or where it goes.
+    if not begun:  # Somebody has changed the grade, where it goes, or whether it may.
         turn.columns.pop(row.line_item_id, None)
     return bool(begun)
+
+
+def _open(column: LineItem) -> QuerySet[LineItem]:
+    """The column, if it is still where it was, of a class that its course still is, and of a platform in use."""
+    course, platform = column.assignment.course_id, "context__deployment__platform__state"
+    still = {"context__course": course, platform: Platform.State.ACTIVE}
+    return LineItem.objects.filter(pk=column.pk, url=column.url, state=LineItem.State.OPEN, **still)
 
 
 def _posted(column: LineItem, row: Score, *, now: datetime) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -14,7 +15,7 @@ from classes.models import Role
 from lti import tasks
 from lti.audit import sentence_of
 from lti.keys import public_keys, rotate
-from lti.models import AuditEntry, LineItem, Outlet, Platform, Score
+from lti.models import AuditEntry, Context, LineItem, Outlet, Platform, Score
 from lti.passback import sending
 from tests.factories import CourseFactory
 from tests.lti.campus import COURSE
@@ -107,6 +108,36 @@ def test_grade_that_came_while_another_was_sent_is_sent_next(lectures: Lectures)
     lectures.send()
 
     assert lectures.shown("ada") == 9
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda: Context.objects.update(course=None),
+        lambda: Platform.objects.update(state=Platform.State.DISABLED),
+        lambda: LineItem.objects.all().delete(),
+    ],
+    ids=["disconnected", "switched off", "column left"],
+)
+def test_grade_that_may_not_leave_any_more_stays(lectures: Lectures, end: Callable[[], object]) -> None:
+    score = lectures.graded("ada")
+    turn = sending._claimed(lectures.platform, clock=lectures.clock, jitter=lambda: 1.0)
+    assert turn is not None
+    sending._column(turn, score)
+
+    end()
+    sending._send(turn, score)
+
+    assert lectures.posts() == []
+
+
+def test_column_that_is_left_before_it_is_looked_at_takes_nothing(lectures: Lectures) -> None:
+    score = lectures.graded("ada")
+    turn = sending._claimed(lectures.platform, clock=lectures.clock, jitter=lambda: 1.0)
+    assert turn is not None
+    LineItem.objects.all().delete()
+
+    assert sending._column(turn, score) is None
 
 
 # --- Answers -----------------------------------------------------------------------------------------------
