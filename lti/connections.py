@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Prefetch
+from django.db.models import Count, Prefetch
 
 from accounts.models import User
 from classes.models import Course
@@ -46,18 +46,18 @@ class Connection:
 
 def connections_of(standing: Standing, *, now: datetime) -> list[Connection]:
     """All of them, in the order in which they were connected."""
-    links = ResourceLink.objects.order_by("-last_launched_at", "pk").select_related("assignment__release")
+    links = ResourceLink.objects.order_by("-last_launched_at", "pk")[:MAX_LINKS]
     rows = standing.course.lti_contexts.select_related("deployment__platform", "connected_by")
-    rows = rows.prefetch_related(Prefetch("resource_links", queryset=links), "enrolments")
+    rows = rows.annotate(people=Count("enrolments"))
+    rows = rows.prefetch_related(Prefetch("resource_links", queryset=links, to_attr="latest_links"))
     contexts = list(rows.order_by("connected_at", "pk"))
-    shown = {context: list(context.resource_links.all())[:MAX_LINKS] for context in contexts}
-    targets = {row: Target.read(row.parameters) for links_of in shown.values() for row in links_of}
+    targets = {row: Target.read(row.parameters) for context in contexts for row in context.latest_links}
     found = destinations(targets.values(), standing, now=now)
     return [
         Connection(
             context,
-            [_link(row, targets[row], found[targets[row]]) for row in shown[context]],
-            len(context.enrolments.all()),
+            [_link(row, targets[row], found[targets[row]]) for row in context.latest_links],
+            context.people,
         )
         for context in contexts
     ]

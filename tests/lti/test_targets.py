@@ -287,3 +287,21 @@ def test_links_of_a_class_are_found_in_a_few_questions(
 
     assert len(connection.links) == 12
     assert {link.leads_to.title for link in connection.links} == {one.title for one in Assignment.objects.all()}
+
+
+def test_links_that_were_opened_last_are_shown_of_each_course(
+    browser: Browser, course: Course, teacher: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lti.connections.MAX_LINKS", 2)
+    other = Context.objects.create(deployment=Context.objects.get().deployment, context_id="2", course=course)
+    for context_id, numbers in (("101", (1, 2, 3)), (other.context_id, (4,))):
+        for number in numbers:
+            browser.launch(resource_link={"id": str(number)}, context={"id": context_id})
+    standing = standing_of(teacher, course)
+    assert standing is not None
+
+    connections = connections_of(standing, now=timezone.now())
+
+    shown = {one.context.context_id: [link.row.resource_link_id for link in one.links] for one in connections}
+    assert shown == {"101": ["3", "2"], "2": ["4"]}
+    assert [one.people for one in connections] == [1, 1]
