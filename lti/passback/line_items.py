@@ -82,10 +82,12 @@ def note_link(link: ResourceLink) -> bool:
 def let_go(link: ResourceLink) -> None:
     """Have the column of a link be that of what the link leads to: other assignments forget that it was theirs.
 
-    What they were given stands in it until something takes its place.
+    What they were given stands in it until something takes its place. In the caller's transaction.
     """
     if link.line_item_url:
-        others_of(link, leads_to=link.assignment_id).delete()
+        # Columns before their grades, as whoever publishes locks them.
+        others = others_of(link, leads_to=link.assignment_id).select_for_update().values_list("pk", flat=True)
+        LineItem.objects.filter(pk__in=list(others)).delete()
 
 
 def others_of(link: ResourceLink, *, leads_to: UUID | None) -> QuerySet[LineItem]:
