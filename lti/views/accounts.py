@@ -6,20 +6,20 @@ from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from accounts.models import Role, User
+from accounts.models import User
 from environments.errors import EnvironmentsError
 from environments.views.requests import PageRequest
 from lti.account_forms import Confirmation, TwoAccounts
 from lti.accounts import merge_by_hand, origins_of, unlink
 from lti.merging.accounts import check_mergeable
 from lti.merging.preview import preview
+from lti.views.operators import for_operators
 
 MERGE_PAGE = "lti/account_merge.html"
 UNPROCESSABLE = 422
@@ -44,13 +44,10 @@ def account_unlink(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("accounts:account")
 
 
-@login_required
+@for_operators
 @require_http_methods(["GET", "HEAD", "POST"])
-def account_merge(request: HttpRequest) -> HttpResponse:
-    """Look two accounts up, say what would happen, and do it once the name of the one is typed. Administrators only."""
-    user = cast("PageRequest", request).user
-    if user.role != Role.ADMINISTRATOR:
-        raise PermissionDenied
+def account_merge(request: PageRequest) -> HttpResponse:
+    """Look two accounts up, say what would happen, and do it once the name of the one is typed."""
     form = TwoAccounts(request.GET or None)
     if not form.is_valid():
         return render(request, MERGE_PAGE, {"form": form}, status=UNPROCESSABLE if form.is_bound else 200)
@@ -59,7 +56,7 @@ def account_merge(request: HttpRequest) -> HttpResponse:
     confirmation = Confirmation(request.POST if request.method == "POST" else None, former=former)
     try:
         if confirmation.is_valid():
-            merge_by_hand(former, into=kept, by=user, now=timezone.now())
+            merge_by_hand(former, into=kept, by=request.user, now=timezone.now())
             done = _("“{former}” is closed, and what was in it is now in “{kept}”.")
             messages.success(request, done.format(**_names(former, kept)))
             return redirect("lti:account-merge")

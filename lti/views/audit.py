@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from django import forms
-from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from accounts.models import Role
 from environments.views.requests import PageRequest
 from lti.audit import What, kind_of, sentence_of
 from lti.models import AuditEntry, Platform
+from lti.views.operators import for_operators
 
 PAGE_SIZE = 50
 
@@ -46,12 +44,10 @@ class AuditFilter(forms.Form):
         return {name: self.cleaned_data.get(name, "") for name in self.fields}
 
 
-@login_required
+@for_operators
 @require_safe
-def audit(request: HttpRequest) -> HttpResponse:
-    """Page by page, the newest first. Administrators only."""
-    if cast("PageRequest", request).user.role != Role.ADMINISTRATOR:
-        raise PermissionDenied
+def audit(request: PageRequest) -> HttpResponse:
+    """Page by page, the newest first."""
     form = AuditFilter(request.GET)
     entries = AuditEntry.objects.narrowed(**form.asked).select_related("actor")
     page = Paginator(entries, PAGE_SIZE).get_page(request.GET.get("page"))
