@@ -182,7 +182,6 @@ def _carry_out(roster: Roster, plan: Plan, listed: Sequence[Listed], *, by: User
         listed=[],
         listed_at=None,
     )
-
     _note_changes(roster.context, plan, by=by, now=now)
 
 
@@ -214,9 +213,8 @@ def _all_or_nothing(context: Context) -> Iterator[Roster]:
     """
     try:
         with transaction.atomic():
-            rows = Roster.objects.select_for_update(of=("self",))
-            known = rows.select_related("context__course", "context__deployment__platform").filter(context=context)
-            roster = known.first()
+            locked = Roster.objects.select_for_update(of=("self",)).filter(context=context)
+            roster = locked.select_related("context__course", "context__deployment__platform").first()
             if roster is None:
                 raise LtiError("roster_stale", platform=context.deployment.platform.name)
             yield roster
@@ -238,9 +236,9 @@ def _writing_down(context: Context, *, now: datetime) -> Iterator[None]:
 
 
 def _note_failure(context: Context, error: LtiError, *, now: datetime) -> None:
-    rows = Roster.objects.filter(context=context)
-    is_news = not rows.filter(failure_code=error.code).exists()
-    rows.update(failed_at=now, failure_code=error.code, failure_facts=error.facts)
+    of_course = Roster.objects.filter(context=context)
+    is_news = not of_course.filter(failure_code=error.code).exists()
+    of_course.update(failed_at=now, failure_code=error.code, failure_facts=error.facts)
     if is_news:
         platform = context.deployment.platform
         audit.note(audit.What.ROSTER_STOPPED, platform=platform, now=now, context=str(context), code=error.code)
@@ -250,11 +248,11 @@ def _note_failure(context: Context, error: LtiError, *, now: datetime) -> None:
 def _leased(context: Context, *, now: datetime) -> Iterator[None]:
     """Be the only one who reads the list. A worker that was killed is waited for until its lease is over."""
     until = now + LEASE
-    rows = Roster.objects.filter(context=context)
-    if not rows.filter(Q(lease_expires_at=None) | Q(lease_expires_at__lte=now)).update(lease_expires_at=until):
+    of_course = Roster.objects.filter(context=context)
+    if not of_course.filter(Q(lease_expires_at=None) | Q(lease_expires_at__lte=now)).update(lease_expires_at=until):
         raise LtiError("roster_busy", platform=context.deployment.platform.name)
-    rows.update(tried_at=now)
+    of_course.update(tried_at=now)
     try:
         yield
     finally:
-        rows.filter(lease_expires_at=until).update(lease_expires_at=None)
+        of_course.filter(lease_expires_at=until).update(lease_expires_at=None)
