@@ -86,29 +86,31 @@ def arrive(deployment: Deployment, message: Message, *, now: datetime) -> Arriva
     if context is None:
         return Arrival(person.user, reverse("classes:course-list"), is_new)
     membership = contexts.enrol(context, person, message.role, now=now)
-    contexts.note_services(context, message.services)
-    copies.note_origin(context, message.custom)
-    target, link = Target.read(message.custom), None
-    if message.resource_link is not None:
-        link = contexts.note_link(context, message.resource_link, message.services, target, now=now)
-        target = Target.read(link.parameters)
-    if message.role == Role.TEACHER:
-        syncing.wish(context, now=now)
+    link = _note_place(context, message, now=now)
     if context.course is None:
         return Arrival(person.user, reverse("lti:context-connect", args=[context.pk]), is_new)
     if membership is None:
         return Arrival(person.user, reverse("classes:course-list"), is_new, has_no_role=True)
+    target = Target.read(link.parameters if link is not None else message.custom)
     found = destination(target, Standing(context.course, membership, Role(membership.role)), now=now)
     if link is not None:
         contexts.note_assignment(link, found.assignment)
         outbox.note_link(link)
     outbox.catch_up(context, None if message.role == Role.TEACHER else person)
-    return Arrival(
-        person.user,
-        _page(context.course, message, target, found, link),
-        is_new,
-        is_closed=found.found == Found.CLOSED,
-    )
+    url = _page(context.course, message, target, found, link)
+    return Arrival(person.user, url, is_new, is_closed=found.found == Found.CLOSED)
+
+
+def _note_place(context: Context, message: Message, *, now: datetime) -> ResourceLink | None:
+    """Keep what a message says of the course, and of the link in it that somebody came by, if they came by one."""
+    contexts.note_services(context, message.services)
+    copies.note_origin(context, message.custom)
+    link, said = None, Target.read(message.custom)
+    if message.resource_link is not None:
+        link = contexts.note_link(context, message.resource_link, message.services, said, now=now)
+    if message.role == Role.TEACHER:
+        syncing.wish(context, now=now)
+    return link
 
 
 def _key(token: str, platform: Platform) -> fetching.Key:
