@@ -18,6 +18,7 @@ KEPT_SECONDS = 3600
 APART_SECONDS = 10
 """How long a platform is left alone after it was asked once more because a key was not among its keys."""
 MAX_KEYS = 100
+MAX_HOPS = 4
 
 Key = dict[str, Any]
 
@@ -65,14 +66,24 @@ def _keys_at(url: str) -> list[Key]:
     return [cast("Key", key) for key in keys[:MAX_KEYS] if isinstance(key, dict)]
 
 
-def json_at(url: str) -> dict[str, Any]:
-    """The JSON object at an address of a platform. Raises LtiFailure `platform_unreachable`.
+def _answer_at(url: str) -> http.Answer:
+    """The answer at the end of a few redirects, each of them checked: on one that is not https, anybody may speak."""
+    at = url
+    for _hop in range(MAX_HOPS):
+        answer = http.get(at, headers={"Accept": "application/json"}, follow=False, is_our_own=check_address(at))
+        if not answer.leads_to:
+            return answer
+        at = answer.leads_to
+    raise LtiFailure("platform_unreachable", detail=f"{url}: too many redirects")
 
-    It has to be https, except on hosts that the operator vouches for.
+
+def json_at(url: str) -> dict[str, Any]:
+    """The JSON object at an address of a platform, or where that leads. Raises LtiFailure `platform_unreachable`.
+
+    All of the way has to be https, except on hosts that the operator vouches for.
     """
     try:
-        is_ours = check_address(url)
-        answer = http.get(url, headers={"Accept": "application/json"}, is_our_own=is_ours)
+        answer = _answer_at(url)
     except LtiFailure:
         raise
     except EnvironmentsError as error:

@@ -98,6 +98,10 @@ class OpenIDProvider:
         """Say this to every request for the path."""
         self._answers[path] = Answer(status, body)
 
+    def redirect(self, path: str, location: str) -> None:
+        """Send every request for the path elsewhere."""
+        self._answers[path] = Answer(302, location=location)
+
     def change_key(self) -> None:
         """Sign with a new key from now on, and publish only that."""
         self.key, self.key_id = new_key(), "two"

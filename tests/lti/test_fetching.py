@@ -91,6 +91,30 @@ def test_address_that_is_not_https_is_for_hosts_the_operator_lists(lms: SmallPla
     assert lms.requests["/keys"] == 0
 
 
+def test_keys_that_are_elsewhere_by_now_are_found(lms: SmallPlatform) -> None:
+    lms.redirect("/former", f"{lms.issuer}/keys")
+
+    assert key_named("one", url=f"{lms.issuer}/former") is not None
+
+
+def test_redirect_to_what_is_not_https_is_not_followed(lms: SmallPlatform) -> None:
+    lms.redirect("/former", "http://example.org/keys")
+
+    with pytest.raises(LtiFailure) as refused:
+        json_at(f"{lms.issuer}/former")
+
+    assert refused.value.detail == "example.org is not https"
+
+
+def test_redirects_without_end_are_left(lms: SmallPlatform) -> None:
+    lms.redirect("/round", f"{lms.issuer}/round")
+
+    with pytest.raises(LtiFailure) as refused:
+        json_at(f"{lms.issuer}/round")
+
+    assert "too many redirects" in refused.value.detail
+
+
 def test_launch_while_the_platform_is_down_says_so(browser: Browser, lms: SmallPlatform, platform: Platform) -> None:
     lms.answer("/keys", 502, b"")
 
