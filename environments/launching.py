@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 from itertools import count
@@ -41,6 +41,7 @@ def launch(
     resolved: ResolvedRepository | None = None,
     group: Group | None = None,
     image_owner: User | None = None,
+    instead_of: Collection[NotebookServer] = (),
 ) -> NotebookServer:
     """Give this person the server they describe: the one they have, woken if it sleeps, or a new one.
 
@@ -49,7 +50,8 @@ def launch(
     this very call. A new one is made from `resolved` if that is known, else the repository's host is asked, which may
     take some seconds. A new one is run for the `group` that is named. Of a private repository that was `resolved` by
     `image_owner`, who answers for that group, it gets the image that is theirs, made with their credential: it is for
-    the caller to see that they want that. Raises `UserError` `name_invalid`, `server_differs`, `name_taken`,
+    the caller to see that they want that. The copies to try that a new one is made `instead_of` leave their places to
+    it, and are for the caller to delete. Raises `UserError` `name_invalid`, `server_differs`, `name_taken`,
     `server_of_other_group`, `credentials_shared`, `copy_alone`, `collaborator_unknown`, `collaborators_too_many`, for
     a new one what `mounts.check_mounts` and `check_limits` raise, or whatever finding the repository raises.
     """
@@ -59,7 +61,7 @@ def launch(
     if existing is not None:
         return _connect(existing, spec, people, group, now=now)
     mounts = check_mounts(user, wishes_in(spec))
-    check_limits(user, spec, group=group, now=now)
+    check_limits(user, spec, group=group, instead_of=instead_of, now=now)
     target = _target_of(user, spec, resolved, image_owner, now=now)
     try:
         return _create(user, spec, target, mounts, people, group, now=now)
@@ -77,7 +79,14 @@ def check_together(spec: LaunchSpec) -> None:
         raise UserError("copy_alone")
 
 
-def check_limits(user: User, spec: LaunchSpec, *, now: datetime, group: Group | None = None) -> None:
+def check_limits(
+    user: User,
+    spec: LaunchSpec,
+    *,
+    now: datetime,
+    group: Group | None = None,
+    instead_of: Collection[NotebookServer] = (),
+) -> None:
     """Raise UserError `…_quota_exceeded` for a new server this person may not have, or has no room for.
 
     Of copies to try there are so many: `copies_own_exhausted`, `copies_exhausted`. One that may not run now, because
@@ -91,7 +100,7 @@ def check_limits(user: User, spec: LaunchSpec, *, now: datetime, group: Group | 
         group=group.pk if group is not None else None,
     )
     if spec.is_public:
-        check_copy_quota(user)
+        check_copy_quota(user, instead_of=instead_of)
     else:
         check_server_count(user)
         check_disk_quota(user, now=now)

@@ -6,7 +6,7 @@ What a person may *run* at once is not refused but waits its turn: see `places.p
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from datetime import datetime
 from uuid import UUID
@@ -208,13 +208,47 @@ def check_disk_quota(person: User, *, now: datetime) -> None:
         raise UserError("disk_quota_exceeded", used_mb=use.used_bytes // MEGABYTE, limit_mb=use.limit_bytes // MEGABYTE)
 
 
-def check_copy_quota(person: User) -> None:
-    """Raise UserError `copies_own_exhausted` or `copies_exhausted` where there is no room for another copy to try."""
-    copies = NotebookServer.objects.copies()
+def check_copy_quota(person: User, *, instead_of: Collection[NotebookServer] = ()) -> None:
+    """Raise UserError `copies_own_exhausted` or `copies_exhausted` where there is no room for another copy to try.
+
+    Those that it is to be `instead_of` do not count.
+    """
+    copies = NotebookServer.objects.copies().exclude(pk__in=[server.pk for server in instead_of])
     if copies.filter(owner=person).count() >= settings.COPIES_PER_PERSON:
         raise UserError("copies_own_exhausted", most=settings.COPIES_PER_PERSON)
     if copies.count() >= settings.COPIES_AT_ONCE:
         raise UserError("copies_exhausted", most=settings.COPIES_AT_ONCE)
+
+
+def copies_in_the_way(person: User, candidates: Sequence[NotebookServer], *, limits: Limits) -> list[NotebookServer]:
+    """The first of these copies of this person's without which there is room for another, of such a size.
+
+    That is room among copies, and then in what they may run at once, together with all else of theirs that runs or is
+    about to. Where not even the last of them makes room to run, the new one waits its turn, and none goes for that.
+    """
+    copies, most = NotebookServer.objects.copies(), settings.COPIES_PER_PERSON
+    too_many = max(copies.filter(owner=person).count() - most, copies.count() - settings.COPIES_AT_ONCE) + 1
+    least = min(max(too_many, 0), len(candidates))
+    wanted = NotebookServer.objects.present().filter(owner=person, state__in=NotebookServer.STOPPABLE)
+    sizes = {key: Limits(*size) for key, *size in wanted.values_list("pk", "memory_mb", "cpus")}
+    allowance = allowance_of(person)
+    for count in range(least, len(candidates) + 1):
+        gone = {server.pk for server in candidates[:count]}
+        if _can_run([limits, *(size for key, size in sizes.items() if key not in gone)], allowance):
+            return list(candidates[:count])
+    return list(candidates[:least])
+
+
+def _can_run(sizes: Collection[Limits], allowance: Allowance) -> bool:
+    """Whether servers of these sizes are within what somebody may run at once."""
+    return all(
+        not limit or taken <= limit
+        for taken, limit in (
+            (len(sizes), allowance.running_servers),
+            (sum(size.memory_mb or settings.SERVER_MEMORY_MB for size in sizes), allowance.memory_mb),
+            (sum(size.cpus or settings.SERVER_CPUS for size in sizes), allowance.cpus),
+        )
+    )
 
 
 def _allowance(*rows: Iterable[Amount | None]) -> Allowance:

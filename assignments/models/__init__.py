@@ -4,6 +4,7 @@ from assignments.models.assignment import Assignment, Extension, Tier
 from assignments.models.course_directory import CourseDirectory, CourseDirectoryExport
 from assignments.models.feedback import Feedback, RegradeMessage, RegradeRequest
 from assignments.models.grading import Autograding, CellComment, CellGrade, CellLease, Grade, GradeChange
+from assignments.models.opened_live import OpenedLive
 from assignments.models.release import Cell, CellKind, GateRun, Origin, Release, Source
 from assignments.models.rubric import RubricItem, SavedComment
 from assignments.models.submission import Collection, Fetch, Submission, Way
@@ -25,6 +26,7 @@ __all__ = [
     "GateRun",
     "Grade",
     "GradeChange",
+    "OpenedLive",
     "Origin",
     "RegradeMessage",
     "RegradeRequest",

@@ -30,5 +30,6 @@ def open_live(context: dict[str, Any], submission: Submission, notebook: str = "
         "submission": submission,
         "notebook": notebook,
         "minutes": settings.COPY_LIFETIME_MINUTES,
+        "most": settings.COPIES_PER_PERSON,
         "is_kept_apart": is_kept_apart,
     }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 import pytest
 from django.test import Client, TestCase
@@ -14,7 +15,7 @@ from accounts.tokens import create_token
 from assignments import artefacts
 from assignments.errors import AssignmentError
 from assignments.files import Bundle, File
-from assignments.grading.live_opening import open_live
+from assignments.grading.live_opening import Opened, open_live
 from assignments.models import Assignment, Release, Submission, Way
 from assignments.submitting.submissions import receive
 from classes.errors import CourseError
@@ -23,7 +24,17 @@ from classes.models import Course, Role
 from environments import giving
 from environments.backends import volume_store
 from environments.errors import UserError
-from environments.models import Environment, EnvironmentVersion, GivenFiles, NotebookServer, Volume
+from environments.models import (
+    Build,
+    Environment,
+    EnvironmentVersion,
+    GivenFiles,
+    MonthlyUse,
+    NotebookServer,
+    Quota,
+    Run,
+    Volume,
+)
 from environments.pinning import put_in_use
 from environments.servers import delete_server, stop_server
 from environments.values import ServerSpec
@@ -37,6 +48,7 @@ from tests.factories import (
     member,
     prepared,
     released,
+    running_server,
 )
 from tests.fakes.backends import TroubledSpawner
 
@@ -83,10 +95,18 @@ def submission(given: Assignment, course: Course, now: datetime) -> Submission:
     return receive(given, student, files, way=Way.LAB, by=student.person, now=now)
 
 
+@pytest.fixture
+def submissions(submission: Submission, given: Assignment, course: Course, now: datetime) -> list[Submission]:
+    """Three of them, of three students."""
+    files = Bundle((File("problem1.ipynb", EMPTY_NOTEBOOK),))
+    others = [member(course, name) for name in ("ada", "grace")]
+    return [submission, *(receive(given, each, files, way=Way.LAB, by=each.person, now=now) for each in others)]
+
+
 def running(submission: Submission, workshop: Workshop, by: User) -> NotebookServer:
     """The server in which it was opened, once it runs."""
     with TestCase.captureOnCommitCallbacks(execute=True):
-        server = has_image(open_live(submission, by=by, now=workshop.now))
+        server = has_image(open_live(submission, by=by, now=workshop.now).server)
     volume_store().create(server.volume.key)  # A real spawner fills it from the image.
     workshop.work_until_done()
     server = fresh(server)
@@ -142,7 +162,7 @@ def test_opening_again_leads_to_the_same_server(submission: Submission, grader: 
     server = running(submission, workshop, grader)
     there = volumes()
 
-    again = open_live(submission, by=grader, now=workshop.now)
+    again = open_live(submission, by=grader, now=workshop.now).server
 
     assert again == server
     assert (GivenFiles.objects.count(), volumes()) == (1, there)
@@ -189,7 +209,7 @@ def test_server_is_gone_when_it_stops(submission: Submission, grader: User, work
 
 
 def test_files_of_a_server_that_never_ran_are_removed(submission: Submission, grader: User, workshop: Workshop) -> None:
-    server = open_live(submission, by=grader, now=workshop.now)
+    server = open_live(submission, by=grader, now=workshop.now).server
 
     delete_server(server, now=workshop.now)
     workshop.work_until_done()
@@ -201,7 +221,7 @@ def test_files_of_a_server_that_never_ran_are_removed(submission: Submission, gr
 def test_opening_again_while_the_first_goes_keeps_the_files_of_the_second(
     submission: Submission, grader: User, workshop: Workshop
 ) -> None:
-    first = open_live(submission, by=grader, now=workshop.now)
+    first = open_live(submission, by=grader, now=workshop.now).server
     delete_server(first, now=workshop.now)
 
     second = running(submission, workshop, grader)
@@ -215,9 +235,213 @@ def test_server_lasts_no_longer_than_copies_do(
 ) -> None:
     settings.COPY_LIFETIME_MINUTES = 90
 
-    server = open_live(submission, by=grader, now=workshop.now)
+    server = open_live(submission, by=grader, now=workshop.now).server
 
     assert (server.is_throwaway, server.lifetime_minutes) == (True, 90)
+
+
+# --- One more than there may be --------------------------------------------------------------------------------
+
+
+def test_opening_one_too_many_closes_the_one_opened_longest_ago(
+    submissions: list[Submission], grader: User, workshop: Workshop
+) -> None:
+    first, second = (running(each, workshop, grader) for each in submissions[:2])
+    home = first.volume.key
+
+    opened = open_live(submissions[2], by=grader, now=workshop.now)
+    workshop.work_until_done()
+
+    assert opened.closed == (first,)
+    assert set(NotebookServer.objects.all()) == {second, opened.server}
+    assert fresh(second).state == State.RUNNING
+    assert home not in volumes()
+
+
+def test_coming_back_to_one_counts_as_opening_it(
+    submissions: list[Submission], grader: User, workshop: Workshop
+) -> None:
+    _first, second = (opened_at_minute(minute, submissions[minute], grader, workshop) for minute in (0, 1))
+    opened_at_minute(2, submissions[0], grader, workshop)
+
+    opened = open_live(submissions[2], by=grader, now=workshop.now + timedelta(minutes=3))
+
+    assert opened.closed == (second,)
+
+
+def test_nothing_else_of_the_grader_is_closed(
+    submissions: list[Submission], grader: User, workshop: Workshop, settings: Settings
+) -> None:
+    settings.COPIES_PER_PERSON = 3
+    own_copy = NotebookServerFactory.create(owner=grader, is_throwaway=True)
+    own = NotebookServerFactory.create(owner=grader)
+    of_teacher = open_live(submissions[0], by=submissions[0].assignment.course.owner, now=workshop.now).server
+    live = [opened_at_minute(minute, submissions[minute], grader, workshop) for minute in (0, 1)]
+
+    opened = open_live(submissions[2], by=grader, now=workshop.now + timedelta(minutes=2))
+
+    assert opened.closed == (live[0],)
+    assert set(NotebookServer.objects.present()) == {own_copy, own, of_teacher, live[1], opened.server}
+
+
+def test_copies_of_ones_own_leave_no_room_and_nothing_is_closed(
+    submissions: list[Submission], grader: User, workshop: Workshop, settings: Settings
+) -> None:
+    live = open_live(submissions[0], by=grader, now=workshop.now).server
+    NotebookServerFactory.create_batch(2, owner=grader, is_throwaway=True)
+
+    with pytest.raises(UserError, match="copies_own_exhausted"):
+        open_live(submissions[1], by=grader, now=workshop.now)
+
+    assert fresh(live).deleted_at is None
+
+
+def test_refused_opening_closes_nothing(
+    submissions: list[Submission], grader: User, workshop: Workshop, settings: Settings
+) -> None:
+    live = [open_live(each, by=grader, now=workshop.now).server for each in submissions[:2]]
+    settings.PERSON_MEMORY_MB = 256
+
+    with pytest.raises(UserError, match="memory_quota_exceeded"):
+        open_live(submissions[2], by=grader, now=workshop.now)
+
+    assert set(NotebookServer.objects.present()) == set(live)
+
+
+def test_one_that_ends_already_goes_first_and_is_not_told(
+    submissions: list[Submission], grader: User, workshop: Workshop
+) -> None:
+    first, second = (running(each, workshop, grader) for each in submissions[:2])
+    stop_server(second, now=workshop.now)
+
+    opened = open_live(submissions[2], by=grader, now=workshop.now)
+    workshop.work_until_done()
+
+    assert opened.closed == ()
+    assert set(NotebookServer.objects.all()) == {first, opened.server}
+
+
+def test_one_that_is_still_starting_is_closed(
+    submissions: list[Submission], grader: User, workshop: Workshop, settings: Settings
+) -> None:
+    settings.COPIES_PER_PERSON = 1
+    server = has_image(open_live(submissions[0], by=grader, now=workshop.now).server)
+    lost = {"state": State.STARTING, "start_id": "a" * 32, "lease_expires_at": workshop.now}
+    NotebookServer.objects.filter(pk=server.pk).update(**lost)
+
+    opened = open_live(submissions[1], by=grader, now=workshop.now)
+    workshop.work_until_done()
+
+    assert opened.closed == (server,)
+    assert list(NotebookServer.objects.all()) == [opened.server]
+    assert [handle.server_id for handle in fake_spawner().specs] == [str(opened.server.pk)]
+
+
+def test_one_that_is_stopping_is_opened_anew(submission: Submission, grader: User, workshop: Workshop) -> None:
+    first = running(submission, workshop, grader)
+    stop_server(first, now=workshop.now)
+
+    second = running(submission, workshop, grader)
+
+    assert (second.name, second.pk != first.pk) == (first.name, True)
+    assert f"{second.name}/problem1.ipynb" in files_of(second)
+
+
+def test_build_that_both_wait_for_goes_on(
+    submissions: list[Submission], grader: User, workshop: Workshop, settings: Settings
+) -> None:
+    settings.COPIES_PER_PERSON = 1
+    first = open_live(submissions[0], by=grader, now=workshop.now).server
+    Build.objects.update(state=Build.State.BUILDING)
+
+    second = open_live(submissions[1], by=grader, now=workshop.now).server
+
+    assert (second.build, Build.objects.get().cancel_requested_at) == (first.build, None)
+
+
+def test_last_place_of_the_site_is_made_by_ones_own(
+    submissions: list[Submission], grader: User, workshop: Workshop, settings: Settings
+) -> None:
+    settings.COPIES_AT_ONCE = 2
+    NotebookServerFactory.create(is_throwaway=True)
+    live = open_live(submissions[0], by=grader, now=workshop.now).server
+
+    opened = open_live(submissions[1], by=grader, now=workshop.now)
+
+    assert opened.closed == (live,)
+
+
+@pytest.mark.parametrize(
+    "quota", [{"running_servers": 1}, {"memory_mb": 800}, {"cpus": 3.0}], ids=["servers", "memory", "processors"]
+)
+def test_one_that_the_graders_quota_would_keep_waiting_has_its_place(
+    submissions: list[Submission], grader: User, workshop: Workshop, quota: dict[str, float]
+) -> None:
+    Quota.objects.create(person=grader, **quota)
+    first = running(submissions[0], workshop, grader)
+
+    second = running(submissions[1], workshop, grader)
+
+    assert list(NotebookServer.objects.all()) == [second]
+    assert first.handle not in fake_spawner().specs
+
+
+def test_one_that_would_wait_for_ordinary_servers_closes_nothing(
+    submissions: list[Submission], grader: User, workshop: Workshop
+) -> None:
+    live = open_live(submissions[0], by=grader, now=workshop.now).server
+    running_server(owner=grader)
+    Quota.objects.create(person=grader, running_servers=1)
+
+    opened = open_live(submissions[1], by=grader, now=workshop.now)
+
+    assert opened.closed == ()
+    assert fresh(live).deleted_at is None
+
+
+def test_time_of_the_closed_one_is_counted_for_the_class(
+    submissions: list[Submission], course: Course, grader: User, workshop: Workshop, settings: Settings
+) -> None:
+    settings.COPIES_PER_PERSON = 1
+
+    names = {running(each, workshop, grader).name for each in submissions}
+
+    used = MonthlyUse.objects.filter(person=grader, group_key=str(course.everybody_id), starts=1)
+    assert set(used.values_list("server_name", flat=True)) == names
+    assert Run.objects.filter(ended_at=None).count() == 1
+
+
+def test_two_clicks_at_once_open_one_and_close_one(
+    submissions: list[Submission], grader: User, workshop: Workshop, use_backends: Callable[..., None]
+) -> None:
+    use_backends(spawner=TroubledSpawner, volume_store=StoreWithSecondClick)
+    live = [opened_at_minute(minute, submissions[minute], grader, workshop) for minute in (0, 1)]
+    later = workshop.now + timedelta(minutes=2)
+    other_click: list[Opened] = []
+    StoreWithSecondClick.click = lambda: other_click.append(open_live(submissions[2], by=grader, now=later))
+
+    opened = open_live(submissions[2], by=grader, now=later + timedelta(seconds=1))
+
+    assert (opened.server, opened.closed) == (other_click[0].server, ())
+    assert set(NotebookServer.objects.present()) == {live[1], opened.server}
+    assert GivenFiles.objects.count() == len(volumes()) == 3
+
+
+class StoreWithSecondClick(FakeVolumeStore):
+    """While the files of the first click are written, there is a second one."""
+
+    click: ClassVar[Callable[[], None] | None] = None
+
+    def write(self, volume: str, path: str, stream: Iterable[bytes], *, max_bytes: int) -> None:
+        click, StoreWithSecondClick.click = StoreWithSecondClick.click, None
+        if click is not None:
+            click()
+        super().write(volume, path, stream, max_bytes=max_bytes)
+
+
+def opened_at_minute(minute: int, submission: Submission, by: User, workshop: Workshop) -> NotebookServer:
+    """The server in which it was opened, so long after the others."""
+    return open_live(submission, by=by, now=workshop.now + timedelta(minutes=minute)).server
 
 
 # --- Refusals ----------------------------------------------------------------------------------------------
@@ -290,6 +514,18 @@ def test_refusal_is_told_on_the_page(
 
     assert answer["Location"] == grading(submission)
     assert [str(message) for message in client.get("/classes/stats/").context["messages"]]
+
+
+def test_page_says_what_was_closed(
+    submissions: list[Submission], grader: User, client: Client, workshop: Workshop, settings: Settings
+) -> None:
+    settings.COPIES_PER_PERSON = 1
+    first = open_live(submissions[0], by=grader, now=workshop.now).server
+    client.force_login(grader)
+
+    page = client.post(f"{grading(submissions[1])}live/", follow=True).content.decode()
+
+    assert f"To make room, {first.name} was closed" in page
 
 
 def grading(submission: Submission) -> str:

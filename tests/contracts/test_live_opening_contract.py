@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,7 +16,7 @@ from accounts.models import Scope, User
 from accounts.tokens import create_token
 from assignments.files import Bundle, File
 from assignments.grading.live_opening import open_live
-from assignments.models import Way
+from assignments.models import Assignment, Submission, Way
 from assignments.submitting.submissions import receive
 from classes.files import Area, make_area
 from classes.models import Course, Role
@@ -26,8 +26,9 @@ from environments.processes import end_labelled, installation_label
 from environments.spawners.docker import DockerSpawner
 from environments.spawners.process import ProcessSpawner
 from environments.starting import carry_out_start
+from environments.stopping import carry_out_stop
 from environments.tickets import server_token
-from environments.values import Image
+from environments.values import Image, Liveness
 from environments.volumes.archive import Entry, pack
 from environments.volumes.docker import DockerVolumeStore
 from environments.volumes.local import LocalVolumeStore
@@ -84,16 +85,19 @@ def opened(course: Course, image: Image, by: User, now: datetime) -> NotebookSer
     """Their server with a submission in it, which runs."""
     assignment = AssignmentFactory.create(course=course, name="ps1")
     released(assignment)
-    student = member(course, "student")
-    files = Bundle((File("problem1.ipynb", EMPTY_NOTEBOOK),))
-    submission = receive(assignment, student, files, way=Way.LAB, by=student.person, now=now)
-    server = open_live(submission, by=by, now=now)
+    server = open_live(submitted(assignment, "student", now), by=by, now=now).server
     fake_builder().images[server.image_key] = Image(server.image_key, image.location)
     NotebookServer.objects.filter(pk=server.pk).update(state=NotebookServer.State.QUEUED, build=None)
     server.refresh_from_db()
     carry_out_start(server, clock=lambda: now)
     server.refresh_from_db()
     return server
+
+
+def submitted(assignment: Assignment, username: str, now: datetime) -> Submission:
+    student = member(assignment.course, username)
+    files = Bundle((File("problem1.ipynb", EMPTY_NOTEBOOK),))
+    return receive(assignment, student, files, way=Way.LAB, by=student.person, now=now)
 
 
 def seen_from(server: NotebookServer) -> dict[str, Any]:
@@ -118,3 +122,19 @@ def test_submission_opened_live_finds_nothing_of_the_grader(course: Course, imag
     assert names.isdisjoint({DIARY, GIVEN_OUT})
     assert not {"CARREL_TOKEN", "CARREL_TOKEN_FILE"} & set(seen["environment"])
     assert secret not in json.dumps(seen)
+
+
+def test_opening_another_ends_the_first(course: Course, image: Image, now: datetime, settings: Settings) -> None:
+    settings.COPIES_PER_PERSON = 1
+    grader = User.objects.get(username="grader")
+    first = opened(course, image, grader, now)
+    handle, home = first.handle, first.volume.key
+
+    other = submitted(Assignment.objects.get(), "other", now)
+    open_live(other, by=grader, now=now + timedelta(minutes=1))
+    first.refresh_from_db()
+    carry_out_stop(first, clock=lambda: now + timedelta(minutes=1))
+
+    assert spawner().poll(handle).liveness is not Liveness.ALIVE
+    assert not volume_store().exists(home)
+    assert not NotebookServer.objects.filter(pk=first.pk).exists()
