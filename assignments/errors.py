@@ -261,6 +261,17 @@ REASONS: dict[str, Reason] = {
     "comment_of_another": Reason(
         _("Somebody else has written this comment."), _("Ask them to change it, or write your own."), status=403
     ),
+    "comment_kept_already": Reason(
+        _("Another kept comment of this class reads exactly so."), _("Remove one of the two."), status=409
+    ),
+    "comment_kept_by_another": Reason(
+        _("Somebody else has kept this comment."),
+        _("Ask them to change or remove it, or a teacher of the class; or keep one of your own."),
+        status=403,
+    ),
+    "comment_kept_no_more": Reason(
+        _("This comment is not kept any more, so nothing was said."), _("Choose another, or write it."), status=404
+    ),
     "rubric_item_invalid": Reason(
         _("A rubric item needs a few words and a number of points between −{most} and {most}."),
         _("Give both. A number below zero takes away from full points."),

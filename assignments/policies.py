@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from assignments.models import Assignment, Feedback, Submission
+from assignments.models import Assignment, Feedback, SavedComment, Submission
 from classes.policies import Standing
 
 
@@ -23,6 +23,12 @@ def is_open(assignment: Assignment, *, now: datetime) -> bool:
 def can_grade(standing: Standing) -> bool:
     """Whether they may give points."""
     return standing.is_staff and not standing.course.is_over
+
+
+def can_change_kept(standing: Standing, kept: SavedComment) -> bool:
+    """Whether they may change a comment that is kept for all graders, or remove it: whoever kept it, and teachers."""
+    is_theirs = standing.membership is not None and kept.kept_by_id == standing.membership.person_id
+    return can_grade(standing) and (standing.is_teacher or is_theirs)
 
 
 def can_grade_everything_again(standing: Standing) -> bool:

@@ -11,8 +11,10 @@ from rest_framework import status
 from rest_framework.response import Response
 
 from assignments.api.places import CHANGING, OVER, STAFF, OfSubmission
+from assignments.errors import AssignmentError
 from assignments.grading import commenting, rubrics
 from assignments.models import CellComment, SavedComment
+from assignments.policies import can_change_kept
 from assignments.serializers.rubrics import (
     AddCommentSerializer,
     CellSearchSerializer,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
 HELD = f"{OVER}, `cell_held`: somebody grades it now."
+KEPT_BY_ANOTHER = "`scope_missing`, `permission_denied`, `comment_kept_by_another`."
 ANOTHERS = "`scope_missing`, `permission_denied`, `comment_of_another`."
 
 
@@ -124,7 +127,8 @@ class SavedCommentViewSet(OfCourse[SavedComment]):
     )
     def list(self, request: Request, slug: str) -> Response:
         """Those used most first. For teachers and graders."""
-        found = SavedComment.objects.filter(course=self.course_for(*STAFF)).order_by("-uses", "kept_at", "pk")
+        found = SavedComment.objects.filter(course=self.course_for(*STAFF)).select_related("kept_by")
+        found = found.order_by("-uses", "kept_at", "pk")
         return self.get_paginated_response(SavedCommentSerializer(self.paginate_queryset(found), many=True).data)
 
     @extend_schema(
@@ -140,3 +144,39 @@ class SavedCommentViewSet(OfCourse[SavedComment]):
         sent.is_valid(raise_exception=True)
         kept = rubrics.save_comment(course, text=sent.validated_data["text"], by=person_of(request), now=timezone.now())
         return Response(SavedCommentSerializer(kept).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(
+        summary="Change a kept comment",
+        request=ChangeCommentSerializer,
+        responses={
+            200: SavedCommentSerializer,
+            **errors(
+                CHANGING | {403: KEPT_BY_ANOTHER, 409: f"{OVER}, `comment_kept_already`.", 422: "`comment_empty`."}
+            ),
+        },
+    )
+    def partial_update(self, request: Request, slug: str, comment_id: str) -> Response:
+        """One that you kept; teachers may change all. Where it was given it stays as it was."""
+        kept = self._changeable()
+        sent = ChangeCommentSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        rubrics.change_saved(kept, text=sent.validated_data["text"])
+        return Response(SavedCommentSerializer(kept).data)
+
+    @extend_schema(
+        summary="Keep a comment no longer",
+        responses={204: None, **errors({403: KEPT_BY_ANOTHER, 404: NOT_FOUND, 409: f"{OVER}."})},
+    )
+    def destroy(self, request: Request, slug: str, comment_id: str) -> Response:
+        """One that you kept; teachers may remove all. Where it was given it stays."""
+        rubrics.remove_saved(self._changeable())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def _changeable(self) -> SavedComment:
+        standing = self.standing_for(*STAFF)
+        check_going_on(standing.course)
+        found = SavedComment.objects.filter(course=standing.course).select_related("kept_by")
+        kept = get_object_or_404(found, pk=self.kwargs["comment_id"])
+        if not can_change_kept(standing, kept):
+            raise AssignmentError("comment_kept_by_another")
+        return kept

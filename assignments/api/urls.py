@@ -68,6 +68,11 @@ urlpatterns = [
     path(SUBMISSION + "comments/", CommentViewSet.as_view(MANY), name="comment-list"),
     path(SUBMISSION + "comments/<uuid:comment_id>/", CommentViewSet.as_view(CHANGED), name="comment-detail"),
     path("courses/<slug:slug>/comments/", SavedCommentViewSet.as_view(MANY), name="saved-comment-list"),
+    path(
+        "courses/<slug:slug>/comments/<uuid:comment_id>/",
+        SavedCommentViewSet.as_view(CHANGED),
+        name="saved-comment-detail",
+    ),
     path(SUBMISSION + "requests/", RequestViewSet.as_view(MANY), name="request-list"),
     path(
         SUBMISSION + "requests/<uuid:request_id>/answer/",

@@ -169,6 +169,27 @@ def save_comment(course: Course, *, text: str, by: User, now: datetime) -> Saved
     return there or SavedComment.objects.create(course=course, text=text, kept_by=by, kept_at=now)
 
 
+@transaction.atomic
+def change_saved(kept: SavedComment, *, text: str) -> None:
+    """Have a kept comment read otherwise from now on; where it was given already it stays as it is.
+
+    Raises AssignmentError `comment_empty`, and `comment_kept_already` where another of the class reads so.
+    """
+    text = text.strip()[:MAX_COMMENT]
+    if not text:
+        raise AssignmentError("comment_empty")
+    Course.objects.select_for_update().get(pk=kept.course_id)
+    if SavedComment.objects.filter(course=kept.course_id, text=text).exclude(pk=kept.pk).exists():
+        raise AssignmentError("comment_kept_already")
+    SavedComment.objects.filter(pk=kept.pk).update(text=text)
+    kept.text = text
+
+
+def remove_saved(kept: SavedComment) -> None:
+    """Keep a comment no longer; where it was given it stays."""
+    kept.delete()
+
+
 def count_use(course: Course, text: str) -> None:
     """Note that a comment was used, so that those used most stand first."""
     SavedComment.objects.filter(course=course, text=text.strip()).update(uses=F("uses") + 1)

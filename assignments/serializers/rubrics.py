@@ -143,9 +143,13 @@ class ChangeCommentSerializer(StrictSerializer):
 class SavedCommentSerializer(serializers.ModelSerializer[SavedComment]):
     """A comment that graders of a class use again."""
 
+    kept_by = serializers.CharField(
+        source="kept_by.get_full_name", read_only=True, allow_null=True, default=None, help_text="Their name."
+    )
+
     class Meta:
         model = SavedComment
-        fields = ["id", "text", "uses", "kept_at"]
+        fields = ["id", "text", "uses", "kept_by", "kept_at"]
         read_only_fields = fields
 
 

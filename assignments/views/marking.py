@@ -214,7 +214,10 @@ def _give_what_is_new(request: AssignmentRequest, submission: Submission, key: C
 def _comment(request: AssignmentRequest, submission: Submission, notebook: str) -> None:
     text = words_in(request, "text")
     if request.POST.get("saved"):
-        text = get_object_or_404(SavedComment, course=request.course, pk=uuid_in(request.POST["saved"])).text
+        kept = SavedComment.objects.filter(course=request.course, pk=uuid_in(request.POST["saved"])).first()
+        if kept is None:  # Somebody has removed it since this page was opened.
+            raise AssignmentError("comment_kept_no_more")
+        text = kept.text
     commenting.say(
         submission,
         notebook=notebook,

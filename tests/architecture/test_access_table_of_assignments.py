@@ -121,6 +121,8 @@ PAGES = [
         403,
         302,
     ),
+    Page("kept-comments", GRADING + "{own}/kept-comments/", "get", SIGN_IN, 404, 403, 200, 200),
+    Page("kept-comments", GRADING + "{own}/kept-comments/", "post", SIGN_IN, 404, 403, 404, 404),
     Page("rubric-change", GRADING + "{own}/rubric/", "post", SIGN_IN, 404, 403, 404, 404),
 ]
 

@@ -18,7 +18,7 @@ from accounts.models import Scope, User
 from assignments.api.urls import urlpatterns
 from assignments.grading.gradebook import publish_grades
 from assignments.grading.marking import comment
-from assignments.grading.rubrics import add_item
+from assignments.grading.rubrics import add_item, save_comment
 from assignments.models import Assignment, Grade, RegradeRequest
 from classes.models import Role
 from tests.assignments.drawn_up import checked
@@ -96,6 +96,9 @@ ENDPOINTS = [
     Endpoint("comment-detail", "DELETE", OTHER + "comments/{said}/", 404, 404, 404, 404),
     Endpoint("saved-comment-list", "GET", V1 + "courses/stats/comments/", 404, 403, 200, 200),
     Endpoint("saved-comment-list", "POST", V1 + "courses/stats/comments/", 404, 403, 400, 400),
+    Endpoint("saved-comment-detail", "PATCH", V1 + "courses/stats/comments/{kept}/", 404, 403, 400, 400),
+    Endpoint("saved-comment-detail", "DELETE", V1 + "courses/stats/comments/{kept}/", 404, 403, 204, 204),
+    Endpoint("saved-comment-detail", "DELETE", V1 + "courses/stats/comments/{others_kept}/", 404, 403, 403, 204),
     Endpoint("request-list", "GET", OWN + "requests/", 404, 200, 200, 200),
     Endpoint("request-list", "GET", OTHER + "requests/", 404, 404, 200, 200),
     Endpoint("request-list", "POST", OWN + "requests/", 404, 400, 404, 404),
@@ -140,6 +143,8 @@ def ask(given: Assignment, teacher: User) -> Ask:
         "asked": asked.pk,
         "item": add_item(given, ESSAY, label="Clear", points=Decimal(1), now=now).pk,
         "said": comment(own, notebook="problem1", cell="essay", text="Why?", by=grader, now=now).pk,
+        "kept": save_comment(course, text="Why?", by=grader, now=now).pk,
+        "others_kept": save_comment(course, text="Why not?", by=teacher, now=now).pk,
         "grade": Grade.objects.get(submission=own).pk,
         "other_grade": Grade.objects.get(submission=other).pk,
     }

@@ -364,9 +364,66 @@ def test_comments_are_kept_once_and_those_used_most_come_first(
     assert [one["text"] for one in graders.get(bank).json()["results"]] == ["Well done.", "Say why."]
 
 
+def test_kept_comment_is_changed_and_removed_and_given_ones_stay(
+    graders: APIClient, grader: User, submission: Submission, comments: str, now: datetime
+) -> None:
+    kept = save_comment(submission.assignment.course, text="Say why.", by=grader, now=now)
+    one = f"/api/v1/courses/stats/comments/{kept.pk}/"
+    graders.post(comments, {**AT_ESSAY, "saved_comment": str(kept.pk)}, format="json")
+
+    changed = graders.patch(one, {"text": " Say why not. "}, format="json")
+    removed = graders.delete(one)
+
+    assert (changed.status_code, changed.json()["text"], changed.json()["uses"]) == (200, "Say why not.", 1)
+    assert changed.json()["kept_by"] == grader.get_full_name()
+    assert (removed.status_code, SavedComment.objects.count()) == (204, 0)
+    assert CellComment.objects.get().text == "Say why."
+
+
+def test_kept_comment_of_another_is_for_teachers_to_change(
+    graders: APIClient, program: APIClient, teacher: User, submission: Submission, now: datetime
+) -> None:
+    course = submission.assignment.course
+    kept = save_comment(course, text="Say why.", by=teacher, now=now)
+    of_grader = save_comment(course, text="Say how.", by=User.objects.get(username="grader"), now=now)
+    place = "/api/v1/courses/stats/comments/"
+
+    refused = [
+        graders.patch(f"{place}{kept.pk}/", {"text": "No."}, format="json"),
+        graders.delete(f"{place}{kept.pk}/"),
+    ]
+    changed = program.patch(f"{place}{of_grader.pk}/", {"text": "How?"}, format="json")
+
+    assert [code_of(answer) for answer in refused] == [(403, "comment_kept_by_another")] * 2
+    assert changed.status_code == 200
+    assert set(SavedComment.objects.values_list("text", flat=True)) == {"Say why.", "How?"}
+
+
+def test_kept_comments_are_never_the_same_nor_of_another_class(
+    program: APIClient, teacher: User, submission: Submission, now: datetime
+) -> None:
+    kept, _other = (
+        save_comment(submission.assignment.course, text=text, by=teacher, now=now) for text in ("Say why.", "Say how.")
+    )
+    elsewhere = save_comment(CourseFactory.create(owner=teacher), text="Say how.", by=teacher, now=now)
+    place = "/api/v1/courses/stats/comments/"
+
+    answers = [
+        program.patch(f"{place}{kept.pk}/", {"text": "Say how."}, format="json"),
+        program.patch(f"{place}{kept.pk}/", {"text": "Say why."}, format="json"),
+        program.patch(f"{place}{elsewhere.pk}/", {"text": "Why?"}, format="json"),
+    ]
+
+    assert [answer.status_code for answer in answers] == [409, 200, 404]
+    assert code_of(answers[0]) == (409, "comment_kept_already")
+
+
 def test_class_that_is_over_takes_nothing(
     program: APIClient, submission: Submission, clear: RubricItem, rubric: str, chosen: str, comments: str
 ) -> None:
+    kept = save_comment(
+        submission.assignment.course, text="Say why.", by=submission.assignment.course.owner, now=timezone.now()
+    )
     submission.assignment.course.archived_at = timezone.now()
     submission.assignment.course.save()
 
@@ -377,6 +434,8 @@ def test_class_that_is_over_takes_nothing(
         program.post(chosen, {"item": str(clear.pk), "seen": 0}, format="json"),
         program.post(comments, {**AT_ESSAY, "text": "Why?"}, format="json"),
         program.post("/api/v1/courses/stats/comments/", {"text": "Why?"}, format="json"),
+        program.patch(f"/api/v1/courses/stats/comments/{kept.pk}/", {"text": "Why?"}, format="json"),
+        program.delete(f"/api/v1/courses/stats/comments/{kept.pk}/"),
     ]
 
-    assert [code_of(answer) for answer in answers] == [(409, "course_over")] * 6
+    assert [code_of(answer) for answer in answers] == [(409, "course_over")] * 8

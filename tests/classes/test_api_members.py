@@ -44,7 +44,7 @@ class Endpoint(NamedTuple):
 
 
 READ, WRITE = Scope.CLASSES_READ, Scope.CLASSES_WRITE
-OF_ASSIGNMENTS = ("/api/v1/courses/{slug}/comments/",)
+OF_ASSIGNMENTS = ("/api/v1/courses/{slug}/comments/", "/api/v1/courses/{slug}/comments/{comment_id}/")
 """Below a class, and in the table of the app above: `tests/assignments/test_api_access.py`."""
 OF_ALL = Endpoint("GET", COURSES, READ, 200, 200, 200)
 OF_ONE = [
