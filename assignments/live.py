@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from django.db.models import Max
+
 from assignments.models import Assignment, Fetch, Grade, Submission
-from classes.live import Seat, seats_of
+from classes.live import Whereabouts, whereabouts_of
 
 
 class Stage(StrEnum):
@@ -29,7 +31,7 @@ class Stage(StrEnum):
 class Place:
     """One student."""
 
-    seat: Seat
+    seat: Whereabouts
     stage: Stage
     submitted_at: datetime | None
     """When they last did."""
@@ -44,17 +46,14 @@ def places_of(assignment: Assignment, *, now: datetime) -> Sequence[Place]:
     """Every student of the class, by name. As many questions for a thousand as for one."""
     fetched = Fetch.objects.filter(assignment=assignment, state=Fetch.State.THERE)
     copies = set(fetched.values_list("membership", flat=True))
-    submitted = dict(
-        Submission.objects.filter(assignment=assignment)
-        .order_by("submitted_at")
-        .values_list("membership", "submitted_at")
-    )
+    received = Submission.objects.filter(assignment=assignment).order_by().values("membership")
+    submitted = dict(received.annotate(last=Max("submitted_at")).values_list("membership", "last"))
     grades = Grade.objects.filter(assignment=assignment, points__isnull=False).values_list(
         "membership", "needs_manual", "published_at"
     )
     graded = {key: Stage.TOLD if told_at else Stage.GRADED for key, to_do, told_at in grades if told_at or not to_do}
     places = []
-    for seat in seats_of(assignment.course, now=now):
+    for seat in whereabouts_of(assignment.course, now=now):
         key = seat.membership_id
         stage = Stage.SUBMITTED if key in submitted else Stage.COPY if key in copies else Stage.NOTHING
         places.append(Place(seat, graded.get(key, stage), submitted.get(key)))

@@ -6,11 +6,11 @@ Rows in, one small value for each student out, by as many questions for a thousa
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import BooleanField, Case, Count, ExpressionWrapper, Max, Sum, When
@@ -18,7 +18,7 @@ from django.db.models.functions import Coalesce
 
 from accounts.models import User
 from classes.class_servers import servers_in, servers_of
-from classes.models import Course, Knock, LessonVisit, Membership
+from classes.models import Course, Knock, LessonVisit
 from classes.notebooks import Progress
 from classes.policies import standing_of
 from classes.presence import HERE_FOR, is_at_work
@@ -55,8 +55,8 @@ class Group(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
-    """One student, as their teacher sees them now."""
+class Whereabouts:
+    """Where one student is now."""
 
     membership_id: UUID
     name: str
@@ -66,17 +66,23 @@ class Seat:
     last_active_at: datetime | None
     hand_raised_at: datetime | None
     server_id: UUID | None
+
+    @property
+    def is_here(self) -> bool:
+        """Whether they are there now."""
+        return self.presence != Presence.AWAY
+
+
+@dataclass(frozen=True, slots=True)
+class Seat(Whereabouts):
+    """One student, as their teacher sees them now."""
+
     lesson: str
     """What they opened last; empty if nothing yet."""
     progress: Progress | None
     """None as long as no notebook of theirs was read."""
     saved_at: datetime | None
     is_stuck: bool
-
-    @property
-    def is_here(self) -> bool:
-        """Whether they are there now."""
-        return self.presence != Presence.AWAY
 
     @property
     def share(self) -> int:
@@ -92,23 +98,42 @@ class _Server:
     """None for one that was started ahead of a lesson, as long as nobody has come."""
 
 
+class _Visit(NamedTuple):
+    """The lesson that a student opened last."""
+
+    lesson: str
+    last_opened_at: datetime
+    progressed_at: datetime | None
+    saved_at: datetime | None
+    cells: int
+    executed: int
+    tests: int
+    validated: int
+    failing: int
+
+
+_Row = tuple[UUID, str, str, str, Presence, datetime | None, datetime | None, UUID | None]
+"""What `Whereabouts` are made of."""
 _OF_STUDENTS = (
-    *("course", "person__display_name", "person__username", "section__name"),
+    *("pk", "person", "person__display_name", "person__username", "section__name"),
     *("hand_raised_at", "last_seen_at"),
 )
 _OF_VISITS = (
     *("membership", "lesson__title", "last_opened_at", "progressed_at", "saved_at"),
     *("cells", "executed_cells", "tests", "validated_cells", "failing_cells"),
 )
-"""What is read of each: of a thousand, the rest would take longer than the page."""
+"""What is read of each, and as values: a thousand model instances would take longer than the page."""
+
+
+def whereabouts_of(course: Course, *, now: datetime) -> list[Whereabouts]:
+    """Every student of the class, by name."""
+    return [Whereabouts(*row) for row in _students(course, now=now)]
 
 
 def seats_of(course: Course, *, now: datetime) -> list[Seat]:
-    """Every student of the class, by name."""
-    servers = _servers(course, now=now)
-    visits = {visit.membership_id: visit for visit in _visits(course)}
-    students = course.memberships.present().students().select_related("person", "section").only(*_OF_STUDENTS)
-    return [_seat(student, servers.get(student.person_id), visits.get(student.pk), now=now) for student in students]
+    """The same, with what they are at."""
+    visits = {member: _Visit(*facts) for member, *facts in _visits(course)}
+    return [_seat(row, visits.get(row[0]), now=now) for row in _students(course, now=now)]
 
 
 def chosen(seats: Iterable[Seat], *, group: Group, section: str, order: Order) -> list[Seat]:
@@ -156,52 +181,62 @@ def _servers(course: Course, *, now: datetime) -> dict[UUID, _Server]:
     return {owner: _Server(pk, bool(is_used), active_at) for owner, pk, is_used, active_at in rows}
 
 
-def _visits(course: Course) -> Iterable[LessonVisit]:
-    visits = LessonVisit.objects.filter(lesson__course=course).opened_last().select_related("lesson").order_by()
-    return visits.only(*_OF_VISITS)
+def _visits(course: Course) -> Iterable[tuple[Any, ...]]:
+    visits = LessonVisit.objects.filter(lesson__course=course).opened_last()
+    return visits.order_by().values_list(*_OF_VISITS)
 
 
-def _seat(student: Membership, server: _Server | None, visit: LessonVisit | None, *, now: datetime) -> Seat:
-    presence = _presence(student, server, now=now)
-    active_at = [moment for moment in (student.last_seen_at, server and server.active_at) if moment]
+def _students(course: Course, *, now: datetime) -> Iterator[_Row]:
+    servers = _servers(course, now=now)
+    rows = course.memberships.present().students().values_list(*_OF_STUDENTS)
+    for member, person, name, username, section, hand_raised_at, last_seen_at in rows:
+        server = servers.get(person)
+        active_at = [moment for moment in (last_seen_at, server and server.active_at) if moment]
+        yield (
+            member,
+            name or username,  # As `User.get_full_name` has it.
+            username,
+            section or "",
+            _presence(last_seen_at, server, now=now),
+            max(active_at, default=None),
+            hand_raised_at,
+            server.id if server else None,
+        )
+
+
+def _seat(row: _Row, visit: _Visit | None, *, now: datetime) -> Seat:
+    presence = row[4]
     return Seat(
-        membership_id=student.pk,
-        name=student.person.get_full_name(),
-        username=student.person.username,
-        section=student.section.name if student.section else "",
-        presence=presence,
-        last_active_at=max(active_at, default=None),
-        hand_raised_at=student.hand_raised_at,
-        server_id=server.id if server else None,
-        lesson=visit.lesson.title if visit else "",
+        *row,
+        lesson=visit.lesson if visit else "",
         progress=_progress(visit) if visit and visit.progressed_at else None,
         saved_at=visit.saved_at if visit else None,
         is_stuck=presence == Presence.WORKING and visit is not None and _is_stuck(visit, now=now),
     )
 
 
-def _presence(student: Membership, server: _Server | None, *, now: datetime) -> Presence:
+def _presence(last_seen_at: datetime | None, server: _Server | None, *, now: datetime) -> Presence:
     if server and server.is_at_work:
         return Presence.WORKING
-    if student.last_seen_at and student.last_seen_at > now - HERE_FOR:
+    if last_seen_at and last_seen_at > now - HERE_FOR:
         return Presence.READING
     return Presence.AWAY
 
 
-def _progress(visit: LessonVisit) -> Progress:
+def _progress(visit: _Visit) -> Progress:
     return Progress(
         cells=visit.cells,
-        executed=visit.executed_cells,
+        executed=visit.executed,
         tests=visit.tests,
-        validated=visit.validated_cells,
-        failing=visit.failing_cells,
+        validated=visit.validated,
+        failing=visit.failing,
     )
 
 
-def _is_stuck(visit: LessonVisit, *, now: datetime) -> bool:
+def _is_stuck(visit: _Visit, *, now: datetime) -> bool:
     """Whoever comes back another day to an error of last time is not stuck before they have tried again."""
     since = max(filter(None, [visit.progressed_at, visit.last_opened_at]))
-    return visit.failing_cells > 0 and since <= now - STUCK_AFTER
+    return visit.failing > 0 and since <= now - STUCK_AFTER
 
 
 _IS_IN: dict[Group, Callable[[Seat], bool]] = {

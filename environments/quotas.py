@@ -230,7 +230,7 @@ def copies_in_the_way(person: User, candidates: Sequence[NotebookServer], *, lim
     too_many = max(copies.filter(owner=person).count() - most, copies.count() - settings.COPIES_AT_ONCE) + 1
     least = min(max(too_many, 0), len(candidates))
     wanted = NotebookServer.objects.present().filter(owner=person, state__in=NotebookServer.STOPPABLE)
-    sizes = {key: Limits(*size) for key, *size in wanted.values_list("pk", "memory_mb", "cpus")}
+    sizes = {key: Limits(memory, cpus) for key, memory, cpus in wanted.values_list("pk", "memory_mb", "cpus")}
     allowance = allowance_of(person)
     for count in range(least, len(candidates) + 1):
         gone = {server.pk for server in candidates[:count]}

@@ -106,7 +106,7 @@ def test_questions_do_not_grow_with_the_class(
 ) -> None:
     submitted_by_many(assignment, 30, now=now, points=3)
 
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(5):
         places_of(assignment, now=now)
 
 
