@@ -97,7 +97,7 @@ class ReleaseForm(forms.Form):
 
     note = forms.CharField(
         label=_("What has changed"),
-        help_text=_("For you and those who teach with you."),
+        help_text=_("Students read it when they are offered the corrected version."),
         max_length=500,
         required=False,
     )

@@ -19,7 +19,7 @@ from assignments.grading.autograding import Which, ask_all
 from assignments.grading.destinations import destinations_of
 from assignments.grading.progress import GradingProgress, names_of, progress_of
 from assignments.grading.statistics import spreads, statistics_of
-from assignments.policies import can_grade, can_grade_everything_again
+from assignments.policies import can_grade, can_grade_everything_again, can_publish
 from assignments.returning.requests import requests_in
 from assignments.turnout import turnout_of
 from assignments.views.answers import back, refused
@@ -46,6 +46,7 @@ def staff_page(request: AssignmentRequest) -> HttpResponse:
         "failures": _named(request, tests),
         "asked": requests_in(request.course, assignment=request.assignment).order_by().count(),
         "can_grade": can_grade(request.standing),
+        "can_publish": can_publish(request.standing),
         "can_grade_again": can_grade_everything_again(request.standing),
         "destinations": [] if request.htmx or not request.standing.is_teacher else destinations_of(request.assignment),
         "refresh_seconds": SECONDS_UNDER_WAY if tests.is_under_way else SECONDS_AT_REST,

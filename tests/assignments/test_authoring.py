@@ -234,6 +234,15 @@ def test_check_tells_what_it_found_and_which_cells_there_are(at_desk: Client, as
     assert "2 cells, 2 points" in text
 
 
+def test_release_says_first_when_it_is_due(at_desk: Client, assignment: Assignment) -> None:
+    checked(assignment, has_passed=True)
+
+    text = at_desk.get(page("assignment-notebooks", assignment)).text
+
+    assert "no due date" in text
+    assert page("assignment-edit", assignment) in text
+
+
 def test_what_has_passed_is_released(at_desk: Client, assignment: Assignment) -> None:
     run = checked(assignment, has_passed=True)
 

@@ -146,6 +146,15 @@ def test_names_stay_hidden_from_graders(client: Client, assignment: Assignment, 
     assert submission.membership.person.get_full_name() not in client.get(PAGE).content.decode()
 
 
+@pytest.mark.parametrize(("role", "publishes"), [(Role.TEACHER, True), (Role.GRADER, False)])
+def test_page_leads_those_who_may_to_publishing(
+    client: Client, assignment: Assignment, role: Role, publishes: bool
+) -> None:
+    client.force_login(member(assignment.course, role.value, role).person)
+
+    assert (f'href="{PAGE}grades/publish/"' in client.get(PAGE).text) == publishes
+
+
 def test_grader_tries_again_and_begins_nothing_anew(client: Client, assignment: Assignment, now: datetime) -> None:
     [submission] = submitted_by_many(assignment, 1, now=now)
     _failed(submission, "grading_image_missing", now)

@@ -14,6 +14,7 @@ from assignments.deadlines import LateRule
 from assignments.files import Bundle, File
 from assignments.models import Submission, Way
 from assignments.submitting.submissions import receive
+from classes.models import Role
 from tests.factories import EMPTY_NOTEBOOK, AssignmentFactory, member, released
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fake_backends")]
@@ -53,6 +54,17 @@ def test_page_says_that_it_was_late_and_what_could_not_be_taken(client: Client, 
     assert "Received late" in page
     assert "it keeps 90% of its points" in page
     assert "problem2: it could not be read as a notebook" in page
+
+
+def test_page_says_whose_it_is_to_those_who_may_know(client: Client, submission: Submission) -> None:
+    submission.membership.person.display_name = "Ada Lindqvist"
+    submission.membership.person.save()
+    submission.assignment.is_anonymous = True
+    submission.assignment.save()
+
+    heads = [_heading_for(client, submission, role) for role in (Role.TEACHER, Role.GRADER)]
+
+    assert ["Ada Lindqvist" in head for head in heads] == [True, False]
 
 
 def test_page_leads_to_every_file(client: Client, submission: Submission) -> None:
@@ -111,6 +123,11 @@ def test_page_asks_the_database_little(
 
 def _place(submission: Submission) -> str:
     return f"/classes/{submission.assignment.course.slug}/assignments/given/submissions/{submission.pk}/"
+
+
+def _heading_for(client: Client, submission: Submission, role: Role) -> str:
+    client.force_login(member(submission.assignment.course, role.value, role).person)
+    return client.get(_place(submission)).text.split("<h1>")[1].split("</h1>")[0]
 
 
 def _get(client: Client, submission: Submission, what: str = "", *, status: int = 200, **asked: str) -> str:
