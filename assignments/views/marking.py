@@ -23,7 +23,7 @@ from assignments.grading.comparing import compared
 from assignments.grading.marking import Place, Walk
 from assignments.grading.points import CellKey
 from assignments.models import Cell, CellGrade, GradeChange, RubricItem, SavedComment, Submission
-from assignments.policies import can_grade
+from assignments.policies import can_grade, can_publish
 from assignments.views.answers import say, words_in
 from assignments.views.at_answer import (
     GRADERS,
@@ -56,11 +56,14 @@ def grading_overview(request: AssignmentRequest) -> HttpResponse:
     page = students.get_page(request.GET.get("page"))
     for grade in page.object_list:
         grade.called = called(request, grade.submission)  # type: ignore[attr-defined]
-    return render(
-        request,
-        "assignments/grading.html",
-        facts(request) | {"problems": marking.problems(request.assignment), "page": page},
-    )
+    problems = marking.problems(request.assignment)
+    context = {
+        "problems": problems,
+        "to_do": sum(problem.to_do for problem in problems),
+        "page": page,
+        "can_publish": can_publish(request.standing),
+    }
+    return render(request, "assignments/grading.html", facts(request) | context)
 
 
 @assignment_view(*GRADERS)

@@ -66,6 +66,22 @@ def test_overview_says_what_is_to_do(client: Client, grader: User, submission: S
     assert "Zebulon" in page
 
 
+@pytest.mark.parametrize(("role", "publishes"), [(Role.TEACHER, True), (Role.GRADER, False)])
+def test_overview_leads_on_to_publishing_once_all_is_graded(
+    client: Client, submission: Submission, now: datetime, role: Role, publishes: bool
+) -> None:
+    someone = member(submission.assignment.course, role.value, role).person
+    client.force_login(someone)
+    for key in (ESSAY, PROOF):
+        give_points(submission, key, Decimal(1), by=someone, now=now, seen=0)
+
+    page = client.get("/classes/biology/assignments/homework/grading/").text
+
+    assert "Every answer that is here is graded" in page
+    assert "Grade the next answer" not in page
+    assert ("/assignments/homework/grades/publish/" in page) == publishes
+
+
 def test_nothing_of_a_notebook_becomes_part_of_the_page(
     client: Client, grader: User, assignment: Assignment, now: datetime
 ) -> None:

@@ -126,7 +126,7 @@ def test_assignment_goes_from_release_to_feedback_and_a_correction_changes_a_gra
     page.get_by_role("button", name="Release to students").click()
     expect(page.get_by_text("Release 2 is given out.")).to_be_visible()
     page.goto(f"{staff_page}regrading/")
-    page.get_by_role("button", name="Try it").click()
+    page.get_by_role("button", name="See what would change").click()
     expect(page.get_by_text("1 grade would change.")).to_be_visible(timeout=WORK_MILLISECONDS)
     keep("regrading")
     page.get_by_role("button", name="Take over the chosen").click()
