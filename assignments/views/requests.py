@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import cast
 from uuid import UUID
 
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
@@ -78,6 +79,8 @@ def request_answer(request: AssignmentRequest, request_id: UUID) -> HttpResponse
             close(asked, points=None, words=text, by=request.user, now=now)
         else:
             answer(asked, text, by=request.user, now=now)
+            if request.POST.get("points", "").strip():
+                messages.warning(request, _("Your answer is sent. The points stay until you press the button for it."))
     except EnvironmentsError as error:
         say(request, error)
     return _to_where_they_were(request, asked)

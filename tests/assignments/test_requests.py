@@ -146,6 +146,17 @@ def test_thread_goes_through_the_page(client: Client, submission: Submission) ->
     assert "Points changed" in words
 
 
+def test_answer_beside_new_points_says_that_they_stay(client: Client, submission: Submission, now: datetime) -> None:
+    asked, teacher = _asked(submission, now)
+    client.force_login(teacher)
+    place = f"/classes/{submission.assignment.course.slug}/assignments/given/requests/"
+
+    page = client.post(f"{place}{asked.pk}/", {"text": "You are right", "points": "2"}, follow=True)
+
+    assert "The points stay until you press the button for it." in page.text
+    assert Grade.objects.get().points == Decimal(1)
+
+
 def test_student_adds_to_a_question_and_is_refused_at_the_feedback(client: Client, submission: Submission) -> None:
     place = f"/classes/{submission.assignment.course.slug}/assignments/given/submissions/{submission.pk}/"
     client.force_login(_who(submission, "ada").person)
