@@ -18,7 +18,7 @@ from assignments.grading import marking
 from assignments.grading.marking import Place, Walk
 from assignments.grading.points import CellKey
 from assignments.models import Cell, RubricItem, Submission
-from assignments.policies import can_grade
+from assignments.policies import can_grade, can_know_whose
 from assignments.views.answers import facts_of
 from classes.models import Role
 
@@ -64,6 +64,15 @@ def item_at(request: AssignmentRequest, key: str) -> RubricItem:
     return get_object_or_404(
         RubricItem.objects.select_related("assignment"), assignment=request.assignment, pk=uuid_in(key)
     )
+
+
+def whose(request: AssignmentRequest, submission: Submission) -> str:
+    """Who submitted it, to those who teach: its code where they may not know. Nothing to students: it is theirs."""
+    if not request.standing.is_staff:
+        return ""
+    if can_know_whose(request.standing, submission):
+        return submission.membership.person.get_full_name()
+    return called(request, submission)
 
 
 def called(request: AssignmentRequest, submission: Submission | None) -> str:

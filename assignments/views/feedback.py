@@ -20,6 +20,7 @@ from assignments.returning.feedback import feedback_of, history_of, note_reading
 from assignments.returning.feedback_files import POLICY, feedback_files
 from assignments.returning.requests import requests_of
 from assignments.views.answers import refused
+from assignments.views.at_answer import whose
 
 
 @assignment_view()
@@ -40,6 +41,7 @@ def feedback_detail(request: AssignmentRequest, submission_id: UUID) -> HttpResp
         "assignment": request.assignment,
         "here": "work",
         "submission": submission,
+        "called": whose(request, submission),
         "told": told,
         "history": history_of(submission, told),
         "grade": grade,

@@ -16,9 +16,9 @@ from assignments.context import AssignmentRequest, assignment_view
 from assignments.deadlines import standing
 from assignments.models import Submission
 from assignments.notebooks.doctoring import Repair
-from assignments.policies import can_know_whose, can_read, can_read_receipt
+from assignments.policies import can_read, can_read_receipt
 from assignments.submitting.submissions import allowance_of
-from assignments.views.at_answer import called
+from assignments.views.at_answer import whose
 from classes.errors import CourseError
 from classes.notebooks import MAX_TEXT, read_notebook
 from classes.views.answers import download
@@ -39,7 +39,7 @@ def submission_detail(request: AssignmentRequest, submission_id: UUID) -> HttpRe
         "losses": [repair for repair in repairs if repair.is_loss],
         "repairs": [repair for repair in repairs if not repair.is_loss],
         "has_receipt": can_read_receipt(request.standing, submission),
-        "called": _called(request, submission),
+        "called": whose(request, submission),
         "is_back": hasattr(submission, "feedback") or request.standing.is_staff,
     }
     return render(request, "assignments/submission.html", _facts(request, submission) | facts)
@@ -94,15 +94,6 @@ def submission_or_404(request: AssignmentRequest, submission_id: UUID) -> Submis
     if not can_read(request.standing, submission):
         raise Http404
     return submission
-
-
-def _called(request: AssignmentRequest, submission: Submission) -> str:
-    """Whose it is, to those who teach: its code where they may not know."""
-    if not request.standing.is_staff:
-        return ""
-    if can_know_whose(request.standing, submission):
-        return submission.membership.person.get_full_name()
-    return called(request, submission)
 
 
 def _content(submission: Submission, path: str) -> bytes:

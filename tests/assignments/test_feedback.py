@@ -190,6 +190,17 @@ def test_file_that_is_called_like_an_ending_only_is_no_notebook(
     assert "problem1" in _page(client, submission, "ada")
 
 
+def test_page_says_whose_feedback_it_is_to_those_who_teach(
+    client: Client, published: Submission, teacher: Membership, ada: Membership
+) -> None:
+    heads = []
+    for reader in (teacher, ada):
+        client.force_login(reader.person)
+        heads.append(client.get(_place(published) + "feedback/").text.split("<h1>")[1].split("</h1>")[0])
+
+    assert [ada.person.get_full_name() in head for head in heads] == [True, False]
+
+
 def test_hidden_tests_are_kept_back(client: Client, published: Submission) -> None:
     page = _page(client, published, "ada")
 
