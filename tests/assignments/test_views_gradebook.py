@@ -64,6 +64,18 @@ def test_history_says_who_and_why(client: Client, lead: User, submission: Submis
     assert lead.get_full_name() in page
 
 
+def test_history_says_what_was_left_to_a_person(client: Client, lead: User, submission: Submission) -> None:
+    page = client.get(f"{WORK}homework/grades/{Grade.objects.get().pk}/").text
+
+    assert "for a person" in page
+
+
+def test_publishing_leads_to_what_nobody_has_graded(client: Client, lead: User, submission: Submission) -> None:
+    page = client.get(f"{WORK}homework/grades/publish/").text
+
+    assert f'href="{WORK}homework/grading/next/"' in page
+
+
 def test_grader_finds_no_points_where_names_are_hidden(
     client: Client, assignment: Assignment, submission: Submission
 ) -> None:
