@@ -64,6 +64,7 @@ class UploadForm(forms.Form):
     sent = _Files(
         label=_("Notebooks, and data beside them"),
         help_text=_("With solutions and tests, as you wrote them for nbgrader. Or one .zip file of their folder."),
+        error_messages={"required": _("Choose the notebooks first.")},
         widget=_Files.widget(attrs={"multiple": True}),
     )
 
@@ -149,7 +150,7 @@ class SettingsForm(EditForm, forms.ModelForm):  # type: ignore[type-arg]
             "is_submitted_at_deadline": _(
                 "Whoever has changed something in their copy and not submitted it: it is taken as it is saved then."
             ),
-            "hidden_tests_from": _("Where that is chosen beside it."),
+            "hidden_tests_from": _("Only where “Everything, from a date on” is chosen."),
         }
 
     def __init__(self, data: Any = None, *, instance: Assignment) -> None:
@@ -210,7 +211,7 @@ class ExtensionForm(forms.Form):
     student = forms.ModelChoiceField(label=_("Student"), queryset=Membership.objects.none())
     extra_minutes = forms.IntegerField(
         label=_("Minutes more"),
-        help_text=_("1440 are a day."),
+        help_text=_("60 are an hour, 1440 a day."),
         min_value=0,
         max_value=MAX_MINUTES,
         required=False,

@@ -69,7 +69,7 @@ class LateForm(forms.Form):
     )
     grace = forms.IntegerField(
         label=_("Minutes of grace"),
-        help_text=_("So late is not late at all."),
+        help_text=_("Work that comes within them is in time."),
         min_value=0,
         max_value=MAX_MINUTES,
         required=False,

@@ -28,6 +28,10 @@ GATE_WORDS: dict[str, str | _StrPromise] = {
     ),
     "solution_stuck": _("Running your own solution had to be ended: a cell took too long and would not stop."),
     "solution_out_of_time": _("Your own solution did not come to its end within {seconds} seconds."),
+    "grading_image_missing": _(
+        "The environment of the class is not there, so nothing could be run. Prepare it on the page “Environment” of "
+        "the class, and check again."
+    ),
     "solution_slow": _("Your own solution takes {seconds} seconds, more than half of the {most} that it may."),
     "tampered_here": _("After these tests, tests cannot fail any more in this notebook. Does it redefine “assert”?"),
     "solution_in_file": _("A line of your solution is in the file “{file}”, which students get: {line}"),

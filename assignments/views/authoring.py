@@ -178,6 +178,7 @@ def extension_delete(request: AssignmentRequest, extension_id: UUID) -> HttpResp
         arranging.take_extension(request.assignment, extension_id, now=timezone.now())
     except EnvironmentsError as error:
         return _refused(request, error, "extension-list")
+    messages.success(request, _("Taken back: the dates are those of everybody again."))
     return back(request, "extension-list")
 
 

@@ -230,6 +230,7 @@ def test_check_tells_what_it_found_and_which_cells_there_are(at_desk: Client, as
 
     assert "gets 1 of 2 points here" in text
     assert "cell 4" in text
+    assert "bring them again below" in text
     assert "test_foo" in text
     assert "2 cells, 2 points" in text
 

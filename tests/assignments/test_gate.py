@@ -149,6 +149,7 @@ def test_class_without_its_environment_is_checked_as_far_as_it_can_be(
 
     assert (run.state, run.has_passed) == (State.DONE, False)
     assert [one.code for one in findings_of(run)] == ["grading_image_missing"]
+    assert "check again" in findings_of(run)[0].words
     assert run.gradebook
 
 

@@ -187,7 +187,7 @@ def test_page_says_which_submission_the_grade_is_of(client: Client, assignment: 
 
     page = _page(client, ada)
 
-    assert "your grade is of this one" in page
+    assert "this one counts" in page
     assert "New feedback" in page
 
 
