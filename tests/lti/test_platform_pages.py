@@ -129,6 +129,18 @@ def test_it_is_not_switched_to_what_is_no_choice(client: Client, operator: User,
     assert client.post(f"/lti/platforms/{platform.pk}/switch/", {"to": to}).status_code == 404
 
 
+def test_one_that_nobody_came_from_says_what_to_do(
+    client: Client, operator: User, platform: Platform, now: datetime
+) -> None:
+    before = page_of(client, f"{platform.pk}/")
+    LtiPerson.objects.create(platform=platform, sub="1", user=UserFactory.create(), last_seen_at=now)
+
+    after = page_of(client, f"{platform.pk}/")
+
+    assert "Nobody has come from it yet." in before
+    assert "Nobody has come from it yet." not in after
+
+
 def test_second_click_is_told_that_it_was_done(client: Client, operator: User, platform: Platform) -> None:
     response = client.post(f"/lti/platforms/{platform.pk}/switch/", {"to": "active"}, follow=True)
 
