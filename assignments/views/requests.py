@@ -59,6 +59,7 @@ def request_open(request: AssignmentRequest, submission_id: UUID) -> HttpRespons
         ask(submission, cell, words_in(request, "text"), by=request.user, now=timezone.now())
     except EnvironmentsError as error:
         return refused(request, error, PAGE, submission.pk)
+    messages.success(request, _("Sent to those who grade. Their answer will be on this page, below your notebooks."))
     return back(request, PAGE, submission.pk)
 
 
@@ -75,15 +76,26 @@ def request_answer(request: AssignmentRequest, request_id: UUID) -> HttpResponse
     try:
         if ends == "changed":
             close(asked, points=_points(request.POST.get("points", "")), words=text, by=request.user, now=now)
+            messages.success(
+                request, _("The points are changed. The student sees them once grades are published again.")
+            )
         elif ends == "kept":
             close(asked, points=None, words=text, by=request.user, now=now)
+            messages.success(request, _("Closed: the points stay as they are."))
         else:
             answer(asked, text, by=request.user, now=now)
-            if request.POST.get("points", "").strip():
-                messages.warning(request, _("Your answer is sent. The points stay until you press the button for it."))
+            _say_answered(request)
     except EnvironmentsError as error:
         say(request, error)
     return _to_where_they_were(request, asked)
+
+
+def _say_answered(request: AssignmentRequest) -> None:
+    """New points beside an answer are an oversight: nobody gave them."""
+    if request.POST.get("points", "").strip():
+        messages.warning(request, _("Your answer is sent. The points stay until you press the button for it."))
+    else:
+        messages.success(request, _("Your answer is sent."))
 
 
 def _to_where_they_were(request: AssignmentRequest, asked: RegradeRequest) -> HttpResponse:

@@ -157,6 +157,36 @@ def test_answer_beside_new_points_says_that_they_stay(client: Client, submission
     assert Grade.objects.get().points == Decimal(1)
 
 
+@pytest.mark.parametrize(
+    ("ends", "words"),
+    [
+        ("changed", "The student sees them once grades are published again."),
+        ("kept", "Closed: the points stay as they are."),
+        ("", "Your answer is sent."),
+    ],
+)
+def test_page_says_what_came_of_an_answer(
+    client: Client, submission: Submission, now: datetime, ends: str, words: str
+) -> None:
+    asked, teacher = _asked(submission, now)
+    client.force_login(teacher)
+    place = f"/classes/{submission.assignment.course.slug}/assignments/given/requests/"
+    points = "2" if ends == "changed" else ""
+
+    page = client.post(f"{place}{asked.pk}/", {"text": "I see", "ends": ends, "points": points}, follow=True)
+
+    assert words in page.text
+
+
+def test_student_is_told_where_the_answer_will_be(client: Client, submission: Submission) -> None:
+    client.force_login(_who(submission, "ada").person)
+    place = f"/classes/{submission.assignment.course.slug}/assignments/given/submissions/{submission.pk}/"
+
+    page = client.post(f"{place}ask/", {"notebook": "problem1", "cell": "tests", "text": "Why?"}, follow=True)
+
+    assert "Sent to those who grade." in page.text
+
+
 def test_student_adds_to_a_question_and_is_refused_at_the_feedback(client: Client, submission: Submission) -> None:
     place = f"/classes/{submission.assignment.course.slug}/assignments/given/submissions/{submission.pk}/"
     client.force_login(_who(submission, "ada").person)
