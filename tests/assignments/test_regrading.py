@@ -204,6 +204,18 @@ def test_page_takes_over_what_is_chosen(
     assert Grade.objects.get(submission=corrected[0]).points == 2
 
 
+def test_page_counts_nothing_while_everything_is_being_tried(
+    client: Client, assignment: Assignment, corrected: list[Submission], teacher: Membership
+) -> None:
+    client.force_login(teacher.person)
+    place = f"/classes/{assignment.course.slug}/assignments/given/regrading/"
+
+    page = client.post(place + "try/", follow=True).text
+
+    assert "The corrected tests are being run." in page
+    assert "would change." not in page
+
+
 def test_page_says_that_nothing_was_tried_and_that_there_is_nothing_new_to_try(
     client: Client, assignment: Assignment, corrected: list[Submission], teacher: Membership
 ) -> None:
