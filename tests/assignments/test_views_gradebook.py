@@ -57,6 +57,17 @@ def test_gradebook_has_what_students_have(client: Client, lead: User, submission
     assert "1 to do" in page
 
 
+def test_long_title_is_cut_at_the_head_of_its_column(
+    client: Client, assignment: Assignment, lead: User, submission: Submission
+) -> None:
+    Assignment.objects.update(title="All about means " * 12)
+
+    head = client.get(GRADEBOOK).text.split("<thead>")[1].split("</thead>")[0]
+
+    assert "…</a>" in head
+    assert f'title="{("All about means " * 12)}"' in head
+
+
 def test_history_says_who_and_why(client: Client, lead: User, submission: Submission) -> None:
     page = client.get(f"{WORK}homework/grades/{Grade.objects.get().pk}/").content.decode()
 
