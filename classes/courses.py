@@ -52,19 +52,24 @@ def make_course(teacher: User, plan: Plan, *, resolved: ResolvedRepository | Non
     raise AssertionError("unreachable")
 
 
+def environment_of_class(owner: User, title: str, reference: Reference) -> Environment:
+    """What people of a new class are to work in; nothing is prepared by that."""
+    return Environment.objects.create(
+        owner=owner,
+        title=title,
+        provider=reference.provider,
+        repository=reference.repository,
+        ref=reference.ref,
+        visibility=Visibility.PRIVATE,
+        rebuild=Rebuild.NEVER,  # Not behind the teacher's back, in the middle of a term.
+    )
+
+
 def _make(teacher: User, plan: Plan, resolved: ResolvedRepository | None, *, now: datetime) -> Course:
     stem = naming.slug_stem(" ".join(filter(None, [plan.code or plan.title, plan.term])), otherwise="class")
     taken = set(Course.objects.filter(slug__startswith=stem).values_list("slug", flat=True))
     slug = naming.free_slug(stem, taken | TAKEN_BY_PAGES)
-    environment = Environment.objects.create(
-        owner=teacher,
-        title=plan.title,
-        provider=plan.reference.provider,
-        repository=plan.reference.repository,
-        ref=plan.reference.ref,
-        visibility=Visibility.PRIVATE,
-        rebuild=Rebuild.NEVER,  # Not behind the teacher's back, in the middle of a term.
-    )
+    environment = environment_of_class(teacher, plan.title, plan.reference)
     course = Course.objects.create(
         slug=slug,
         title=plan.title,

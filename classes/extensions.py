@@ -2,7 +2,7 @@
 
 `COURSE_EXTENSIONS` names them by dotted path. Their places stand among those of the class, and their sections on its
 first page and on the pages of its lessons; the live page of the class leads to what they show live. What
-`PEOPLE_EXTENSIONS` names stands above the list of its people.
+`PEOPLE_EXTENSIONS` names stands above the list of its people. What `COPY_EXTENSIONS` names is copied with a class.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any, Protocol
+from uuid import UUID
 
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from classes.models import Lesson
+from classes.models import Course, Lesson
 from classes.policies import Standing
 
 
@@ -73,3 +74,31 @@ class PeopleExtension(Protocol):
 def people_extensions() -> Sequence[PeopleExtension]:
     """Those the settings name."""
     return [import_string(path)() for path in settings.PEOPLE_EXTENSIONS]
+
+
+@dataclass(frozen=True, slots=True)
+class Luggage:
+    """What comes along when a class is given again, and what stays behind: sentences for its teacher."""
+
+    comes: Sequence[str] = ()
+    stays: Sequence[str] = ()
+
+
+class CopyExtension(Protocol):
+    """What an app copies with a class. What it asks the database may not grow with the class."""
+
+    def luggage(self, former: Course) -> Luggage:
+        """What of theirs would come along now, and what would not."""
+
+    def copy(self, former: Course, course: Course, *, lessons: Mapping[UUID, Lesson]) -> None:
+        """Give the new class what is theirs in the former one, inside the transaction that makes it.
+
+        Nobody is in the new class but its teacher, and no student may see any of it before a teacher says so.
+        `lessons` are those of the new class, by the IDs of the former ones that they are copies of.
+        """
+
+
+@cache
+def copy_extensions() -> Sequence[CopyExtension]:
+    """Those the settings name."""
+    return [import_string(path)() for path in settings.COPY_EXTENSIONS]

@@ -8,10 +8,12 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from classes.courses import Plan
-from classes.models import Colour
+from classes.models import Colour, Course
 from classes.models.course import MAX_TITLE
 from environments.errors import EnvironmentsError
 from environments.forms import RepositoryForm
+from environments.references import path_of
+from environments.values import Reference
 
 DATE = forms.DateInput(attrs={"type": "date"})
 
@@ -46,6 +48,16 @@ class CourseForm(RepositoryForm):
             "example https://github.com/binder-examples/requirements."
         )
 
+    @classmethod
+    def initial_like(cls, former: Course) -> dict[str, str]:
+        """What it begins with for a class like this one."""
+        initial = {"title": former.title, "code": former.code, "colour": former.colour}
+        if former.environment is not None:
+            reference = former.environment.reference
+            bare = path_of(Reference(reference.provider, reference.repository))
+            initial |= {"repository": bare, "ref": reference.ref}
+        return initial
+
     @property
     def plan(self) -> Plan:
         """What was filled in."""
@@ -71,3 +83,9 @@ class CourseForm(RepositoryForm):
     def add_launch_error(self, error: EnvironmentsError) -> None:
         """Say what went wrong at the field that can be changed."""
         self.add_error("ref" if error.code.startswith("ref_") else "repository", error.explain().lines)
+
+
+class CopyForm(CourseForm):
+    """A class that is given again. However often the form is sent, it is one copy."""
+
+    key = forms.UUIDField(widget=forms.HiddenInput, required=False)

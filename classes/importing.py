@@ -22,7 +22,7 @@ from django.db.models.functions import Lower
 
 from accounts.models import User
 from classes.archives import read_archive, too_large
-from classes.courses import Plan, make_course
+from classes.courses import Plan, environment_of_class, make_course
 from classes.errors import CourseError
 from classes.expected import is_proof
 from classes.files import Area
@@ -45,7 +45,6 @@ from classes.models import (
 from classes.naming import TEACHER
 from classes.portable import Files, HandedIn, Manifest, Member
 from classes.unpacking import brought_file, brought_folder, request_files, wanted_archives
-from environments.models import Environment, Rebuild, Visibility
 from environments.references import parse
 from environments.values import Reference, ResolvedRepository
 
@@ -280,15 +279,7 @@ def _set_facts(course: Course, found: Preview) -> None:
     for name in ("description", "memory_mb", "cpus", "idle_minutes", "running_servers"):
         setattr(course, name, getattr(facts, name))
     if found.teacher_reference is not None:
-        course.teacher_environment = Environment.objects.create(
-            owner=course.owner,
-            title=course.title,
-            provider=found.teacher_reference.provider,
-            repository=found.teacher_reference.repository,
-            ref=found.teacher_reference.ref,
-            visibility=Visibility.PRIVATE,
-            rebuild=Rebuild.NEVER,
-        )
+        course.teacher_environment = environment_of_class(course.owner, course.title, found.teacher_reference)
     course.save()
 
 

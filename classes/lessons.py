@@ -10,7 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Count, Max
 
 from classes.errors import CourseError
 from classes.members import check_going_on
@@ -57,13 +57,22 @@ def add_lesson(course: Course, outline: Outline) -> Lesson:
 
 
 @transaction.atomic
-def copy_lessons(former: Course, course: Course) -> None:
+def copy_lessons(former: Course, course: Course) -> dict[UUID, Lesson]:
     """Put the lessons of another class behind those of this one, in their order: drafts, for other dates.
 
-    Raises CourseError `course_over` and `lessons_too_many`.
+    Returns which has become which. As many questions for many as for one. Raises CourseError `course_over` and
+    `lessons_too_many`.
     """
-    for lesson in former.lessons.all():
-        add_lesson(course, replace(outline_of(lesson), starts_at=None, ends_at=None, published_at=None))
+    lessons, copied = _hold(course).lessons, list(former.lessons.all())
+    there = lessons.aggregate(count=Count("pk"), last=Max("position"))
+    if there["count"] + len(copied) > MAX_LESSONS:
+        raise CourseError("lessons_too_many", most=MAX_LESSONS)
+    first = 0 if there["last"] is None else there["last"] + 1
+    drafts = [replace(outline_of(each), starts_at=None, ends_at=None, published_at=None) for each in copied]
+    made = Lesson.objects.bulk_create(
+        Lesson(course=course, position=position, **asdict(draft)) for position, draft in enumerate(drafts, first)
+    )
+    return {each.pk: lesson for each, lesson in zip(copied, made, strict=True)}
 
 
 @transaction.atomic

@@ -4,6 +4,7 @@ from django.urls import path
 
 from classes.views import (
     announcements,
+    copies,
     courses,
     elsewhere,
     environments,
@@ -61,6 +62,7 @@ urlpatterns = [
     path("<slug:slug>/elsewhere/<slug:system>/", elsewhere.course_elsewhere_script, name="course-elsewhere-script"),
     path("<slug:slug>/keep/", keeping.course_keeping, name="course-keeping"),
     path("<slug:slug>/keep/files/again/", imports.course_import_again, name="course-import-again"),
+    path("<slug:slug>/keep/again/", copies.course_copy, name="course-copy"),
     path("<slug:slug>/keep/export/", exports.course_export, name="course-export"),
     path("<slug:slug>/keep/export/<uuid:export_id>/", exports.course_export_download, name="course-export-download"),
     path("<slug:slug>/keep/export/<uuid:export_id>/delete/", exports.course_export_delete, name="course-export-delete"),

@@ -85,6 +85,10 @@ class Course(models.Model):
     )
     """What members handed in, for teachers to read, where the teacher wants such a place."""
 
+    copied_from = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="copies")
+    """The class that this one gives again, for other students."""
+    copy_key = models.UUIDField(null=True, blank=True, unique=True, editable=False)
+    """What the page had that asked for the copy: two clicks there are one wish."""
     created_at = models.DateTimeField(default=timezone.now)
     archived_at = models.DateTimeField(null=True, blank=True)
     """Since when it is over: it can be looked at, and nothing in it changes."""

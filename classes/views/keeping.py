@@ -14,14 +14,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from classes.context import CourseRequest, course_view
+from classes.copying import copies_for
 from classes.keeping import archive, delete, reopen, undelete
 from classes.keeping_forms import DeleteForm, ExportForm
 from classes.models import Course, CourseImport, Role
+from classes.policies import can_make_course
 from classes.unpacking import can_be_tried_again
 from environments.views.requests import PageRequest
 
 UNPROCESSABLE = 422
 REFRESH_SECONDS = 3
+MAX_COPIES = 5
 
 
 @course_view(Role.TEACHER)
@@ -33,6 +36,8 @@ def course_keeping(request: CourseRequest) -> HttpResponse:
     is_under_way = any(export.is_under_way for export in exports)
     is_watched = is_under_way or (brought is not None and brought.is_under_way)
     context = _context(request) | {
+        "can_copy": can_make_course(request.user),
+        "copies": copies_for(request.course, request.user)[:MAX_COPIES],
         "exports": exports,
         "brought": brought,
         "can_try_again": brought is not None and can_be_tried_again(brought),

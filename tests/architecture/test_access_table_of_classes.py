@@ -62,6 +62,8 @@ PAGES = [
     Page("course-elsewhere-script", "/classes/{course}/elsewhere/posix/", "get", SIGN_IN, 404, 200, 200, 200),
     Page("course-keeping", "/classes/{course}/keep/", "get", SIGN_IN, 404, 403, 403, 200),
     Page("course-import-again", "/classes/{course}/keep/files/again/", "post", SIGN_IN, 404, 403, 403, 404),
+    Page("course-copy", "/classes/{course}/keep/again/", "get", SIGN_IN, 404, 403, 403, 200),
+    Page("course-copy", "/classes/{course}/keep/again/", "post", SIGN_IN, 404, 403, 403, 422),
     Page("course-export", "/classes/{course}/keep/export/", "post", SIGN_IN, 404, 403, 403, 302),
     Page("course-export-download", EXPORT, "get", SIGN_IN, 404, 403, 403, 404),
     Page(
