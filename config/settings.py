@@ -447,7 +447,7 @@ GRADE_SINKS = ["lti.destinations.PlatformGrades"]
 GRADE_DESTINATIONS = ["lti.destinations.PlatformGrades"]
 """Who says how far grades are on their way there; see `assignments.grading.destinations`."""
 PEOPLE_EXTENSIONS = ["lti.course_people.PeopleOfPlatforms"]
-COPY_EXTENSIONS: list[str] = []
+COPY_EXTENSIONS = ["assignments.copying.AssignmentsOfCopy"]
 COURSE_EXTENSIONS = ["assignments.course_page.AssignmentsOfCourse", "lti.course_page.PlatformsOfCourse"]
 SERVER_GRANTS = ["assignments.submitting.server_keys.scopes_for"]
 """What servers can do for their owners by themselves, by dotted path; see `environments.credentials.Grant`."""

@@ -38,6 +38,14 @@ def release(
     return made
 
 
+def was_checked_elsewhere(assignment: Assignment, gate_run: GateRun) -> bool:
+    """Whether it was checked in what this class has never worked in: it came along from the class this is a copy of."""
+    environment = assignment.course.environment
+    if not gate_run.image_key or environment is None or gate_run.image_key == environment.image_key:
+        return False
+    return not environment.versions.filter(image_key=gate_run.image_key).exists()
+
+
 def _check(gate_run: GateRun, *, is_knowing: bool) -> None:
     if gate_run.state != GateRun.State.DONE:
         raise AssignmentError("gate_not_done")
@@ -53,6 +61,7 @@ def _made(
     last = assignment.releases.aggregate(last=Max("number"))["last"] or 0
     environment = assignment.course.environment
     version = version_in_use(environment) if environment is not None else None
+    checked_in = "" if was_checked_elsewhere(assignment, gate_run) else gate_run.image_key
     made = Release.objects.create(
         assignment=assignment,
         number=last + 1,
@@ -60,7 +69,7 @@ def _made(
         bundle=gate_run.bundle,
         gradebook=gate_run.gradebook,
         version=version,
-        image_key=gate_run.image_key or (version.image_key if version is not None else ""),
+        image_key=checked_in or (version.image_key if version is not None else ""),
         engine_version=gate_run.engine_version,
         gate_run=gate_run,
         is_knowing=is_knowing and not gate_run.has_passed,

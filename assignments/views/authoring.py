@@ -256,6 +256,7 @@ def _checked(request: AssignmentRequest) -> dict[str, Any]:
         "release_form": ReleaseForm(),
         "refresh_seconds": REFRESH_SECONDS if is_under_way else None,
         "is_under_way": is_under_way,
+        "was_checked_elsewhere": run is not None and releases.was_checked_elsewhere(request.assignment, run),
         "waits_for_environment": is_under_way and run is not None and gate.waits_for_environment(run),
     }
 
