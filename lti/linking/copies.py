@@ -8,8 +8,8 @@ from datetime import datetime
 from django.db import transaction
 
 from accounts.models import User
+from classes.copying import copies_for, copy_course
 from classes.courses import Plan
-from classes.lessons import copy_lessons
 from classes.models import Course
 from environments.values import ResolvedRepository
 from lti import contexts
@@ -34,13 +34,21 @@ def former_class(context: Context, user: User) -> Course | None:
     return Course.objects.taught_by(user).filter(pk=context.copied_from.course_id).first()
 
 
+def made_before(former: Course, user: User) -> Course | None:
+    """The class that they made like the former one already, on its own pages, and can connect: the latest."""
+    return copies_for(former, user).filter(archived_at=None).first()
+
+
 @transaction.atomic
 def make_class_like(
     context: Context, teacher: User, plan: Plan, *, former: Course, resolved: ResolvedRepository | None, now: datetime
 ) -> Course:
-    """Make the course a class of its own that has the lessons of the former one, as drafts. Raises as `make_class`."""
-    course = contexts.make_class(context, teacher, plan, resolved=resolved, now=now)
-    copy_lessons(former, course)
+    """Make the course a class of its own, like the former one.
+
+    Raises as `contexts.make_class` and `copy_course` do; then nothing is made.
+    """
+    course = copy_course(former, teacher, plan, resolved=resolved, now=now)
+    contexts.connect(context, course, by=teacher, now=now)
     return course
 
 

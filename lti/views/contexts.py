@@ -15,13 +15,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import User
+from classes.copying import luggage_of
 from classes.forms import CourseForm
 from classes.models import Course
 from classes.models.course import MAX_TITLE
 from environments.errors import EnvironmentsError
 from environments.git_credentials import resolve_for
-from environments.references import path_of
-from environments.values import Reference
 from environments.views.requests import PageRequest
 from lti import contexts
 from lti.linking import copies, deep_linking
@@ -51,13 +50,13 @@ def context_connect(request: HttpRequest, context_id: UUID) -> HttpResponse:
         try:
             plan = form.plan
             resolved = resolve_for(user, plan.reference, now=now)
-            if former is not None and request.POST.get("with_lessons"):
+            if former is not None and request.POST.get("like_former"):
                 course = copies.make_class_like(context, user, plan, former=former, resolved=resolved, now=now)
             else:
                 course = contexts.make_class(context, user, plan, resolved=resolved, now=now)
         except EnvironmentsError as error:
             if error.code == "context_connected":
-                return refusal(request, error)
+                return _connected_meanwhile(request, context) or refusal(request, error)
             form.add_launch_error(error)
         else:
             return _connected(request, context, course)
@@ -89,14 +88,18 @@ def _connected(request: HttpRequest, context: Context, course: Course) -> HttpRe
     return redirect("classes:course-detail", course.slug)
 
 
+def _connected_meanwhile(request: HttpRequest, context: Context) -> HttpResponse | None:
+    """To the class, if it was this person who made it by another click."""
+    context.refresh_from_db(fields=["course", "connected_by"])
+    if context.course is None or context.connected_by != request.user:
+        return None
+    return redirect("classes:course-detail", context.course.slug)
+
+
 def _initial(context: Context, former: Course | None) -> dict[str, str]:
-    """What a new class is called; made like a former one, it is of the same repository."""
-    initial = {"title": context.title[:MAX_TITLE], "code": context.label[:40]}
-    if former is not None and former.environment is not None:
-        reference = former.environment.reference
-        bare = path_of(Reference(reference.provider, reference.repository))
-        initial |= {"repository": bare, "ref": reference.ref, "colour": former.colour}
-    return initial
+    """What a new class is called; made like a former one, it begins as that."""
+    like = CourseForm.initial_like(former) if former is not None else {}
+    return like | {"title": context.title[:MAX_TITLE], "code": context.label[:40]}
 
 
 def _context(user: User, context_id: UUID) -> Context:
@@ -118,6 +121,8 @@ def _page(
         "can_make": can_make_course_for(user, context),
         "courses": contexts.classes_to_connect(user),
         "former": former,
-        "with_lessons": request.method != "POST" or "with_lessons" in request.POST,
+        "like_former": request.method != "POST" or "like_former" in request.POST,
+        "luggage": luggage_of(former) if former is not None else None,
+        "made_before": copies.made_before(former, user) if former is not None else None,
     }
     return render(request, "lti/context_connect.html", facts, status=status)

@@ -8,10 +8,17 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from assignments.models import Assignment
+from classes.copying import copy_course
+from classes.courses import Plan
 from classes.members import admit
 from classes.models import Course, Role
-from lti.models import Context, LtiPerson, ResourceLink
-from tests.factories import AssignmentFactory, CourseFactory, EnvironmentFactory, LessonFactory
+from environments.values import Reference
+from lti.claims import GRADE_SERVICE
+from lti.models import Context, LineItem, LtiPerson, ResourceLink
+from lti.passback import line_items
+from lti.targets import Kind, Target
+from tests.factories import AssignmentFactory, CourseFactory, EnvironmentFactory, LessonFactory, released
 from tests.lti.picking import picker
 from tests.lti.platforms import STUDENT, TEACHER, Browser
 
@@ -40,6 +47,12 @@ def asking(browser: Browser, **changes: Any) -> str:
     return response["Location"]
 
 
+def linked_to(one: Assignment, *, id: str = "7", column: str = "") -> dict[str, Any]:
+    """What the link to an assignment says, wherever its course is copied to; and which column it has there."""
+    said: dict[str, Any] = {"resource_link": {"id": id}, "custom": Target(Kind.ASSIGNMENT, one.pk, one.name).custom}
+    return said | ({GRADE_SERVICE: {"scope": [], "lineitem": column}} if column else {})
+
+
 def test_copy_is_offered_a_class_like_the_former_one(browser: Browser, former: Course) -> None:
     page = browser.client.get(asking(browser)).content.decode()
 
@@ -47,7 +60,7 @@ def test_copy_is_offered_a_class_like_the_former_one(browser: Browser, former: C
     assert f'<option value="{former.slug}" selected>' in page
     assert former.environment is not None
     assert former.environment.repository in page
-    assert 'name="with_lessons" value="1" checked' in page
+    assert 'name="like_former" value="1" checked' in page
 
 
 def test_class_like_the_former_one_has_its_lessons_as_drafts(
@@ -55,7 +68,7 @@ def test_class_like_the_former_one_has_its_lessons_as_drafts(
 ) -> None:
     monkeypatch.setattr("lti.views.contexts.resolve_for", lambda *args, **facts: None)
 
-    browser.client.post(asking(browser), NEW_CLASS | {"with_lessons": "1"})
+    browser.client.post(asking(browser), NEW_CLASS | {"like_former": "1"})
 
     made = Context.objects.get(context_id="202").course
     assert made is not None
@@ -64,7 +77,113 @@ def test_class_like_the_former_one_has_its_lessons_as_drafts(
     assert facts == [("Loops", "first.ipynb", None, None), ("Lists", "first.ipynb", None, None)]
 
 
-def test_lessons_are_left_where_they_are_if_the_teacher_says_so(
+def test_page_says_what_comes_along_and_what_does_not(browser: Browser, former: Course) -> None:
+    AssignmentFactory.create(course=former)
+
+    page = browser.client.get(asking(browser)).content.decode()
+
+    assert "1 assignment: its notebooks with solutions and tests" in page
+    assert "Submissions, grades, feedback and extensions of assignments" in page
+
+
+def test_links_of_the_copy_lead_to_the_assignments_of_the_new_class(
+    browser: Browser, former: Course, fake_backends: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lti.views.contexts.resolve_for", lambda *args, **facts: None)
+    old = AssignmentFactory.create(course=former, title="Squares", name="ps1")
+    released(old)
+    link = linked_to(old, column=f"{browser.lms.issuer}/columns/1")
+    browser.launch(roles=[TEACHER], **link)
+    browser.client.post(asking(browser), NEW_CLASS | {"like_former": "1"})
+    made = Context.objects.get(context_id="202").course
+    assert made is not None
+
+    copied_link = linked_to(old, id="800", column=f"{browser.lms.issuer}/columns/2")
+    response = browser.launch(roles=[TEACHER], context=COPY["context"], **copied_link)
+
+    one = made.assignments.get()
+    assert response["Location"] == f"/classes/{made.slug}/assignments/ps1/"
+    links = dict(ResourceLink.objects.filter(assignment__isnull=False).values_list("assignment", "line_item_url"))
+    assert links == {
+        old.pk: f"{browser.lms.issuer}/columns/1",
+        one.pk: f"{browser.lms.issuer}/columns/2",
+    }
+
+
+def test_students_of_the_copy_are_not_led_to_what_is_not_released(
+    browser: Browser, former: Course, fake_backends: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lti.views.contexts.resolve_for", lambda *args, **facts: None)
+    old = AssignmentFactory.create(course=former, title="Squares", name="ps1")
+    released(old)
+    browser.client.post(asking(browser), NEW_CLASS | {"like_former": "1"})
+    made = Context.objects.get(context_id="202").course
+    assert made is not None
+
+    student = Browser(browser.lms)
+    response = student.launch(sub="9", roles=[STUDENT], context=COPY["context"], **linked_to(old, id="800"))
+
+    assert response["Location"] == f"/classes/{made.slug}/"
+    assert "Squares" not in student.client.get(f"/classes/{made.slug}/").content.decode()
+
+
+def test_grades_of_the_copy_go_into_columns_of_its_own_course(
+    browser: Browser, former: Course, fake_backends: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lti.views.contexts.resolve_for", lambda *args, **facts: None)
+    old = AssignmentFactory.create(course=former, name="ps1")
+    before = Context.objects.get(context_id="101")
+    LineItem.objects.create(context=before, assignment=old, url="https://campus.example.org/columns/1")
+    browser.client.post(asking(browser), NEW_CLASS | {"like_former": "1"})
+    context = Context.objects.get(context_id="202")
+    assert context.course is not None
+    link = linked_to(old, id="800", column=f"{browser.lms.issuer}/columns/2")
+    browser.launch(roles=[TEACHER], context=COPY["context"], **link)
+
+    one = context.course.assignments.get()
+    columns = line_items.take_part([context, before], [one])
+
+    assert list(columns) == [(context.pk, one.pk)]
+    assert list(before.line_items.values_list("assignment", "url")) == [
+        (old.pk, "https://campus.example.org/columns/1")
+    ]
+
+
+def test_second_click_finds_the_class_that_the_first_has_made(
+    browser: Browser, former: Course, fake_backends: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = asking(browser)
+    clicks: list[str] = []
+
+    def resolving(*args: Any, **facts: Any) -> None:
+        """While the first click looks for the repository, there is another."""
+        clicks.append("click")
+        if len(clicks) == 1:
+            browser.client.post(page, NEW_CLASS | {"like_former": "1"})
+
+    monkeypatch.setattr("lti.views.contexts.resolve_for", resolving)
+
+    response = browser.client.post(page, NEW_CLASS | {"like_former": "1"})
+
+    made = former.copies.get()
+    assert len(clicks) == 2
+    assert response["Location"] == f"/classes/{made.slug}/"
+    assert Context.objects.get(context_id="202").course == made
+
+
+def test_class_that_was_made_before_is_chosen(browser: Browser, former: Course, fake_backends: None) -> None:
+    teacher = LtiPerson.objects.get().user
+    plan = Plan("Statistics again", Reference("gh", "carrel-tests/class", ""))
+    made = copy_course(former, teacher, plan, resolved=None, now=timezone.now())
+
+    page = browser.client.get(asking(browser)).content.decode()
+
+    assert "You have made a class like it already, “Statistics again”" in page
+    assert f'<option value="{made.slug}" selected>' in page
+    assert page.count(" selected>Statistics") == 1
+
+
+def test_nothing_comes_along_if_the_teacher_says_so(
     browser: Browser, former: Course, fake_backends: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lti.views.contexts.resolve_for", lambda *args, **facts: None)
