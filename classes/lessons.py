@@ -19,6 +19,8 @@ from classes.stamps import check_unchanged, stamp_of_order
 
 MAX_LESSONS = 200
 MAX_PATH = 500
+MAX_FORMER = 20
+"""How many terms back a copy knows what it is a copy of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +70,9 @@ def copy_lessons(former: Course, course: Course) -> dict[UUID, Lesson]:
     if there["count"] + len(copied) > MAX_LESSONS:
         raise CourseError("lessons_too_many", most=MAX_LESSONS)
     first = 0 if there["last"] is None else there["last"] + 1
-    drafts = [replace(outline_of(each), starts_at=None, ends_at=None, published_at=None) for each in copied]
-    made = Lesson.objects.bulk_create(
-        Lesson(course=course, position=position, **asdict(draft)) for position, draft in enumerate(drafts, first)
-    )
-    return {each.pk: lesson for each, lesson in zip(copied, made, strict=True)}
+    made = {each.pk: _draft_of(each, course, position) for position, each in enumerate(copied, first)}
+    Lesson.objects.bulk_create(made.values())
+    return made
 
 
 @transaction.atomic
@@ -134,6 +134,13 @@ def check_lesson_path(path: str) -> str:
     if is_odd or len(clean) > MAX_PATH or not {"", ".", ".."}.isdisjoint(parts):
         raise CourseError("lesson_path_invalid", path=path.strip()[:100])
     return "/".join(parts)
+
+
+def _draft_of(lesson: Lesson, course: Course, position: int) -> Lesson:
+    """A copy of it that is not saved yet."""
+    outline = replace(outline_of(lesson), starts_at=None, ends_at=None, published_at=None)
+    former = [str(lesson.pk), *lesson.former_ids][:MAX_FORMER]
+    return Lesson(course=course, position=position, former_ids=former, **asdict(outline))
 
 
 def _hold(course: Course) -> Course:

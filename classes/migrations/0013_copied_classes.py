@@ -26,4 +26,9 @@ class Migration(migrations.Migration):
             name="copy_key",
             field=models.UUIDField(blank=True, editable=False, null=True, unique=True),
         ),
+        migrations.AddField(
+            model_name="lesson",
+            name="former_ids",
+            field=models.JSONField(blank=True, default=list, editable=False),
+        ),
     ]

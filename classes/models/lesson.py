@@ -37,6 +37,9 @@ class Lesson(models.Model):
     )
     """So long before it begins every student's server runs; None if each starts when its student comes."""
 
+    former_ids = models.JSONField(default=list, blank=True, editable=False)
+    """Of a copy, the IDs of the lessons that it is a copy of, the latest first: links to those lead here."""
+
     objects: ClassVar[LessonQuerySet] = LessonQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:

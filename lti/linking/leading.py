@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
 from django.db.models import Q
 from django.urls import reverse
@@ -85,10 +86,10 @@ def _assignments(targets: list[Target], standing: Standing, first: str, now: dat
 
 
 def _lessons(targets: list[Target], standing: Standing, first: str, now: datetime) -> _Found:
-    """Those of these IDs; in a copy of their class those of the same title, where only one is called so."""
-    named = Q(pk__in=[target.id for target in targets]) | Q(title__in=[target.name for target in targets])
-    rows = list(Lesson.objects.filter(named, course=standing.course))
-    by_id, titles = {one.pk: one for one in rows}, Counter(one.title for one in rows)
+    """Those of these IDs, and copies of them; else those of the same title, where only one is called so."""
+    rows = list(Lesson.objects.filter(course=standing.course))
+    by_id = {UUID(key): one for one in rows for key in one.former_ids} | {one.pk: one for one in rows}
+    titles = Counter(one.title for one in rows)
     by_title = {one.title: one for one in rows if titles[one.title] == 1}
 
     def where(target: Target) -> Destination:

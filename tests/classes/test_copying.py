@@ -82,6 +82,15 @@ def test_copy_has_the_lessons_as_drafts_without_dates(former: Course, teacher: U
     ]
 
 
+def test_copy_of_a_copy_knows_both_lessons_before_it(former: Course, teacher: User, now: datetime) -> None:
+    first = copied(former, teacher, now)
+
+    second = copied(first, teacher, now)
+
+    keys = [str(course.lessons.get(title="Tides").pk) for course in (first, former)]
+    assert second.lessons.get(title="Tides").former_ids == keys
+
+
 def test_copy_has_nobody_but_its_teacher_and_no_announcements(former: Course, teacher: User, now: datetime) -> None:
     course = copied(former, teacher, now)
 

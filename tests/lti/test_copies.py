@@ -15,6 +15,7 @@ from classes.members import admit
 from classes.models import Course, Role
 from environments.values import Reference
 from lti.claims import GRADE_SERVICE
+from lti.contexts import linked_keys
 from lti.models import Context, LineItem, LtiPerson, ResourceLink
 from lti.passback import line_items
 from lti.targets import Kind, Target
@@ -147,6 +148,38 @@ def test_grades_of_the_copy_go_into_columns_of_its_own_course(
     assert list(before.line_items.values_list("assignment", "url")) == [
         (old.pk, "https://campus.example.org/columns/1")
     ]
+
+
+def test_links_of_the_copy_lead_to_lessons_that_are_called_otherwise_now(
+    browser: Browser, former: Course, fake_backends: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lti.views.contexts.resolve_for", lambda *args, **facts: None)
+    old = former.lessons.get(title="Loops")
+    browser.client.post(asking(browser), NEW_CLASS | {"like_former": "1"})
+    made = Context.objects.get(context_id="202").course
+    assert made is not None
+    made.lessons.filter(title="Loops").update(title="Loops and lists")
+    made.lessons.filter(title="Lists").update(title="Loops")
+
+    said = Target(Kind.LESSON, old.pk, "Loops").custom
+    response = browser.launch(roles=[TEACHER], context=COPY["context"], resource_link={"id": "800"}, custom=said)
+
+    lesson = made.lessons.get(title="Loops and lists")
+    assert response["Location"] == f"/classes/{made.slug}/lessons/{lesson.pk}/"
+
+
+def test_picker_knows_the_links_that_came_with_the_copy(
+    browser: Browser, former: Course, fake_backends: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lti.views.contexts.resolve_for", lambda *args, **facts: None)
+    old = AssignmentFactory.create(course=former, name="ps1")
+    browser.client.post(asking(browser), NEW_CLASS | {"like_former": "1"})
+    context = Context.objects.get(context_id="202")
+    assert context.course is not None
+
+    browser.launch(roles=[TEACHER], context=COPY["context"], **linked_to(old, id="800"))
+
+    assert Target(Kind.ASSIGNMENT, context.course.assignments.get().pk).key in linked_keys(context)
 
 
 def test_second_click_finds_the_class_that_the_first_has_made(
