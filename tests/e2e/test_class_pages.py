@@ -65,6 +65,7 @@ TEACHERS_PAGES = {
     "repositories": "/classes/statistics/environment/repositories/",
     "limits": "/classes/statistics/limits/",
     "keep or end": "/classes/statistics/keep/",
+    "give it again": "/classes/statistics/keep/again/",
     "delete the class": "/classes/statistics/keep/delete/",
     "live": "/classes/statistics/live/",
     "people": "/classes/statistics/people/",
