@@ -43,14 +43,18 @@ class AssignmentsOfCopy:
         if not count:
             return Luggage()
         comes = ngettext(
-            "%(count)s assignment: its notebooks with solutions and tests, and the check of them, its points, rules for"
-            " being late, number of attempts and other settings, its rubric, and comments kept for reuse",
-            "%(count)s assignments: their notebooks with solutions and tests, and the checks of them, their points,"
-            " rules for being late, numbers of attempts and other settings, their rubrics, and comments kept for reuse",
+            "%(count)s assignment, with its points, rules for being late, number of attempts and other settings",
+            "%(count)s assignments, with their points, rules for being late, numbers of attempts and other settings",
             count,
         )
-        stays = _("Submissions, grades, feedback and extensions of assignments, and their dates")
-        return Luggage([comes % {"count": count}], [stays])
+        return Luggage(
+            comes=[
+                comes % {"count": count},
+                _("Notebooks of assignments, with solutions and tests, and what the check of them has found"),
+                _("Rubrics, and comments that are kept for reuse"),
+            ],
+            stays=[_("Submissions, grades, feedback and extensions of assignments, and their dates")],
+        )
 
     def copy(self, former: Course, course: Course, *, lessons: Mapping[UUID, Lesson]) -> None:
         """As many questions for many assignments as for one."""

@@ -35,7 +35,7 @@ def former_class(context: Context, user: User) -> Course | None:
 
 
 def made_before(former: Course, user: User) -> Course | None:
-    """The class that they made like the former one already, on its own pages, and can connect: the latest."""
+    """The class in which the former one was given again already, and which they can connect: the latest."""
     return copies_for(former, user).filter(archived_at=None).first()
 
 

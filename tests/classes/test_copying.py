@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -51,7 +51,7 @@ def former(teacher: User) -> Course:
 
 
 @pytest.fixture
-def refusing(settings: Settings) -> None:
+def refusing(settings: Settings) -> Iterator[None]:
     """With an app that cannot copy what is its own."""
     settings.COPY_EXTENSIONS = [f"{Refusing.__module__}.{Refusing.__qualname__}"]
     extensions.copy_extensions.cache_clear()

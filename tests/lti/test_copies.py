@@ -83,7 +83,7 @@ def test_page_says_what_comes_along_and_what_does_not(browser: Browser, former: 
 
     page = browser.client.get(asking(browser)).content.decode()
 
-    assert "1 assignment: its notebooks with solutions and tests" in page
+    assert "1 assignment, with its points" in page
     assert "Submissions, grades, feedback and extensions of assignments" in page
 
 
@@ -211,7 +211,7 @@ def test_class_that_was_made_before_is_chosen(browser: Browser, former: Course, 
 
     page = browser.client.get(asking(browser)).content.decode()
 
-    assert "You have made a class like it already, “Statistics again”" in page
+    assert "There is a class like it already, “Statistics again”" in page
     assert f'<option value="{made.slug}" selected>' in page
     assert page.count(" selected>Statistics") == 1
 
