@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("assignments", "0006_lease_work_on_copies"),
+        ("assignments", "0007_freeze_what_is_told"),
         ("environments", "0032_volume_kept_as"),
     ]
 
