@@ -136,6 +136,11 @@ REASONS: dict[str, Reason] = {
         _("The check says why. Mend the notebooks and bring them again."),
         status=409,
     ),
+    "gate_points_impossible": Reason(
+        _("A cell of these notebooks gives fewer points than none, or all of them more than can be counted."),
+        _("The table of cells says how many each gives. Mend the notebooks and bring them again."),
+        status=409,
+    ),
     "gate_not_passed": Reason(
         _("The check has found something that should be mended first."),
         _("Mend it and bring the notebooks again, or release them knowingly."),

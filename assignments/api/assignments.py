@@ -262,7 +262,10 @@ class ReleaseViewSet(OfAssignment[Release]):
         request=GiveOutSerializer,
         responses={
             201: ReleaseSerializer,
-            **errors(CHANGING | {409: f"{OVER}, `gate_not_done`, `gate_makes_nothing`, `gate_not_passed`."}),
+            **errors(
+                CHANGING
+                | {409: f"{OVER}, `gate_not_done`, `gate_makes_nothing`, `gate_not_passed`, `gate_points_impossible`."}
+            ),
         },
     )
     def create(self, request: Request, pk: str) -> Response:

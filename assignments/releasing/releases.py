@@ -14,6 +14,9 @@ from assignments.models import Assignment, Cell, GateRun, Release
 from classes.members import check_going_on
 from environments.pinning import version_in_use
 
+MOST_POINTS, MOST_POINTS_IN_ALL = 100_000, 900_000
+"""Of a cell, and of an assignment: there is no room for more, and none for less than nothing."""
+
 
 @transaction.atomic
 def release(
@@ -23,7 +26,7 @@ def release(
 
     Giving out again what is given out changes nothing. Raises CourseError `course_over`, and AssignmentError
     `gate_not_done`, `gate_makes_nothing` where no release could be made of the source, `gate_not_passed` unless the
-    teacher knows (`is_knowing`), and `source_of_another`.
+    teacher knows (`is_knowing`), `gate_points_impossible` even then, and `source_of_another`.
     """
     check_going_on(assignment.course)
     locked = Assignment.objects.select_for_update().get(pk=assignment.pk)
@@ -53,6 +56,9 @@ def _check(gate_run: GateRun, *, is_knowing: bool) -> None:
         raise AssignmentError("gate_makes_nothing")
     if not (gate_run.has_passed or is_knowing):
         raise AssignmentError("gate_not_passed")
+    points = [float(cell["points"]) for cell in gate_run.cells]
+    if not (all(0 <= each <= MOST_POINTS for each in points) and sum(points) <= MOST_POINTS_IN_ALL):
+        raise AssignmentError("gate_points_impossible")
 
 
 def _made(

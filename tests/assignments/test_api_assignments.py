@@ -282,6 +282,22 @@ def test_release_of_what_should_be_mended_is_refused(
     assert code_of(program.post(at(draft, "releases/"), {"check_id": str(run.pk)}, format="json")) == (409, code)
 
 
+@pytest.mark.parametrize("points", [[-5.0], [1e9], [90_000.0] * 11])
+def test_points_there_is_no_room_for_are_not_given_out_knowingly(
+    program: APIClient, course: Course, points: list[float]
+) -> None:
+    draft = AssignmentFactory.create(course=course)
+    run = checked(draft)
+    cell = {"notebook": "problem1", "kind": "tests"}
+    run.cells = [cell | {"grade_id": f"test{place}", "points": each} for place, each in enumerate(points)]
+    run.save()
+
+    wish = {"check_id": str(run.pk), "is_knowing": True}
+    answer = program.post(at(draft, "releases/"), wish, format="json")
+
+    assert code_of(answer) == (409, "gate_points_impossible")
+
+
 def test_release_of_another_assignments_check_is_not_found(program: APIClient, assignment: Assignment) -> None:
     run = checked(AssignmentFactory.create(course=assignment.course), has_passed=True)
 
