@@ -2,7 +2,8 @@
 
 `COURSE_EXTENSIONS` names them by dotted path. Their places stand among those of the class, and their sections on its
 first page and on the pages of its lessons; the live page of the class leads to what they show live. What
-`PEOPLE_EXTENSIONS` names stands above the list of its people. What `COPY_EXTENSIONS` names is copied with a class.
+`PEOPLE_EXTENSIONS` names stands above the list of its people. What `COPY_EXTENSIONS` names is copied with a class,
+and what `REMOVAL_EXTENSIONS` names goes before it.
 """
 
 from __future__ import annotations
@@ -102,3 +103,16 @@ class CopyExtension(Protocol):
 def copy_extensions() -> Sequence[CopyExtension]:
     """Those the settings name."""
     return [import_string(path)() for path in settings.COPY_EXTENSIONS]
+
+
+class RemovalExtension(Protocol):
+    """What an app has of a class that nothing else may take away."""
+
+    def remove(self, course: Course) -> None:
+        """Remove it for good, inside the transaction that removes the class after it."""
+
+
+@cache
+def removal_extensions() -> Sequence[RemovalExtension]:
+    """Those the settings name."""
+    return [import_string(path)() for path in settings.REMOVAL_EXTENSIONS]

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from classes.extensions import removal_extensions
 from classes.kept_work import forget_kept_work
 from classes.models import Course
 from environments import catalog
@@ -75,7 +76,10 @@ def undelete(course: Course) -> None:
 def purge_deleted(*, now: datetime) -> None:
     """Remove for good those classes that can no longer be brought back. Safe to repeat."""
     for course in Course.objects.gone_for_good(deleted_before=now - grace_period()):
-        purge(course, now=now)
+        try:
+            purge(course, now=now)
+        except Exception:  # It is tried again; those after it do not wait for it.
+            logger.exception("the class %s could not be removed", course.slug)
 
 
 @transaction.atomic
@@ -91,6 +95,8 @@ def purge(course: Course, *, now: datetime) -> None:
     environments = _environments(found)
     groups = [found.everybody, found.teachers]
     forget_kept_work(found)
+    for extension in removal_extensions():
+        extension.remove(found)
     found.delete()
     for environment in environments:
         catalog.remove(environment, now=now)

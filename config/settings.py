@@ -448,6 +448,7 @@ GRADE_DESTINATIONS = ["lti.destinations.PlatformGrades"]
 """Who says how far grades are on their way there; see `assignments.grading.destinations`."""
 PEOPLE_EXTENSIONS = ["lti.course_people.PeopleOfPlatforms"]
 COPY_EXTENSIONS = ["assignments.copying.AssignmentsOfCopy"]
+REMOVAL_EXTENSIONS = ["assignments.removing.AssignmentsOfRemoved"]
 COURSE_EXTENSIONS = ["assignments.course_page.AssignmentsOfCourse", "lti.course_page.PlatformsOfCourse"]
 SERVER_GRANTS = ["assignments.submitting.server_keys.scopes_for"]
 """What servers can do for their owners by themselves, by dotted path; see `environments.credentials.Grant`."""

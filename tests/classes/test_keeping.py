@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import Group
+from django.db.models import ProtectedError
 from pytest_django import Settings
 
 from accounts.models import User
@@ -233,6 +235,18 @@ class TestPurge:
 
         assert Course.objects.exists()
 
+    def test_goes_on_where_one_cannot_be_removed(
+        self, course: Course, now: datetime, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        others = [CourseFactory.create(), course, CourseFactory.create()]
+        for each in others:
+            delete(each, now=now)
+        monkeypatch.setattr(Course, "delete", refuses_for(course))
+
+        purge_deleted(now=now + GRACE)
+
+        assert Course.objects.get() == course
+
     def test_spares_other_classes(self, course: Course, now: datetime) -> None:
         other = CourseFactory.create()
         delete(course, now=now)
@@ -240,3 +254,15 @@ class TestPurge:
         purge_deleted(now=now + GRACE)
 
         assert Course.objects.get() == other
+
+
+def refuses_for(course: Course) -> Callable[[Course], object]:
+    """Deletes every class but this one."""
+    deletes = Course.delete
+
+    def delete_or_refuse(each: Course) -> object:
+        if each.pk == course.pk:
+            raise ProtectedError("something holds it", set())
+        return deletes(each)
+
+    return delete_or_refuse
