@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import models
 from django.db.models import Count, QuerySet
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from assignments.deadlines import NOTHING_EXTRA, Dates, dates_for
 from assignments.models import Assignment, Extension, Grade, Submission
@@ -23,7 +24,7 @@ class Phase(models.TextChoices):
 
     DRAFT = "draft", _("Not released")
     COMING = "coming", _("Not open yet")
-    OPEN = "open", _("Open")
+    OPEN = "open", pgettext_lazy("assignment", "Open")
     LATE = "late", _("Past its due date")
     CLOSED = "closed", _("Closed")
 

@@ -7,6 +7,7 @@ import uuid
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from assignments.models.submission import Submission
 
@@ -35,7 +36,7 @@ class RegradeRequest(models.Model):
     """A student's question about their points for a cell, or for the whole."""
 
     class State(models.TextChoices):
-        OPEN = "open", _("Open")
+        OPEN = "open", pgettext_lazy("question about points", "Open")
         CHANGED = "changed", _("Points changed")
         KEPT = "kept", _("Points kept")
 
