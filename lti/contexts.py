@@ -78,7 +78,7 @@ def note_assignment(link: ResourceLink, assignment: Assignment | None) -> None:
 
 def linked_keys(context: Context) -> set[str]:
     """The keys of what the course has links to, as far as somebody has opened them."""
-    links = list(context.resource_links.only("target", "chosen", "assignment"))
+    links = list(ResourceLink.objects.filter(context=context).only("target", "chosen", "assignment"))
     targets = [Target.read(link.parameters) for link in links]
     said = {target.key if target is not None else Kind.COURSE.value for target in targets}
     return said | {Target(Kind.ASSIGNMENT, link.assignment_id).key for link in links if link.assignment_id is not None}

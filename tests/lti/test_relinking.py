@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from assignments.models import Assignment
@@ -321,6 +322,22 @@ def test_choosing_asks_before_anything_changes(here: Client, lost: ResourceLink,
     assert "to “Loops”?" in page_of(here, response["Location"])
     lost.refresh_from_db()
     assert lost.chosen == {}
+
+
+@pytest.mark.parametrize("page", ["", "lead/?to=class"])
+def test_pages_ask_a_few_questions_however_much_there_is(
+    here: Client,
+    lost: ResourceLink,
+    course: Course,
+    page: str,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    for number in range(20):
+        LessonFactory.create(course=course)
+        lost.context.resource_links.create(resource_link_id=f"of {number}", target=GONE.custom)
+
+    with django_assert_max_num_queries(14):
+        here.get(f"/lti/classes/{course.slug}/links/{lost.pk}/{page}")
 
 
 def test_button_has_it_lead_there(here: Client, lost: ResourceLink, lesson: Lesson, teacher: User) -> None:
