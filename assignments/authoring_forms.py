@@ -158,6 +158,7 @@ class SettingsForm(EditForm, forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(data, instance=instance, initial={"seen": version_of(instance)})
         self.late_form = LateForm(data, rule=self._late)
         self.fields["lesson"].queryset = instance.course.lessons.all()  # type: ignore[attr-defined]
+        self.fields["lesson"].empty_label = gettext("no lesson")  # type: ignore[attr-defined]
         zone = {"zone": timezone.get_current_timezone_name()}
         self.fields["due_at"].help_text = gettext("In your time zone, %(zone)s.") % zone
 
