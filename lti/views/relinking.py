@@ -20,9 +20,11 @@ from classes.models import Role
 from lti import contexts
 from lti.course_page import HERE
 from lti.errors import LtiError
+from lti.linking.leading import destination
 from lti.linking.offers import MAX_WORDS, SEARCHED_FROM, Offer, offers_of, on_shelves
 from lti.models import ResourceLink
 from lti.relinking import effects_of, lead
+from lti.targets import Target
 
 UNPROCESSABLE = 422
 
@@ -31,7 +33,7 @@ UNPROCESSABLE = 422
 @require_safe
 def link_choose(request: CourseRequest, link_id: int) -> HttpResponse:
     """All that a link could lead to, found by words; on to what choosing one does."""
-    link = _link(request, link_id)
+    link, now = _link(request, link_id), timezone.now()
     offers = _offers(request, link)
     key, words = request.GET.get("item", ""), request.GET.get("words", "")[:MAX_WORDS]
     problem = ""
@@ -41,11 +43,12 @@ def link_choose(request: CourseRequest, link_id: int) -> HttpResponse:
             return redirect(f"{address}?{urlencode({'to': key})}")
         problem = _("Something you chose is not in the class any more.") if key else _("Choose something first.")
     facts = {
+        "leads_to": destination(Target.read(link.parameters), request.standing, now=now),
         "shelves": on_shelves(offers, words=words, chosen=[key]),
         "is_searched": len(offers) >= SEARCHED_FROM,
         "words": words,
         "problem": problem,
-        "now": timezone.now(),
+        "now": now,
     }
     return _page(request, link, "lti/link_choose.html", facts, status=UNPROCESSABLE if problem else 200)
 

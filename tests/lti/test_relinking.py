@@ -324,6 +324,19 @@ def test_choosing_asks_before_anything_changes(here: Client, lost: ResourceLink,
     assert lost.chosen == {}
 
 
+def test_page_of_the_choice_says_what_the_link_leads_to_now(
+    here: Client, lost: ResourceLink, lesson: Lesson, teacher: User
+) -> None:
+    choice = f"/lti/classes/{lesson.course.slug}/links/{lost.pk}/"
+    before = page_of(here, choice)
+    seen = effects_of(lost, offer_of(lesson.course, teacher, lesson)).fingerprint
+
+    here.post(f"{choice}lead/?to=lesson:{lesson.pk}", {"seen": seen})
+
+    assert "It leads to nothing in this class now." in before
+    assert "It leads to “Loops” now." in page_of(here, choice)
+
+
 @pytest.mark.parametrize("page", ["", "lead/?to=class"])
 def test_pages_ask_a_few_questions_however_much_there_is(
     here: Client,
@@ -379,6 +392,13 @@ def test_choosing_nothing_is_said(here: Client, lost: ResourceLink, course: Cour
     response = here.get(f"/lti/classes/{course.slug}/links/{lost.pk}/", {"do": "choose", "item": item})
 
     assert response.status_code == 422
+
+
+def test_way_back_is_shown_where_nothing_has_the_words(here: Client, lost: ResourceLink, course: Course) -> None:
+    page = page_of(here, f"/lti/classes/{course.slug}/links/{lost.pk}/?words=zzz&do=find")
+
+    assert "Show everything" in page
+    assert "Go on" not in page
 
 
 def test_what_another_class_has_cannot_be_led_to(here: Client, lost: ResourceLink, course: Course) -> None:
