@@ -250,6 +250,7 @@ def _checked(request: AssignmentRequest) -> dict[str, Any]:
         "run": run,
         "findings": findings,
         "errors": sum(finding.is_error for finding in findings),
+        "lacks_environment": any(finding.code == "grading_image_missing" for finding in findings),
         "cells": [cell | {"kind": CellKind(cell["kind"]).label} for cell in run.cells] if run is not None else [],
         "points": sum(cell["points"] for cell in run.cells) if run is not None else 0,
         "is_given_out": current is not None and run is not None and current.gate_run_id == run.pk,

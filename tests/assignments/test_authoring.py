@@ -222,6 +222,15 @@ def test_check_is_asked_after_as_long_as_it_is_under_way(at_desk: Client, assign
     assert "<html" not in part.text
 
 
+def test_missing_environment_is_not_to_be_mended_in_notebooks(at_desk: Client, assignment: Assignment) -> None:
+    checked(assignment, findings=[Finding("grading_image_missing", "error")])
+
+    text = at_desk.get(page("assignment-notebooks", assignment)).text
+
+    assert "To the environment of the class" in text
+    assert "Mend this in your notebooks" not in text
+
+
 def test_check_tells_what_it_found_and_which_cells_there_are(at_desk: Client, assignment: Assignment) -> None:
     finding = Finding("stub_earns", "error", "problem1", "test_foo", 3, {"points": "1", "most": "2"})
     checked(assignment, findings=[finding])
