@@ -239,6 +239,7 @@ class ExtensionForm(forms.Form):
         field = self.fields["student"]
         field.queryset = students.order_by("person__display_name", "person__username")  # type: ignore[attr-defined]
         field.label_from_instance = lambda student: str(student.person)  # type: ignore[attr-defined]
+        field.empty_label = gettext("Choose somebody")  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         """Something has to be given."""
