@@ -9,6 +9,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from django.conf import settings as django_settings
 from pytest_django import Settings
 
 from accounts.models import Role, User
@@ -50,6 +51,18 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def settings_put_back() -> Iterator[None]:
+    """Whatever a test has set is as before after it.
+
+    `override_settings` and the fixture `settings` each put back what they found; where one begins within the other and
+    ends after it, that is what the other had set, and all tests to come would have it.
+    """
+    before = django_settings._wrapped  # type: ignore[misc]
+    yield
+    django_settings._wrapped = before
 
 
 @pytest.fixture
