@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
@@ -18,6 +17,7 @@ from environments.spawners import firewall, networks
 from environments.spawners.docker import DockerSpawner
 from environments.values import Endpoint, Handle, Image, Limits, Liveness, Mount, ServerSpec
 from tests.engine import ServerClient, clean_engine, image_from, wait_until
+from tests.listening import answering
 
 pytestmark = pytest.mark.docker
 
@@ -80,17 +80,8 @@ def run(spec: ServerSpec) -> Iterator[Run]:
 @pytest.fixture
 def listener() -> Iterator[int]:
     """The port of something that listens on every address of this machine."""
-    with socket.create_server(("0.0.0.0", 0)) as server:
-        threading.Thread(target=_accept, args=(server,), daemon=True).start()
+    with socket.create_server(("0.0.0.0", 0)) as server, answering(server, socket.socket.close):
         yield server.getsockname()[1]
-
-
-def _accept(server: socket.socket) -> None:
-    while True:
-        try:
-            server.accept()[0].close()
-        except OSError:
-            return
 
 
 def status_of_process(run: Run) -> dict[str, str]:

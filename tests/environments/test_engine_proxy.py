@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,22 +10,15 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.engine_proxy import EngineProxy
+from tests.listening import answering
 
 
 @pytest.fixture
 def echo(tmp_path: Path) -> Iterator[str]:
     """A unix socket that says everything back, and says goodbye once it was told that that is all."""
     path = str(tmp_path / "echo.sock")
-    with socket.create_server(path, family=socket.AF_UNIX) as server:
-        threading.Thread(target=_serve, args=(server,), daemon=True).start()
+    with socket.create_server(path, family=socket.AF_UNIX) as server, answering(server, _say_back):
         yield path
-
-
-def _serve(server: socket.socket) -> None:
-    with suppress(OSError):
-        while True:
-            connection, _address = server.accept()
-            threading.Thread(target=_say_back, args=(connection,), daemon=True).start()
 
 
 def _say_back(connection: socket.socket) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import select
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +24,7 @@ from environments.models import Admission, NotebookServer
 from environments.tickets import issue_key, server_token
 from tests.environments.gateway_client import Response, Visit, make_server, pass_for, ticket_for, token_for
 from tests.fakes.notebook_server import BLOCK, GatewayInFront
+from tests.listening import answering
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -446,18 +446,12 @@ def left(gateway: GatewayInFront, student: User) -> Iterator[Visit]:
 def somebody_else() -> Iterator[int]:
     """The port of a server that answers everything with who it is, and hangs up."""
 
-    def answer() -> None:
-        with suppress(OSError):
-            while True:
-                connection, _address = listener.accept()
-                with connection:
-                    connection.recv(65536)
-                    connection.sendall(
-                        b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\nConnection: close\r\n\r\nsomebody else"
-                    )
+    def answer(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\nConnection: close\r\n\r\nsomebody else")
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=answer, daemon=True).start()
+    with socket.create_server(("127.0.0.1", 0)) as listener, answering(listener, answer):
         yield listener.getsockname()[1]
 
 

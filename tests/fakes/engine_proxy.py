@@ -30,6 +30,7 @@ class EngineProxy:
         self._lock = threading.Lock()
         self._ends: set[socket.socket] = set()
         self._listener: socket.socket | None = None
+        self._accepting = threading.Thread()
         self._flowing = threading.Event()
 
     def __enter__(self) -> EngineProxy:
@@ -55,14 +56,14 @@ class EngineProxy:
         """End every connection in the middle of whatever it carries, and refuse new ones."""
         with self._lock:
             ends, self._ends = self._ends, set()
-            if self._listener is not None:
-                ends.add(self._listener)
-                self._listener = None
-        for end in ends:
-            # Shut down first: closing alone does not wake a thread that waits on it.
+            listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.shutdown(socket.SHUT_RDWR)
+            self._accepting.join()
+            listener.close()
+        for end in ends:  # Whoever carries closes them: a descriptor in use is given to others once it is closed.
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
-            end.close()
         self._flowing.set()
 
     def hang(self) -> None:
@@ -79,7 +80,8 @@ class EngineProxy:
             self._listener = socket.socket(socket.AF_UNIX)
             self._listener.bind(str(self._path))
             self._listener.listen(socket.SOMAXCONN)
-        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+            self._accepting = threading.Thread(target=self._accept, args=(self._listener,), daemon=True)
+            self._accepting.start()
 
     def _accept(self, listener: socket.socket) -> None:
         with suppress(OSError):
