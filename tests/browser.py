@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-PATIENCE_MILLISECONDS = 20_000
+PATIENCE_MILLISECONDS = 30_000
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -638,7 +638,7 @@ def test_list_of_servers_refreshes_and_keeps_the_focus(open_page: Callable[..., 
 
     NotebookServer.objects.filter(pk=server.pk).update(state=State.RUNNING)
 
-    expect(page.get_by_role("link", name="Open statistics")).to_be_visible(timeout=10_000)
+    expect(page.get_by_role("link", name="Open statistics")).to_be_visible()
     expect(page.get_by_role("link", name="statistics", exact=True)).to_be_focused()
 
 
