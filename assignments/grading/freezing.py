@@ -14,7 +14,8 @@ from typing import Any
 
 from assignments.deadlines import NOTHING_EXTRA, standing
 from assignments.grading.points import CellKey
-from assignments.models import Assignment, CellComment, Extension, Feedback, RubricItem, Submission
+from assignments.models import Assignment, CellComment, Feedback, RubricItem, Submission
+from assignments.submitting.submissions import allowances_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,7 @@ def terms_of(assignment: Assignment, submissions: Collection[Submission]) -> dic
     rubric = list(RubricItem.objects.filter(assignment=assignment))
     items = {str(item.pk): (item.label, item.points) for item in rubric}
     begin_full = frozenset(cells_that_begin_full(rubric))
-    members = [submission.membership_id for submission in submissions]
-    extensions = Extension.objects.filter(assignment=assignment, membership__in=members)
-    allowances = {extension.membership_id: extension.allowance for extension in extensions}
+    allowances = allowances_of(assignment, {submission.membership_id for submission in submissions})
     said: dict[Any, dict[str, str]] = {}
     for comment in CellComment.objects.filter(submission__in=submissions):
         said.setdefault(comment.submission_id, {})[str(comment.pk)] = comment.text

@@ -33,7 +33,7 @@ from assignments.models import (
     RubricItem,
     Submission,
 )
-from assignments.submitting.submissions import attempts_of
+from assignments.submitting.submissions import allowances_of, attempts_of
 from classes.models import Membership
 
 _LAST = 1 << 62
@@ -457,7 +457,7 @@ def _folded_batch(
         key = CellKey(cell.notebook, cell.grade_id)
         worth[cell.release_id].append(CellWorth(key, CellKind(cell.kind), cell.points, key in taking))
     items = {str(item.pk): item.points for item in rubric}
-    allowances = _allowances(assignment, {submission.membership_id for submission in submissions})
+    allowances = allowances_of(assignment, {submission.membership_id for submission in submissions})
     return {
         one.pk: fold(
             changes[one.pk],
@@ -469,11 +469,6 @@ def _folded_batch(
         )
         for one in submissions
     }
-
-
-def _allowances(assignment: Assignment, members: Iterable[Any]) -> dict[Any, Allowance]:
-    extensions = Extension.objects.filter(assignment=assignment, membership__in=list(members))
-    return {extension.membership_id: extension.allowance for extension in extensions}
 
 
 def _regrade_batch(
@@ -498,7 +493,7 @@ def _counting_points(
     rubric: Sequence[RubricItem] | None = None,
 ) -> dict[Any, tuple[Submission, SubmissionPoints | None]]:
     """The submission that counts of each of these members, and what it has; with these folded, it may be another."""
-    allowances = _allowances(assignment, members)
+    allowances = allowances_of(assignment, members)
     theirs: dict[Any, list[Submission]] = {}
     for submission in Submission.objects.filter(assignment=assignment, membership__in=list(members)):
         if submission.pk in folded:
@@ -532,7 +527,7 @@ def _takes(grade: Grade, facts: Mapping[str, object]) -> bool:
 def _facts_of_counting(submissions: Sequence[Submission], *, now: datetime) -> dict[str, object]:
     """What the grade of a student is who has these submissions, by the one of them that counts."""
     first = submissions[0]
-    allowance = _allowances(first.assignment, [first.membership_id]).get(first.membership_id, NOTHING_EXTRA)
+    allowance = allowances_of(first.assignment, [first.membership_id]).get(first.membership_id, NOTHING_EXTRA)
     submission = _counting_one(first.assignment, submissions, allowance)
     return _facts_of(submission, _folded(submission) if submission.points is not None else None, now=now)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -46,6 +47,12 @@ def allowance_of(assignment: Assignment, membership: Membership) -> Allowance:
     """What this member has beyond the others."""
     extension = Extension.objects.filter(assignment=assignment, membership=membership).first()
     return NOTHING_EXTRA if extension is None else extension.allowance
+
+
+def allowances_of(assignment: Assignment, members: Iterable[Any]) -> dict[Any, Allowance]:
+    """The same of those of these members, by their keys, who have any. One question."""
+    extensions = Extension.objects.filter(assignment=assignment, membership__in=list(members))
+    return {extension.membership_id: extension.allowance for extension in extensions}
 
 
 def attempts_of(submissions: Iterable[Submission]) -> list[Attempt]:
